@@ -1,0 +1,53 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <span>
+
+#include "replication/causal/dot.h"
+
+namespace kindred {
+
+/// Which events somebody knows: for each actor the highest stamp up to which it knows them all
+/// (the version vector), and single dots beyond that. Both lists are kept sorted and disjoint, so
+/// equal knowledge is equal content.
+class CausalContext {
+ public:
+  struct Entry {
+    ActorId actor = 0;
+    Stamp stamp = 0;
+    friend constexpr auto operator<=>(const Entry&, const Entry&) = default;
+  };
+
+  bool empty() const { return vector_.empty() && dots_.empty(); }
+  std::span<const Entry> vector() const { return {vector_.data(), vector_.size()}; }
+  std::span<const Dot> dots() const { return {dots_.data(), dots_.size()}; }
+
+  /// The vector's stamp for `actor`, 0 where it has none.
+  Stamp stamp_of(ActorId actor) const;
+  bool vector_covers(const Dot& dot) const { return stamp_of(dot.actor) >= dot.stamp; }
+  bool covers(const Dot& dot) const;
+  /// The highest stamp in vector and dots, 0 when empty.
+  Stamp highest_stamp() const;
+
+  /// Raises the vector's entry for `actor` to at least `stamp`; drops dots that it then covers.
+  void raise(ActorId actor, Stamp stamp);
+  /// Adds one single dot, unless it is covered already.
+  void add_dot(const Dot& dot);
+  /// Takes in all that `other` knows.
+  void join(const CausalContext& other);
+  void clear();
+
+  /// For decoders: appends in canonical order; false (nothing changed) where the order is broken.
+  [[nodiscard]] bool append_entry(const Entry& entry);
+  [[nodiscard]] bool append_dot(const Dot& dot);
+
+  friend bool operator==(const CausalContext&, const CausalContext&) = default;
+
+ private:
+  void drop_covered_dots();
+
+  boost::container::small_vector<Entry, 4> vector_;  // sorted by actor
+  boost::container::small_vector<Dot, 1> dots_;      // sorted; none covered by vector_
+};
+
+}  // namespace kindred

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "replication/node/messages.h"
+#include "replication/node/operation.h"
+#include "replication/node/scan.h"
+
+namespace kindred {
+
+/// Names a client's request at the driver.
+using ClientToken = uint64_t;
+/// Names a storage request of a shard.
+using StoreToken = uint64_t;
+
+enum class LoadStatus : uint8_t {
+  kLoaded,   // `state` is the key's current state (never_written() where there is none)
+  kPending,  // it would block: the shard calls load() and is stepped again by Shard::loaded()
+  kCorrupt,  // the stored record is damaged
+  kFailed,   // the engine refused
+};
+
+enum class StoreStatus : uint8_t {
+  kDone,     // held as safely as was asked; loads see it at once
+  kPending,  // Shard::stored() will tell; loads see it at once
+  kFailed,
+};
+
+/// All that a shard can make happen. The driver implements it (libuv in server/, the simulator in
+/// tests/sim). Calls are made from within a step, on the shard's thread, and take effect in order.
+class ShardPorts {
+ public:
+  virtual ~ShardPorts() = default;
+
+  /// Canonical encoding. The view is good until the next encode() or the end of the step.
+  virtual std::string_view encode(const KeyRef& key, const State& state) = 0;
+  /// False where the record is damaged or another key's; an empty record is a key never written.
+  /// `state` borrows the record's bytes.
+  [[nodiscard]] virtual bool decode(const KeyRef& key, std::string_view record, State* state) = 0;
+
+  /// The key's state, as the last store() left it. `state` may borrow bytes that are good until the
+  /// next store() of that key.
+  [[nodiscard]] virtual LoadStatus try_load(const KeyRef& key, State* state) = 0;
+  virtual void load(const KeyRef& key, StoreToken token) = 0;
+  /// Takes a copy of the record. Stores of one key are applied in order.
+  [[nodiscard]] virtual StoreStatus store(const KeyRef& key, std::string_view record,
+                                          Durability durability, StoreToken token) = 0;
+  /// Reads records of a partition in order of (slot, hash, key); Shard::range_read() brings them.
+  virtual void read_range(const FetchRange& range, StoreToken token) = 0;
+  /// Puts a damaged record aside, so that the key reads as never written.
+  virtual void quarantine(const KeyRef& key) = 0;
+
+  virtual void send(NodeId to, const Message& message) = 0;
+  virtual void reply(ClientToken token, Outcome&& outcome) = 0;
+  virtual void reply_scan(ClientToken token, ScanPage&& page) = 0;
+
+  /// A random number that is new over all restarts (actors). Never zero.
+  virtual uint64_t random() = 0;
+};
+
+}  // namespace kindred

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "replication/ring/slot.h"
+
+namespace kindred {
+
+using NodeId = std::uint64_t;
+
+/// What the claim knows of a member. `id` is unique among the members of one call.
+struct ClaimMember {
+  NodeId id = 0;
+  std::uint32_t weight = 1;  ///< 0..kWeightMax; a member of weight 0 is given nothing.
+  std::string zone;
+};
+
+inline constexpr std::uint32_t kWeightMax = 1'000'000;
+
+/// Who holds what: for each partition its preference list, every list of the same length. A value
+/// that never changes once made, so any number of threads may read one.
+class Ring {
+ public:
+  Ring() = default;
+
+  /// `flat_owners` is the preference lists one after the other, `copies` nodes each, `copies` <=
+  /// `replicas` (fewer where fewer nodes can hold data). nullopt where the sizes disagree, a count
+  /// is out of range or a list names a node twice, so it may be fed from decoded bytes.
+  static std::optional<Ring> make(std::uint32_t partition_count, std::uint32_t replicas,
+                                  std::uint32_t copies, std::vector<NodeId> flat_owners);
+
+  std::uint32_t partition_count() const { return partition_count_; }
+  /// N as configured; owners() is shorter while the cluster has fewer nodes.
+  std::uint32_t replicas() const { return replicas_; }
+  std::uint32_t copies() const { return copies_; }
+
+  /// The preference list, first place first. Lives as long as the ring. `partition` <
+  /// partition_count().
+  std::span<const NodeId> owners(PartitionIndex partition) const {
+    return {owners_.data() + std::size_t{partition} * copies_, copies_};
+  }
+  /// All preference lists one after the other, as make() takes them.
+  std::span<const NodeId> flat_owners() const { return owners_; }
+
+  PartitionIndex partition_of(SlotIndex slot) const {
+    return partition_of_slot(slot, partition_count_);
+  }
+  bool owns(PartitionIndex partition, NodeId node) const;
+
+  bool operator==(const Ring&) const = default;
+
+ private:
+  std::uint32_t partition_count_ = 0;
+  std::uint32_t replicas_ = 0;
+  std::uint32_t copies_ = 0;
+  std::vector<NodeId> owners_;
+};
+
+/// Equal for equal rings on every machine and build; shown to operators, not proof against forgery.
+std::uint64_t ring_hash(const Ring& ring);
+
+/// The number of copies in `to` whose node held none of that partition in `from`: what a change
+/// transfers. Both rings have the same partition count.
+std::uint64_t copies_to_transfer(const Ring& from, const Ring& to);
+
+}  // namespace kindred

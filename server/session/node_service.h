@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replication/membership/cluster.h"
+#include "replication/node/operation.h"
+#include "replication/node/ports.h"
+#include "replication/node/scan.h"
+
+namespace kindred {
+
+/// What a member looks like from this node now.
+struct MemberStatus {
+  NodeId id = 0;
+  bool up = false;
+  int64_t ping_sent_ms = 0;      // unix ms of the last probe sent, 0: none pending (CLUSTER NODES)
+  int64_t pong_received_ms = 0;  // unix ms
+};
+
+/// What sessions ask of the node, one implementation a worker (server/node) and one trivial one for
+/// tests and for subtracting layers' cost (the ok-service). All calls on the worker's loop thread.
+/// Every asynchronous call is answered exactly once through ServiceClient with the token given,
+/// perhaps before the call returns.
+class NodeService {
+ public:
+  virtual ~NodeService() = default;
+
+  /// The operation's views need to hold only until the call returns.
+  virtual void submit(ClientToken token, const Operation& operation) = 0;
+  virtual void submit_scan(ClientToken token, const ScanRequest& request) = 0;
+  /// Live keys of the whole store (DBSIZE) into number_done().
+  virtual void count_keys(ClientToken token) = 0;
+  /// Live keys of one slot held by this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT) into
+  /// keys_done(); at most `limit`.
+  virtual void keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) = 0;
+  /// FLUSHALL; status_done() tells: empty text: done, else the error line without '-'.
+  virtual void flush_all(ClientToken token) = 0;
+  /// The text of INFO for the sections asked ("all", "default", "everything", or names).
+  virtual void info(ClientToken token, std::vector<std::string> sections) = 0;
+  /// CONFIG SET; status_done() tells.
+  virtual void config_set(ClientToken token,
+                          std::vector<std::pair<std::string, std::string>> settings) = 0;
+  /// CONFIG GET: matching directives as (name, value), by glob patterns.
+  virtual std::vector<std::pair<std::string, std::string>> config_get(
+      const std::vector<std::string>& patterns) = 0;
+  /// SHUTDOWN: starts an orderly stop of the process.
+  virtual void shut_down() = 0;
+
+  /// The committed cluster, null before the node is in one.
+  virtual std::shared_ptr<const ClusterDocument> cluster() = 0;
+  virtual NodeId self() = 0;
+  virtual std::vector<MemberStatus> member_statuses() = 0;
+  /// For each partition the first live whole holder (CLUSTER SLOTS), 0 where none is.
+  virtual std::vector<NodeId> first_live_holders() = 0;
+
+  virtual uint64_t cluster_now_ms() = 0;
+  /// False while the node is joining or founding: commands on keys answer -LOADING.
+  virtual bool ready() = 0;
+  /// Brings a key's cache lines near before a batch of submits; may do nothing.
+  virtual void prefetch(const KeyRef& key) = 0;
+};
+
+/// Receives the answers; implemented by the session hub of a worker.
+class ServiceClient {
+ public:
+  virtual ~ServiceClient() = default;
+  virtual void operation_done(ClientToken token, Outcome&& outcome) = 0;
+  virtual void scan_done(ClientToken token, ScanPage&& page) = 0;
+  virtual void number_done(ClientToken token, uint64_t number) = 0;
+  virtual void keys_done(ClientToken token, std::vector<std::string>&& keys) = 0;
+  virtual void text_done(ClientToken token, std::string&& text) = 0;
+  virtual void status_done(ClientToken token, std::string&& error) = 0;
+};
+
+}  // namespace kindred
