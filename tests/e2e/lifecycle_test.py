@@ -1,0 +1,98 @@
+"""Start, stop, restart, and refusals to start."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import redis
+from harness.cluster import ROOT, Cluster, Node, redis_cli, server_program
+from harness.process import free_port
+
+
+def start_and_fail(*arguments):
+    """(exit code, output) of a server that should refuse to start."""
+    done = subprocess.run([server_program(), *map(str, arguments)], text=True, timeout=20,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    return done.returncode, done.stdout
+
+
+class LifecycleTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="kindred-lifecycle-")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def configuration(self, text):
+        path = self.folder / "node.conf"
+        path.write_text(text)
+        return path
+
+    def assert_refused(self, arguments, *parts):
+        code, output = start_and_fail(*arguments, "--dir", self.folder)
+        self.assertEqual(code, 1, output)
+        self.assertEqual(len(output.strip().splitlines()), 1, output)
+        for part in parts:
+            self.assertIn(part, output)
+
+    def test_unknown_directive_is_named_with_its_file_and_line(self):
+        path = self.configuration("# A node.\nport 0\nno-such-directive 1\n")
+        self.assert_refused([path], str(path), "3", "no-such-directive")
+
+    def test_malformed_directive_is_named_with_its_file_and_line(self):
+        path = self.configuration("port many\n")
+        self.assert_refused([path], str(path), "1", "port")
+
+    def test_unknown_flag_is_named(self):
+        self.assert_refused(["--no-such-flag", "1"], "no-such-flag")
+
+    def test_unknown_engine_is_named(self):
+        code, output = start_and_fail("--storage-engine", "papyrus", "--port", free_port(),
+                                      "--peer-port", free_port(), "--dir", self.folder)
+        self.assertEqual(code, 1, output)
+        self.assertIn("papyrus", output)
+
+    def test_port_in_use_is_named(self):
+        with Cluster(1) as cluster:
+            port = cluster.ports[0]
+            code, output = start_and_fail("--port", port, "--peer-port", free_port(), "--dir",
+                                          self.folder)
+            self.assertEqual(code, 1, output)
+            self.assertIn(str(port), output)
+
+    def test_the_annotated_configuration_is_taken(self):
+        port = free_port()
+        node = Node("annotated", self.folder, port, free_port(), [], {})
+        self.addCleanup(node.kill)
+        node.command.insert(1, str(ROOT / "conf" / "kindred.conf"))
+        node.start()
+        node.wait_ready()
+        self.assertEqual(redis_cli(port, "PING"), "PONG")
+        self.assertEqual(node.stop(), 0)
+
+    def test_data_survives_orderly_stop_and_restart(self):
+        with Cluster(3) as cluster:
+            client = redis.Redis(port=cluster.ports[0])
+            values = {f"key-{number}": f"{number}".encode() for number in range(2000)}
+            client.mset(values)
+            context = client.execute_command("DPUT", "versioned", "", "one")
+            client.execute_command("DPUT", "versioned", "", "two")
+            identity = redis_cli(cluster.ports[0], "CLUSTER", "MYID")
+            for _ in range(2):
+                self.assertEqual(cluster.stop(), [0, 0, 0])
+                cluster.start()
+            client = redis.Redis(port=cluster.ports[1])
+            self.assertEqual(client.mget(list(values)), list(values.values()))
+            self.assertEqual(sorted(client.execute_command("DGET", "versioned")[1]),
+                             [b"one", b"two"])
+            client.execute_command("DPUT", "versioned", context, "three")
+            self.assertEqual(sorted(client.execute_command("DGET", "versioned")[1]),
+                             [b"three", b"two"])
+            self.assertEqual(redis_cli(cluster.ports[0], "CLUSTER", "MYID"), identity)
+
+    def test_memory_engine_serves(self):
+        with Cluster(3, {"storage-engine": "memory"}) as cluster:
+            self.assertEqual(redis_cli(cluster.ports[0], "SET", "a", "1"), "OK")
+            self.assertEqual(redis_cli(cluster.ports[2], "GET", "a"), "1")
+            self.assertEqual(cluster.stop(), [0, 0, 0])

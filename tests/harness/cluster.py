@@ -1,0 +1,93 @@
+"""Kindred nodes on loopback."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from harness.process import Process, free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+READY = "Ready to accept connections"
+READY_TIMEOUT_S = 30
+
+
+def server_program():
+    return os.environ.get("KINDRED_SERVER") or str(ROOT / "build" / "release" / "kindred-server")
+
+
+def redis_cli(port, *arguments, stdin=None, timeout_s=60):
+    """The output of redis-cli, without its last line break."""
+    done = subprocess.run(["redis-cli", "-p", str(port), *map(str, arguments)], input=stdin,
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=timeout_s)
+    return done.stdout.rstrip("\n")
+
+
+class Node(Process):
+    """One Kindred server with a directory, ports and seeds that stay the same over restarts."""
+
+    def __init__(self, name, folder, port, peer_port, seeds, directives, prefix=()):
+        self.port = port
+        self.peer_port = peer_port
+        self.data = pathlib.Path(folder) / "data"
+        self.data.mkdir(parents=True, exist_ok=True)
+        command = [*prefix, server_program(), "--port", port, "--peer-port", peer_port,
+                   "--dir", self.data, "--node-name", name]
+        for seed in seeds:
+            command += ["--seed", f"127.0.0.1:{seed}"]
+        for directive, value in directives.items():
+            command += ["--" + directive, value]
+        super().__init__(name, command, folder)
+
+    def wait_ready(self, timeout_s=READY_TIMEOUT_S):
+        self.wait_for_log(READY, timeout_s)
+
+
+class Cluster:
+    """`size` nodes that name each other as seeds. A context manager: leaves nothing behind.
+
+    directives: names as in a configuration file, such as {"storage-engine": "memory"}.
+    prefix: a command that runs the server, such as valgrind and its options.
+    """
+
+    def __init__(self, size, directives=None, prefix=(), ready_timeout_s=READY_TIMEOUT_S):
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="kindred-"))
+        self._ready_timeout_s = ready_timeout_s
+        ports = [(free_port(), free_port()) for _ in range(size)]
+        seeds = [peer for _, peer in ports] if size > 1 else []
+        self.nodes = [Node(f"node-{number}", self._folder / f"node-{number}", port, peer, seeds,
+                           directives or {}, prefix)
+                      for number, (port, peer) in enumerate(ports, 1)]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.destroy()
+
+    @property
+    def ports(self):
+        return [node.port for node in self.nodes]
+
+    def start(self):
+        """Starts the nodes that don't run, and waits until all are ready."""
+        for node in self.nodes:
+            if not node.alive():
+                node.start()
+        for node in self.nodes:
+            node.wait_ready(self._ready_timeout_s)
+
+    def kill(self):
+        for node in self.nodes:
+            node.kill()
+
+    def stop(self):
+        """Stops all nodes in order; returns their exit codes."""
+        return [node.stop() for node in self.nodes]
+
+    def destroy(self):
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
