@@ -1,0 +1,413 @@
+#include "plugins/memory/ordered_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace kindred::plugins::memory {
+namespace {
+
+std::uint64_t prefix_of(std::string_view key) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, key.data(), std::min(key.size(), sizeof(bytes)));
+  static_assert(std::endian::native == std::endian::little);
+  return __builtin_bswap64(bytes);
+}
+
+// Where `value` would lie among `count` numbers spread evenly from `low` to `high`.
+std::size_t interpolate(std::uint64_t value, std::uint64_t low, std::uint64_t high,
+                        std::size_t count) {
+  if (value <= low || count == 0) {
+    return 0;
+  }
+  if (value >= high) {
+    return count - 1;
+  }
+  // Halved, so that the conversions are of signed numbers, which the CPU has instructions for.
+  const auto offset = static_cast<double>(static_cast<std::int64_t>((value - low) >> 1));
+  const auto width = static_cast<double>(static_cast<std::int64_t>((high - low) >> 1) + 1);
+  const auto guess = static_cast<std::size_t>(offset / width * static_cast<double>(count));
+  return std::min(guess, count - 1);
+}
+
+// The first index whose number is not below `value`, looked for outwards from `guess`.
+template <typename NumberAt>
+std::size_t lower_bound_near(std::size_t guess, std::size_t count, std::uint64_t value,
+                             NumberAt number_at) {
+  std::size_t low = 0;
+  std::size_t high = count;
+  if (count == 0) {
+    return 0;
+  }
+  if (number_at(guess) < value) {
+    low = guess + 1;
+    for (std::size_t step = 1; low < count; step *= 2) {
+      const std::size_t probe = std::min(low + step, count) - 1;
+      if (number_at(probe) >= value) {
+        high = probe;
+        break;
+      }
+      low = probe + 1;
+    }
+  } else {
+    high = guess;
+    for (std::size_t step = 1; high > 0; step *= 2) {
+      const std::size_t probe = high - std::min(step, high);
+      if (number_at(probe) < value) {
+        low = probe + 1;
+        break;
+      }
+      high = probe;
+    }
+  }
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (number_at(middle) < value) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+// The last of the sorted first numbers that is not above `prefix`, or 0.
+std::size_t last_not_above(const boost::container::vector<std::uint64_t>& firsts,
+                           std::uint64_t prefix) {
+  const std::size_t count = firsts.size();
+  if (count <= 1 || prefix < firsts[0]) {
+    return 0;
+  }
+  if (prefix >= firsts[count - 1]) {
+    return count - 1;
+  }
+  const std::size_t guess = interpolate(prefix, firsts[0], firsts[count - 1], count);
+  return lower_bound_near(guess, count, prefix + 1, [&](std::size_t i) { return firsts[i]; }) - 1;
+}
+
+// `candidate` is the last whose number is not above; where numbers are equal, keys decide.
+template <typename KeyAt>
+std::size_t settle_by_key(std::size_t candidate,
+                          const boost::container::vector<std::uint64_t>& firsts,
+                          std::uint64_t prefix, std::string_view key, KeyAt key_at) {
+  if (candidate == 0 || firsts[candidate] != prefix || key_at(candidate) <= key) {
+    return candidate;
+  }
+  std::size_t low = 0;
+  std::size_t high = candidate;
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (firsts[middle] < prefix || (firsts[middle] == prefix && key_at(middle) <= key)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low == 0 ? 0 : low - 1;
+}
+
+}  // namespace
+
+OrderedIndex::OrderedIndex() = default;
+
+OrderedIndex::~OrderedIndex() {
+  for (Group& group : groups_) {
+    for (Chunk& chunk : group.chunks) {
+      for (Entry& entry : chunk) {
+        free_record(entry.record);
+      }
+    }
+  }
+}
+
+std::size_t OrderedIndex::group_of(std::uint64_t prefix, std::string_view key) const {
+  return settle_by_key(last_not_above(group_firsts_, prefix), group_firsts_, prefix, key,
+                       [this](std::size_t i) { return first_key(groups_[i]); });
+}
+
+std::size_t OrderedIndex::chunk_of(std::size_t group, std::uint64_t prefix,
+                                   std::string_view key) const {
+  const Group& in = groups_[group];
+  return settle_by_key(last_not_above(in.firsts, prefix), in.firsts, prefix, key,
+                       [&in](std::size_t i) { return first_key(in.chunks[i]); });
+}
+
+// Neighbouring chunks bound the guess, so that it costs no look at the entries.
+std::size_t OrderedIndex::guess_entry(std::size_t group, std::size_t chunk,
+                                      std::uint64_t prefix) const {
+  const Group& in = groups_[group];
+  const Chunk& entries = in.chunks[chunk];
+  std::uint64_t next = 0;
+  if (chunk + 1 < in.firsts.size()) {
+    next = in.firsts[chunk + 1];
+  } else if (group + 1 < group_firsts_.size()) {
+    next = group_firsts_[group + 1];
+  } else {
+    next = entries.back().prefix;
+  }
+  return interpolate(prefix, in.firsts[chunk], next, entries.size());
+}
+
+OrderedIndex::Position OrderedIndex::lower_bound(std::string_view key) const {
+  Position position;
+  if (groups_.empty()) {
+    return position;
+  }
+  const std::uint64_t prefix = prefix_of(key);
+  position.group = group_of(prefix, key);
+  position.chunk = chunk_of(position.group, prefix, key);
+  const Chunk& entries = groups_[position.group].chunks[position.chunk];
+  const Entry* data = entries.data();
+  const std::size_t count = entries.size();
+  std::size_t low = lower_bound_near(guess_entry(position.group, position.chunk, prefix), count,
+                                     prefix, [data](std::size_t i) { return data[i].prefix; });
+  if (low < count && data[low].prefix == prefix) {
+    int order = key.compare(record_key(data[low].record));
+    if (order > 0) {
+      std::size_t high = count;
+      ++low;
+      while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        if (data[middle].prefix == prefix && key.compare(record_key(data[middle].record)) > 0) {
+          low = middle + 1;
+        } else {
+          high = middle;
+        }
+      }
+      order =
+          low < count && data[low].prefix == prefix && key == record_key(data[low].record) ? 0 : -1;
+    }
+    position.found = order == 0;
+  }
+  position.entry = low;
+  return position;
+}
+
+Record OrderedIndex::find(std::string_view key) const {
+  const Position position = lower_bound(key);
+  return position.found ? at(position) : nullptr;
+}
+
+void OrderedIndex::prefetch(std::string_view key) const {
+  if (groups_.empty()) {
+    return;
+  }
+  const std::uint64_t prefix = prefix_of(key);
+  const std::size_t group = group_of(prefix, key);
+  const std::size_t chunk = chunk_of(group, prefix, key);
+  const Entry* entries = groups_[group].chunks[chunk].data();
+  const std::size_t count = groups_[group].chunks[chunk].size();
+  const std::size_t entry =
+      lower_bound_near(guess_entry(group, chunk, prefix), count, prefix,
+                       [entries](std::size_t i) { return entries[i].prefix; });
+  if (entry < count) {
+    // Header, key and the value's beginning; the second line is asked for as well because half of
+    // all blocks straddle one.
+    __builtin_prefetch(entries[entry].record);
+    __builtin_prefetch(entries[entry].record + 64);
+  }
+}
+
+bool OrderedIndex::normalize(Position* position) const {
+  if (groups_.empty()) {
+    return false;
+  }
+  if (position->entry < groups_[position->group].chunks[position->chunk].size()) {
+    return true;
+  }
+  position->entry = 0;
+  if (++position->chunk == groups_[position->group].chunks.size()) {
+    position->chunk = 0;
+    ++position->group;
+  }
+  return position->group < groups_.size();
+}
+
+void OrderedIndex::insert(Position position, Record record) {
+  const Entry fresh{prefix_of(record_key(record)), record};
+  if (groups_.empty()) {
+    Group group;
+    group.chunks.resize(1);
+    group.chunks[0].reserve(kChunkStep);
+    group.firsts.push_back(fresh.prefix);
+    group_firsts_.reserve(1);
+    groups_.push_back(std::move(group));
+    group_firsts_.push_back(fresh.prefix);
+  } else if (groups_[position.group].chunks[position.chunk].size() == kChunkEntriesMax) {
+    position = split(position);
+  }
+  Chunk& entries = groups_[position.group].chunks[position.chunk];
+  if (entries.size() == entries.capacity()) {
+    entries.reserve(std::min(entries.capacity() + kChunkStep, kChunkEntriesMax));
+  }
+  entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(position.entry), fresh);
+  ++size_;
+  if (position.entry == 0) {
+    refresh_first(position.group, position.chunk);
+  }
+}
+
+Record OrderedIndex::replace(Position position, Record record) {
+  Entry& entry = groups_[position.group].chunks[position.chunk][position.entry];
+  return std::exchange(entry.record, record);
+}
+
+// Splits a full chunk in halves; at the end of the order it leaves the full one and begins anew,
+// so that ascending inserts fill their chunks.
+OrderedIndex::Position OrderedIndex::split(Position position) {
+  if (groups_[position.group].chunks.size() == kGroupChunksMax) {
+    split_group(position.group);
+    const std::size_t half = groups_[position.group].chunks.size();
+    if (position.chunk >= half) {
+      ++position.group;
+      position.chunk -= half;
+    }
+  }
+  Group& group = groups_[position.group];
+  Chunk& full = group.chunks[position.chunk];
+  const bool at_the_end = position.entry == full.size() &&
+                          position.chunk + 1 == group.chunks.size() &&
+                          position.group + 1 == groups_.size();
+  const std::size_t kept = at_the_end ? kChunkEntriesMax - 1 : kChunkEntriesMax / 2;
+
+  Chunk upper;
+  upper.reserve(kChunkEntriesMax - kept + kChunkStep);
+  upper.assign(full.begin() + static_cast<std::ptrdiff_t>(kept), full.end());
+  Chunk lower;
+  lower.reserve(at_the_end ? kept : kept + kChunkStep);
+  lower.assign(full.begin(), full.begin() + static_cast<std::ptrdiff_t>(kept));
+  insert_chunk(position.group, position.chunk + 1, std::move(upper));
+  groups_[position.group].chunks[position.chunk] = std::move(lower);
+
+  if (position.entry > kept) {
+    ++position.chunk;
+    position.entry -= kept;
+  }
+  return position;
+}
+
+void OrderedIndex::insert_chunk(std::size_t group, std::size_t chunk, Chunk&& fresh) {
+  Group& in = groups_[group];
+  if (in.chunks.size() == in.chunks.capacity()) {
+    in.chunks.reserve(in.chunks.size() + in.chunks.size() / 2 + 4);
+  }
+  in.firsts.insert(in.firsts.begin() + static_cast<std::ptrdiff_t>(chunk), fresh[0].prefix);
+  in.chunks.insert(in.chunks.begin() + static_cast<std::ptrdiff_t>(chunk), std::move(fresh));
+}
+
+void OrderedIndex::split_group(std::size_t group) {
+  group_firsts_.reserve(group_firsts_.size() + 1);
+  groups_.reserve(groups_.size() + 1);
+  Group& lower = groups_[group];
+  const auto half = static_cast<std::ptrdiff_t>(lower.chunks.size() / 2);
+  Group upper;
+  upper.firsts.reserve(kGroupChunksMax);
+  upper.chunks.reserve(kGroupChunksMax);
+  upper.firsts.assign(lower.firsts.begin() + half, lower.firsts.end());
+  for (auto it = lower.chunks.begin() + half; it != lower.chunks.end(); ++it) {
+    upper.chunks.push_back(std::move(*it));
+  }
+  lower.firsts.erase(lower.firsts.begin() + half, lower.firsts.end());
+  lower.chunks.erase(lower.chunks.begin() + half, lower.chunks.end());
+  const auto place = static_cast<std::ptrdiff_t>(group + 1);
+  group_firsts_.insert(group_firsts_.begin() + place, upper.firsts[0]);
+  groups_.insert(groups_.begin() + place, std::move(upper));
+}
+
+Record OrderedIndex::erase(Position position) {
+  Chunk& entries = groups_[position.group].chunks[position.chunk];
+  const Record record = entries[position.entry].record;
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(position.entry));
+  --size_;
+  settle_after_erase(position.group, position.chunk);
+  return record;
+}
+
+OrderedIndex::Erased OrderedIndex::erase_in_chunk(Position position, std::string_view end,
+                                                  bool* done) {
+  Erased erased;
+  *done = !normalize(&position);
+  if (*done) {
+    return erased;
+  }
+  Chunk& entries = groups_[position.group].chunks[position.chunk];
+  std::size_t last = position.entry;
+  for (; last < entries.size(); ++last) {
+    const RecordView view = view_record(entries[last].record);
+    if (!end.empty() && view.key >= end) {
+      *done = true;
+      break;
+    }
+    erased.data_bytes += view.key.size() + view.value.size();
+    erased.block_bytes += block_bytes(entries[last].record);
+    free_record(entries[last].record);
+  }
+  erased.records = last - position.entry;
+  size_ -= erased.records;
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(position.entry),
+                entries.begin() + static_cast<std::ptrdiff_t>(last));
+  if (erased.records > 0) {
+    settle_after_erase(position.group, position.chunk);
+  }
+  return erased;
+}
+
+// Keeps first prefixes true, removes what is empty, joins what is small. Needs no new memory to
+// succeed: a join that would is left out.
+void OrderedIndex::settle_after_erase(std::size_t group, std::size_t chunk) {
+  Group& in = groups_[group];
+  if (in.chunks[chunk].empty()) {
+    remove_chunk(group, chunk);
+    return;
+  }
+  refresh_first(group, chunk);
+  if (in.chunks[chunk].size() >= kChunkEntriesMin || in.chunks.size() == 1) {
+    return;
+  }
+  const std::size_t left = chunk == 0 ? 0 : chunk - 1;
+  Chunk& lower = in.chunks[left];
+  Chunk& upper = in.chunks[left + 1];
+  if (lower.size() + upper.size() > kChunkEntriesMax - kChunkEntriesMin) {
+    return;
+  }
+  try {
+    lower.reserve(lower.size() + upper.size() + kChunkStep);
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  lower.insert(lower.end(), upper.begin(), upper.end());
+  remove_chunk(group, left + 1);
+}
+
+void OrderedIndex::remove_chunk(std::size_t group, std::size_t chunk) {
+  Group& in = groups_[group];
+  in.chunks.erase(in.chunks.begin() + static_cast<std::ptrdiff_t>(chunk));
+  in.firsts.erase(in.firsts.begin() + static_cast<std::ptrdiff_t>(chunk));
+  if (in.chunks.empty()) {
+    groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(group));
+    group_firsts_.erase(group_firsts_.begin() + static_cast<std::ptrdiff_t>(group));
+  } else if (chunk == 0) {
+    group_firsts_[group] = in.firsts[0];
+  }
+}
+
+void OrderedIndex::refresh_first(std::size_t group, std::size_t chunk) {
+  Group& in = groups_[group];
+  in.firsts[chunk] = in.chunks[chunk][0].prefix;
+  group_firsts_[group] = in.firsts[0];
+}
+
+std::size_t OrderedIndex::memory_bytes() const {
+  std::size_t bytes = groups_.capacity() * sizeof(Group) + group_firsts_.capacity() * 8;
+  for (const Group& group : groups_) {
+    bytes += group.firsts.capacity() * 8 + group.chunks.capacity() * sizeof(Chunk);
+    for (const Chunk& chunk : group.chunks) {
+      bytes += chunk.capacity() * sizeof(Entry) + sizeof(std::size_t);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace kindred::plugins::memory
