@@ -20,6 +20,7 @@ constexpr size_t kCheapMoveBytes = size_t{4} * 1024;
 constexpr int64_t kUnauthenticatedArgs = 10;
 constexpr int64_t kUnauthenticatedBulkBytes = 16 * 1024;
 constexpr size_t kUnauthenticatedRequestBytes = size_t{256} * 1024;
+constexpr std::ptrdiff_t kShortHeaderWindow = 12;
 constexpr size_t kRetainedArgs = 1024;
 constexpr std::string_view kTooLongRequest = "request longer than the query buffer limit";
 
@@ -34,6 +35,28 @@ bool equals_ignoring_case(std::string_view text, std::string_view lower) {
 bool is_cross_protocol(std::string_view name) {
   return (name.size() == 4 && equals_ignoring_case(name, "post")) ||
          (name.size() == 5 && equals_ignoring_case(name, "host:"));
+}
+
+// Reads a header of one to nine digits, as nearly every one is, without looking for its end first:
+// returns the byte behind it, or null if it is anything else. Reads up to kShortHeaderWindow bytes.
+[[gnu::always_inline]] inline const char* read_short_header(const char* at, char type,
+                                                            int64_t& value) {
+  auto digit = static_cast<unsigned>(at[1] - '0');
+  if (at[0] != type || digit - 1 > 8) {
+    return nullptr;
+  }
+  const char* const last = at + 10;
+  int64_t number = digit;
+  at += 2;
+  while ((digit = static_cast<unsigned>(*at - '0')) <= 9) {
+    if (at == last) {
+      return nullptr;
+    }
+    number = number * 10 + digit;
+    ++at;
+  }
+  value = number;
+  return *at == '\r' ? at + 2 : nullptr;
 }
 
 }  // namespace
@@ -123,6 +146,11 @@ void RequestParser::shrink_idle(size_t retain_bytes) {
   std::vector<std::string_view>().swap(args_);
 }
 
+inline bool RequestParser::exceeds_request_limit(size_t bytes) const {
+  return bytes > limits_.query_buffer_limit ||
+         (!authenticated_ && bytes > kUnauthenticatedRequestBytes);
+}
+
 ParseStatus RequestParser::next(Request& request) {
   if (failure_ != ParseStatus::kRequest) [[unlikely]] {
     return failure_;
@@ -179,11 +207,6 @@ ParseStatus RequestParser::wait_for_more() {
     return close_silently(kTooLongRequest);
   }
   return ParseStatus::kNeedMore;
-}
-
-bool RequestParser::exceeds_request_limit(size_t bytes) const {
-  return bytes > limits_.query_buffer_limit ||
-         (!authenticated_ && bytes > kUnauthenticatedRequestBytes);
 }
 
 RequestParser::Step RequestParser::fail(std::string_view text) {
@@ -246,23 +269,7 @@ RequestParser::Step RequestParser::find_header_end(size_t& length) {
 }
 
 RequestParser::Step RequestParser::parse_length_line(int64_t& value) {
-  // Nearly every header is a type byte and one to nine digits: read those without a search.
   const char* const line = buffer_.get() + pos_;
-  const size_t available = std::min<size_t>(end_ - pos_, 12);
-  if (available >= 4 && line[1] >= '1' && line[1] <= '9') {
-    int64_t number = line[1] - '0';
-    size_t at = 2;
-    while (at < available && line[at] >= '0' && line[at] <= '9') {
-      number = number * 10 + (line[at] - '0');
-      ++at;
-    }
-    if (at + 1 < available && line[at] == '\r') {
-      value = number;
-      pos_ += at + 2;
-      scanned_ = 0;
-      return Step::kDone;
-    }
-  }
   size_t length = 0;
   const Step step = find_header_end(length);
   if (step != Step::kDone) {
@@ -278,9 +285,18 @@ RequestParser::Step RequestParser::parse_length_line(int64_t& value) {
 
 RequestParser::Step RequestParser::parse_multibulk_length() {
   int64_t count = 0;
-  const Step step = parse_length_line(count);
-  if (step != Step::kDone) {
-    return step == Step::kFailed ? fail("too big mbulk count string") : step;
+  const char* const line = buffer_.get() + pos_;
+  const char* const behind = end_ - pos_ >= static_cast<size_t>(kShortHeaderWindow)
+                                 ? read_short_header(line, '*', count)
+                                 : nullptr;
+  if (behind != nullptr) [[likely]] {
+    pos_ += static_cast<size_t>(behind - line);
+    scanned_ = 0;
+  } else {
+    const Step step = parse_length_line(count);
+    if (step != Step::kDone) {
+      return step == Step::kFailed ? fail("too big mbulk count string") : step;
+    }
   }
   if (count > INT_MAX) {
     return fail("invalid multibulk length");
@@ -293,12 +309,11 @@ RequestParser::Step RequestParser::parse_multibulk_length() {
   return Step::kDone;
 }
 
-RequestParser::Step RequestParser::parse_bulk_length() {
+RequestParser::Step RequestParser::parse_bulk_length(int64_t& length) {
   if (pos_ == end_) {
     return Step::kNeedMore;
   }
   const char type = buffer_[pos_];
-  int64_t length = 0;
   const Step step = parse_length_line(length);
   if (step == Step::kNeedMore) {
     return step;
@@ -316,26 +331,48 @@ RequestParser::Step RequestParser::parse_bulk_length() {
   if (!authenticated_ && length > kUnauthenticatedBulkBytes) {
     return fail("unauthenticated bulk length");
   }
-  bulk_length_ = length;
   return Step::kDone;
 }
 
 RequestParser::Step RequestParser::parse_multibulk() {
-  do {
-    if (bulk_length_ < 0) {
-      const Step step = parse_bulk_length();
-      if (step != Step::kDone) {
-        return step;
+  const char* const buffer = buffer_.get();
+  const char* const end = buffer + end_;
+  const char* at = buffer + pos_;
+  const int64_t max_length = authenticated_
+                                 ? limits_.proto_max_bulk_len
+                                 : std::min(limits_.proto_max_bulk_len, kUnauthenticatedBulkBytes);
+  int64_t length = bulk_length_;
+  int64_t args_left = args_left_;
+  for (; args_left > 0; --args_left, length = -1) {
+    if (length < 0) {
+      const char* const bulk =
+          end - at >= kShortHeaderWindow ? read_short_header(at, '$', length) : nullptr;
+      if (bulk != nullptr && length <= max_length) [[likely]] {
+        at = bulk;
+        scanned_ = 0;
+      } else {
+        pos_ = static_cast<size_t>(at - buffer);
+        const Step step = parse_bulk_length(length);
+        if (step != Step::kDone) {
+          bulk_length_ = -1;
+          args_left_ = args_left;
+          return step;
+        }
+        at = buffer + pos_;
       }
     }
-    const auto length = static_cast<size_t>(bulk_length_);
-    if (end_ - pos_ < length + 2) {
+    if (end - at < length + 2) {
+      bulk_length_ = length;
+      args_left_ = args_left;
+      pos_ = static_cast<size_t>(at - buffer);
       return Step::kNeedMore;
     }
-    args_.emplace_back(buffer_.get() + pos_, length);
-    pos_ += length + 2;
-    bulk_length_ = -1;
-  } while (--args_left_ > 0);
+    args_.emplace_back(at, static_cast<size_t>(length));
+    at += length + 2;
+  }
+  bulk_length_ = -1;
+  args_left_ = 0;
+  pos_ = static_cast<size_t>(at - buffer);
   return Step::kDone;
 }
 

@@ -79,7 +79,7 @@ class RequestParser {
   Step parse_inline();
   Step parse_multibulk();
   Step parse_multibulk_length();
-  Step parse_bulk_length();
+  Step parse_bulk_length(int64_t& length);
   // Reads "<type><decimal>\r\n" at pos_ and moves behind it; kFailed (too long) carries no text.
   Step parse_length_line(int64_t& value);
   Step find_header_end(size_t& length);
