@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "replication/node/messages.h"
+#include "replication/node/operation.h"
+
+namespace kindred {
+
+/// Derives slot, hash and partition. The result views `key`. Any thread.
+[[nodiscard]] KeyRef make_key(std::string_view key, uint32_t partition_count);
+
+/// First byte of a key at an engine: what is stored under it.
+enum class StoredKind : uint8_t { kRecord = 1 };
+
+/// What encode_stored_key() adds to a key of up to 254 bytes.
+inline constexpr size_t kStoredKeyOverhead = 12;
+
+/// Replaces `out` by the engine's key for `key`'s record; its memory is used again. Keys sort by
+/// slot, hash, key length, key: see comes_before().
+void encode_stored_key(const KeyRef& key, std::string* out);
+
+/// Reads a stored key of a record. False where it is malformed or slot and hash are not the key's:
+/// damaged. `key` views `stored`.
+[[nodiscard]] bool decode_stored_key(std::string_view stored, uint32_t partition_count,
+                                     KeyRef* key);
+
+/// The order of stored keys.
+[[nodiscard]] bool comes_before(const KeyRef& a, const KeyRef& b);
+
+/// Stored keys k with begin <= k < end, compared as bytes.
+struct StoredKeyRange {
+  std::string begin;
+  std::string end;
+};
+
+/// All records of a partition; `partition` < `partition_count`.
+[[nodiscard]] StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count);
+
+/// The records of a partition from `range`'s position on. Empty (begin >= end) where the position
+/// is past the partition.
+[[nodiscard]] StoredKeyRange fetch_range(const FetchRange& range, uint32_t partition_count);
+
+}  // namespace kindred
