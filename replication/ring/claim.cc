@@ -1,9 +1,8 @@
 #include "replication/ring/claim.h"
 
 #include <algorithm>
-#include <map>
-
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <tuple>
 #include <utility>

@@ -79,11 +79,12 @@ std::uint64_t load_head(std::string_view text, std::size_t count) {
   return (at(0) | at(count / 2) | at(count - 1)) << shift;
 }
 
-inline std::uint16_t step(std::uint16_t swapped_crc, std::uint64_t word) {
+inline std::uint32_t step(std::uint32_t swapped_crc, std::uint64_t word) {
   word ^= swapped_crc;
-  const auto part = [word](unsigned i) { return kTables[7 - i][word >> (8 * i) & 0xff]; };
-  return static_cast<std::uint16_t>(part(0) ^ part(1) ^ part(2) ^ part(3) ^ part(4) ^ part(5) ^
-                                    part(6) ^ part(7));
+  const auto part = [word](unsigned i) -> std::uint32_t {
+    return kTables[7 - i][word >> (8 * i) & 0xff];
+  };
+  return part(0) ^ part(1) ^ part(2) ^ part(3) ^ part(4) ^ part(5) ^ part(6) ^ part(7);
 }
 
 // Non-zero in some byte's top bit exactly when `word` holds a '{' (no borrow can invent the first
@@ -93,14 +94,9 @@ inline std::uint64_t brace_bits(std::uint64_t word) {
   return (zero_where_brace - 0x0101010101010101ULL) & ~zero_where_brace & 0x8080808080808080ULL;
 }
 
-struct Digest {
-  std::uint16_t crc;
-  bool has_brace;
-};
-
-Digest digest(std::string_view text) {
-  std::uint16_t crc = 0;
-  std::uint64_t braces = 0;
+// A chunked CRC of `text`; adds to `braces` what brace_bits() saw.
+[[gnu::always_inline]] inline std::uint16_t crc16(std::string_view text, std::uint64_t& braces) {
+  std::uint32_t crc = 0;
   const char* at = text.data();
   const char* const end = at + text.size();
   if (const std::size_t odd = text.size() % 8; odd != 0) {
@@ -114,7 +110,7 @@ Digest digest(std::string_view text) {
     braces |= brace_bits(word);
     crc = step(crc, word);
   }
-  return {swap_bytes(crc), braces != 0};
+  return swap_bytes(static_cast<std::uint16_t>(crc));
 }
 
 std::string_view hash_tag(std::string_view key) {
@@ -129,14 +125,21 @@ std::string_view hash_tag(std::string_view key) {
   return key.substr(open + 1, close - open - 1);
 }
 
+// Apart from key_slot(), so that keys without a brace pay for no registers saved on its behalf.
+[[gnu::noinline]] SlotIndex slot_of_braced(std::string_view key) {
+  std::uint64_t unused = 0;
+  return static_cast<SlotIndex>(crc16(hash_tag(key), unused) % kSlotCount);
+}
+
 }  // namespace
 
 SlotIndex key_slot(std::string_view key) {
-  Digest whole = digest(key);
-  if (whole.has_brace) [[unlikely]] {
-    whole = digest(hash_tag(key));
+  std::uint64_t braces = 0;
+  const std::uint16_t crc = crc16(key, braces);
+  if (braces != 0) [[unlikely]] {
+    return slot_of_braced(key);
   }
-  return static_cast<SlotIndex>(whole.crc % kSlotCount);
+  return static_cast<SlotIndex>(crc % kSlotCount);
 }
 
 }  // namespace kindred
