@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace kindred {
 namespace {
 
@@ -113,6 +117,73 @@ inline std::uint64_t brace_bits(std::uint64_t word) {
   return swap_bytes(static_cast<std::uint16_t>(crc));
 }
 
+#if defined(__x86_64__)
+
+// x^exponent mod the polynomial.
+constexpr std::uint64_t power_modulo(unsigned exponent) {
+  std::uint32_t rest = 1;
+  for (unsigned i = 0; i < exponent; ++i) {
+    rest <<= 1;
+    rest ^= (rest & 0x10000) != 0 ? 0x10000u | kPolynomial : 0;
+  }
+  return rest;
+}
+
+// x^80 divided by the polynomial, less the leading x^64.
+constexpr std::uint64_t inverse() {
+  std::uint32_t rest = 1;
+  std::uint64_t quotient = 0;
+  for (unsigned i = 0; i < 80; ++i) {
+    rest <<= 1;
+    const bool divides = (rest & 0x10000) != 0;
+    rest ^= divides ? 0x10000u | kPolynomial : 0;
+    quotient = quotient << 1 | (divides ? 1 : 0);
+  }
+  return quotient;
+}
+
+// crc16() by carry-less multiplication, about a third of the instructions. The words so far, taken
+// as one polynomial, are kept modulo the CRC's as 64 bits: moving them up by a word multiplies by
+// x^64, and the end multiplies by x^16 and divides (Barrett's method).
+[[gnu::target("pclmul"), gnu::always_inline]] inline std::uint16_t carryless_crc16(
+    std::string_view text, std::uint64_t& braces) {
+  const auto low = [](__m128i value) {
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(value));
+  };
+  const auto word_of = [](std::uint64_t bits) {
+    return _mm_cvtsi64_si128(static_cast<long long>(bits));
+  };
+  if (text.empty()) {
+    return 0;
+  }
+  const std::size_t odd = text.size() % 8;
+  const std::uint64_t head =
+      odd != 0 ? load_head(text, odd) : load_little_endian<std::uint64_t>(text.data());
+  braces = brace_bits(head);
+  std::uint64_t sum = __builtin_bswap64(head);
+  const char* at = text.data() + (odd != 0 ? odd : 8);
+  const char* const end = text.data() + text.size();
+  const __m128i up_a_word = word_of(power_modulo(64));
+  for (; at != end; at += 8) {
+    const auto word = load_little_endian<std::uint64_t>(at);
+    braces |= brace_bits(word);
+    const __m128i moved = _mm_clmulepi64_si128(word_of(sum), up_a_word, 0x00);
+    const __m128i overflow = _mm_clmulepi64_si128(moved, up_a_word, 0x01);
+    sum = low(_mm_xor_si128(moved, overflow)) ^ __builtin_bswap64(word);
+  }
+  const __m128i scaled = _mm_clmulepi64_si128(word_of(sum), word_of(inverse()), 0x00);
+  const std::uint64_t quotient = sum ^ low(_mm_unpackhi_epi64(scaled, scaled));
+  static_assert(kPolynomial == (1 << 12 | 1 << 5 | 1));
+  return static_cast<std::uint16_t>(quotient << 12 ^ quotient << 5 ^ quotient);
+}
+
+const bool has_carryless_multiply = [] {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("pclmul") != 0;
+}();
+
+#endif
+
 std::string_view hash_tag(std::string_view key) {
   const std::size_t open = key.find('{');
   if (open == std::string_view::npos) {
@@ -131,15 +202,36 @@ std::string_view hash_tag(std::string_view key) {
   return static_cast<SlotIndex>(crc16(hash_tag(key), unused) % kSlotCount);
 }
 
-}  // namespace
-
-SlotIndex key_slot(std::string_view key) {
-  std::uint64_t braces = 0;
-  const std::uint16_t crc = crc16(key, braces);
+SlotIndex slot_of(std::string_view key, std::uint16_t crc, std::uint64_t braces) {
   if (braces != 0) [[unlikely]] {
     return slot_of_braced(key);
   }
   return static_cast<SlotIndex>(crc % kSlotCount);
+}
+
+#if defined(__x86_64__)
+[[gnu::target("pclmul")]] SlotIndex slot_by_multiplication(std::string_view key) {
+  std::uint64_t braces = 0;
+  const std::uint16_t crc = carryless_crc16(key, braces);
+  return slot_of(key, crc, braces);
+}
+#endif
+
+}  // namespace
+
+SlotIndex ring_detail::slot_by_tables(std::string_view key) {
+  std::uint64_t braces = 0;
+  const std::uint16_t crc = crc16(key, braces);
+  return slot_of(key, crc, braces);
+}
+
+SlotIndex key_slot(std::string_view key) {
+#if defined(__x86_64__)
+  if (has_carryless_multiply) [[likely]] {
+    return slot_by_multiplication(key);
+  }
+#endif
+  return ring_detail::slot_by_tables(key);
 }
 
 }  // namespace kindred

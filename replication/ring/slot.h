@@ -23,6 +23,11 @@ struct SlotRange {
 /// Source: Redis cluster specification, "Key distribution model" and "Hash tags".
 SlotIndex key_slot(std::string_view key);
 
+namespace ring_detail {
+/// key_slot() as processors without carry-less multiplication compute it; apart only for tests.
+SlotIndex slot_by_tables(std::string_view key);
+}  // namespace ring_detail
+
 /// The partition that holds `slot` in a ring of `partition_count` partitions (1..16384).
 constexpr PartitionIndex partition_of_slot(SlotIndex slot, std::uint32_t partition_count) {
   return static_cast<PartitionIndex>(std::uint32_t{slot} * partition_count / kSlotCount);

@@ -54,6 +54,7 @@ TEST(Slot, AgreesWithTheDefinitionOnRandomKeys) {
       c = with_braces && random() % 8 == 0 ? "{}"[random() % 2] : static_cast<char>(random());
     }
     ASSERT_EQ(key_slot(key), slot_by_definition(key)) << "round " << round;
+    ASSERT_EQ(ring_detail::slot_by_tables(key), slot_by_definition(key)) << "round " << round;
   }
 }
 
