@@ -5,10 +5,6 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 namespace kindred {
 namespace {
 
@@ -142,17 +138,29 @@ constexpr std::uint64_t inverse() {
   return quotient;
 }
 
-// crc16() by carry-less multiplication, about a third of the instructions. The words so far, taken
-// as one polynomial, are kept modulo the CRC's as 64 bits: moving them up by a word multiplies by
-// x^64, and the end multiplies by x^16 and divides (Barrett's method).
+using WordPair = long long __attribute__((vector_size(16)));
+
+// By the compilers' built-in: this folder includes the standard library and Boost alone, so not
+// <immintrin.h>.
+[[gnu::target("pclmul"), gnu::always_inline]] inline WordPair multiply(std::uint64_t a,
+                                                                       std::uint64_t b) {
+  return __builtin_ia32_pclmulqdq128(WordPair{static_cast<long long>(a), 0},
+                                     WordPair{static_cast<long long>(b), 0}, 0);
+}
+
+inline std::uint64_t low(WordPair pair) {
+  return static_cast<std::uint64_t>(pair[0]);
+}
+inline std::uint64_t high(WordPair pair) {
+  return static_cast<std::uint64_t>(pair[1]);
+}
+
+// crc16() by carry-less multiplication: two thirds of the instructions, and half the time on long
+// keys. The words so far, taken as one polynomial, are kept modulo the CRC's as 64 bits: moving
+// them up by a word multiplies by x^64, and the end multiplies by x^16 and divides (Barrett's
+// method).
 [[gnu::target("pclmul"), gnu::always_inline]] inline std::uint16_t carryless_crc16(
     std::string_view text, std::uint64_t& braces) {
-  const auto low = [](__m128i value) {
-    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(value));
-  };
-  const auto word_of = [](std::uint64_t bits) {
-    return _mm_cvtsi64_si128(static_cast<long long>(bits));
-  };
   if (text.empty()) {
     return 0;
   }
@@ -163,21 +171,20 @@ constexpr std::uint64_t inverse() {
   std::uint64_t sum = __builtin_bswap64(head);
   const char* at = text.data() + (odd != 0 ? odd : 8);
   const char* const end = text.data() + text.size();
-  const __m128i up_a_word = word_of(power_modulo(64));
+  constexpr std::uint64_t kUpAWord = power_modulo(64);
   for (; at != end; at += 8) {
     const auto word = load_little_endian<std::uint64_t>(at);
     braces |= brace_bits(word);
-    const __m128i moved = _mm_clmulepi64_si128(word_of(sum), up_a_word, 0x00);
-    const __m128i overflow = _mm_clmulepi64_si128(moved, up_a_word, 0x01);
-    sum = low(_mm_xor_si128(moved, overflow)) ^ __builtin_bswap64(word);
+    const WordPair moved = multiply(sum, kUpAWord);
+    sum = low(moved) ^ low(multiply(high(moved), kUpAWord)) ^ __builtin_bswap64(word);
   }
-  const __m128i scaled = _mm_clmulepi64_si128(word_of(sum), word_of(inverse()), 0x00);
-  const std::uint64_t quotient = sum ^ low(_mm_unpackhi_epi64(scaled, scaled));
+  constexpr std::uint64_t kInverse = inverse();
+  const std::uint64_t quotient = sum ^ high(multiply(sum, kInverse));
   static_assert(kPolynomial == (1 << 12 | 1 << 5 | 1));
   return static_cast<std::uint16_t>(quotient << 12 ^ quotient << 5 ^ quotient);
 }
 
-const bool has_carryless_multiply = [] {
+const bool kHasCarrylessMultiply = [] {
   __builtin_cpu_init();
   return __builtin_cpu_supports("pclmul") != 0;
 }();
@@ -227,7 +234,7 @@ SlotIndex ring_detail::slot_by_tables(std::string_view key) {
 
 SlotIndex key_slot(std::string_view key) {
 #if defined(__x86_64__)
-  if (has_carryless_multiply) [[likely]] {
+  if (kHasCarrylessMultiply) [[likely]] {
     return slot_by_multiplication(key);
   }
 #endif
