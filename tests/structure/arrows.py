@@ -7,13 +7,14 @@ from tree import CPP
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 STANDARD = re.compile(r"^[a-z_]+$")
 POSIX = {
-    "arpa/inet.h", "dirent.h", "dlfcn.h", "errno.h", "fcntl.h", "netdb.h", "netinet/in.h",
+    "arpa/inet.h", "dirent.h", "dlfcn.h", "errno.h", "fcntl.h", "malloc.h", "netdb.h", "netinet/in.h",
     "netinet/tcp.h", "poll.h", "pthread.h", "sched.h", "signal.h", "stdbool.h", "stddef.h",
     "stdint.h", "string.h", "sys/epoll.h", "sys/eventfd.h", "sys/file.h", "sys/mman.h",
     "sys/random.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statvfs.h",
     "sys/syscall.h", "sys/time.h", "sys/types.h", "sys/uio.h", "sys/un.h", "sys/utsname.h",
     "sys/wait.h", "time.h", "unistd.h",
 }
+COMPILER = {"immintrin.h", "nmmintrin.h", "emmintrin.h", "arm_neon.h", "arm_acle.h"}
 # A decision takes time, chance and liveness as arguments, and touches nothing outside.
 NOT_FOR_DECISIONS = {
     "barrier", "condition_variable", "csignal", "ctime", "filesystem", "fstream", "future",
@@ -47,7 +48,7 @@ def allowed_library(path, included):
         return path.startswith("server/io/")
     if STANDARD.match(included):
         return room[0] != "replication" or included not in NOT_FOR_DECISIONS
-    if included.startswith("boost/"):
+    if included.startswith("boost/") or included in COMPILER:
         return True
     if room[0] == "replication":
         return False
