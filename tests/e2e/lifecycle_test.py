@@ -37,7 +37,7 @@ class LifecycleTest(unittest.TestCase):
             self.assertIn(part, output)
 
     def test_unknown_directive_is_named_with_its_file_and_line(self):
-        path = self.configuration("# A node.\nport 0\nno-such-directive 1\n")
+        path = self.configuration("# A node.\nport 6379\nno-such-directive 1\n")
         self.assert_refused([path], str(path), "3", "no-such-directive")
 
     def test_malformed_directive_is_named_with_its_file_and_line(self):

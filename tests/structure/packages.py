@@ -2,6 +2,8 @@
 
 import re
 
+from tree import CPP
+
 LIST = "conf/packages.txt"
 # CMake's or pkg-config's name -> Debian's package; None: comes with the compiler or CMake.
 PACKAGE_OF = {
@@ -12,6 +14,11 @@ PACKAGE_OF = {
     "RocksDB": "librocksdb-dev", "rocksdb": "librocksdb-dev", "spdlog": "libspdlog-dev",
     "Threads": None, "boost_container": "libboost-container-dev",
     "Boost::container": "libboost-container-dev", "xxhash": "libxxhash-dev", "uv": "libuv1-dev",
+}
+# Libraries of which only headers are used: what is included -> Debian's package.
+PACKAGE_OF_HEADER = {
+    "boost/container/": "libboost-container-dev", "fmt/": "libfmt-dev",
+    "nlohmann/": "nlohmann-json3-dev", "spdlog/": "libspdlog-dev", "xxhash.h": "libxxhash-dev",
 }
 LOOK_UP = re.compile(r"\b(find_package|pkg_check_modules|pkg_search_module)\s*\(([^)]*)\)")
 WORDS_OF_CMAKE = {
@@ -42,6 +49,15 @@ def looked_up(tree):
                         yield name, re.split(r"[<>=]", module)[0]
 
 
+def included(tree):
+    """{(included prefix, package)} of the headers in PACKAGE_OF_HEADER that C++ files include."""
+    found = set()
+    for name in tree.named(*CPP):
+        for header in re.findall(r"^\s*#\s*include\s*<([^>]+)>", tree.text(name), re.MULTILINE):
+            found.update(item for item in PACKAGE_OF_HEADER.items() if header.startswith(item[0]))
+    return sorted(found)
+
+
 def listed(tree):
     """{package: section} of the list."""
     section, found = None, {}
@@ -66,6 +82,10 @@ def package_list(tree):
         wanted.add(debian)
         if debian is not None and known.get(debian) != "build":
             yield f"{name}: {package} needs {debian} in section build of {LIST}"
+    for header, debian in included(tree):
+        wanted.add(debian)
+        if known.get(debian) != "build":
+            yield f"{header} needs {debian} in section build of {LIST}"
     linked = " ".join(without_comments(tree.text(name)) for name in cmake_files(tree))
     for name, debian in PACKAGE_OF.items():
         if re.search(rf"(?<![\w:]){re.escape(name)}(?![\w:])", linked):
