@@ -6,7 +6,9 @@ namespace kindred {
 
 namespace {
 
-bool by_actor(const CausalContext::Entry& entry, ActorId actor) { return entry.actor < actor; }
+bool by_actor(const CausalContext::Entry& entry, ActorId actor) {
+  return entry.actor < actor;
+}
 
 }  // namespace
 

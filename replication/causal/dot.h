@@ -16,10 +16,14 @@ using Stamp = uint64_t;
 inline constexpr unsigned kStampCounterBits = 16;
 
 /// Unix milliseconds (cluster clock) at which `stamp` was issued.
-constexpr uint64_t stamp_unix_ms(Stamp stamp) { return stamp >> kStampCounterBits; }
+constexpr uint64_t stamp_unix_ms(Stamp stamp) {
+  return stamp >> kStampCounterBits;
+}
 
 /// The first stamp of a millisecond.
-constexpr Stamp stamp_at_ms(uint64_t unix_ms) { return unix_ms << kStampCounterBits; }
+constexpr Stamp stamp_at_ms(uint64_t unix_ms) {
+  return unix_ms << kStampCounterBits;
+}
 
 /// One write event. Ordered by stamp, then actor, so that every node picks the same winner.
 struct Dot {

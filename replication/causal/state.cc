@@ -8,7 +8,9 @@ namespace kindred {
 
 namespace {
 
-bool by_dot(const Sibling& sibling, const Dot& dot) { return sibling.dot < dot; }
+bool by_dot(const Sibling& sibling, const Dot& dot) {
+  return sibling.dot < dot;
+}
 
 /// The finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014): full avalanche of one word.
 constexpr uint64_t mix(uint64_t word) {

@@ -10,9 +10,8 @@ namespace {
 
 template <typename Predicate>
 void erase_siblings(State& state, Predicate predicate) {
-  state.siblings.erase(
-      std::remove_if(state.siblings.begin(), state.siblings.end(), predicate),
-      state.siblings.end());
+  state.siblings.erase(std::remove_if(state.siblings.begin(), state.siblings.end(), predicate),
+                       state.siblings.end());
 }
 
 void drop_registers_under_floor(State& state) {
@@ -28,9 +27,9 @@ void insert_sibling(State& state, const NewVersion& version, bool is_register) {
   sibling.value = version.value;
   sibling.type = version.type;
   sibling.is_register = is_register;
-  auto place = std::lower_bound(
-      state.siblings.begin(), state.siblings.end(), version.dot,
-      [](const Sibling& other, const Dot& dot) { return other.dot < dot; });
+  auto place =
+      std::lower_bound(state.siblings.begin(), state.siblings.end(), version.dot,
+                       [](const Sibling& other, const Dot& dot) { return other.dot < dot; });
   state.siblings.insert(place, std::move(sibling));
 }
 
@@ -55,8 +54,7 @@ ClientContext context_of_read(const State& state) {
     if (result.covered.covers(sibling.dot)) {
       continue;
     }
-    if (result.covered.vector().size() + result.covered.dots().size() >=
-        kClientContextEntriesMax) {
+    if (result.covered.vector().size() + result.covered.dots().size() >= kClientContextEntriesMax) {
       break;
     }
     if (state.context.vector_covers(sibling.dot)) {
@@ -71,16 +69,21 @@ ClientContext context_of_read(const State& state) {
 ClientContext context_of_put(const ClientContext& given, const State& written, const Dot& dot) {
   ClientContext result;
   result.floor = given.floor;
+  size_t room = kClientContextEntriesMax - 1;  // one is for the write's own dot
   for (const CausalContext::Entry& entry : given.covered.vector()) {
-    result.covered.raise(entry.actor, entry.stamp);
+    if (room > 0) {
+      result.covered.raise(entry.actor, entry.stamp);
+      --room;
+    }
   }
   if (KINDRED_BUG(vector_only_put_context)) {
     result.covered.raise(dot.actor, dot.stamp);
     return result;
   }
   for (const Dot& single : given.covered.dots()) {
-    if (!written.context.vector_covers(single)) {
+    if (room > 0 && !written.context.vector_covers(single)) {
       result.covered.add_dot(single);
+      --room;
     }
   }
   result.covered.add_dot(dot);
@@ -89,9 +92,8 @@ ClientContext context_of_put(const ClientContext& given, const State& written, c
 
 void apply_put(State& state, const ClientContext& context, const Dot& dot,
                const NewVersion* version) {
-  erase_siblings(state, [&context](const Sibling& sibling) {
-    return context.covered.covers(sibling.dot);
-  });
+  erase_siblings(
+      state, [&context](const Sibling& sibling) { return context.covered.covers(sibling.dot); });
   if (!KINDRED_BUG(put_context_not_stored)) {
     state.context.join(context.covered);
   }
@@ -117,15 +119,31 @@ void apply_register(State& state, const Dot& dot, const NewVersion* version) {
 
 void apply_restamp(State& state, const CausalContext& first_round, const Dot& dot,
                    const NewVersion* version) {
-  erase_siblings(state, [&first_round](const Sibling& sibling) {
-    return first_round.covers(sibling.dot);
-  });
+  erase_siblings(
+      state, [&first_round](const Sibling& sibling) { return first_round.covers(sibling.dot); });
   state.context.raise(dot.actor, dot.stamp);
   state.floor = std::max(state.floor, dot);
   if (version != nullptr) {
     insert_sibling(state, *version, /*is_register=*/true);
   }
   drop_registers_under_floor(state);
+}
+
+Dot apply_expiry(State& state, ActorId actor, Stamp first, uint64_t expire_at_ms, uint64_t now_ms) {
+  erase_siblings(state, [now_ms](const Sibling& sibling) { return sibling.expired(now_ms); });
+  Dot dot{first, actor};
+  for (Sibling& sibling : state.siblings) {
+    sibling.dot = dot;
+    sibling.expire_at_ms = expire_at_ms;
+    if (sibling.is_register) {
+      state.floor = std::max(state.floor, dot);
+    }
+    ++dot.stamp;
+  }
+  --dot.stamp;
+  state.context.raise(actor, dot.stamp);
+  drop_registers_under_floor(state);
+  return dot;
 }
 
 }  // namespace kindred

@@ -49,4 +49,9 @@ void apply_register(State& state, const Dot& dot, const NewVersion* version);
 void apply_restamp(State& state, const CausalContext& first_round, const Dot& dot,
                    const NewVersion* version);
 
+/// EXPIRE, PERSIST: every sibling alive at `now_ms` again with `expire_at_ms`, under new dots of
+/// `actor` from `first` upwards in the old order; registers stay registers and raise the floor.
+/// Returns the highest dot given; uses as many stamps as there are live siblings.
+Dot apply_expiry(State& state, ActorId actor, Stamp first, uint64_t expire_at_ms, uint64_t now_ms);
+
 }  // namespace kindred

@@ -33,10 +33,10 @@ struct Replicate {
 
 enum class AckStatus : uint8_t {
   kStored = 0,
-  kFilling,    // stored, but the copy does not count
-  kNotOwner,   // not stored: the sender's ring is not ours
-  kFailed,     // not stored: the engine refused
-  kRefused,    // not stored: record damaged, or a write at or below the flush stamp
+  kFilling,   // stored, but the copy does not count
+  kNotOwner,  // not stored: the sender's ring is not ours
+  kFailed,    // not stored: the engine refused
+  kRefused,   // not stored: record damaged, or a write at or below the flush stamp
   kOverloaded,
 };
 
@@ -87,11 +87,11 @@ struct FetchRange {
   MessageId id = 0;
   uint16_t partition = 0;
   uint16_t from_slot = 0;
-  uint64_t from_hash = 0;       // first hash in from_slot
-  std::string_view after_key;   // strictly after this key among those of from_hash; empty: none
+  uint64_t from_hash = 0;      // first hash in from_slot
+  std::string_view after_key;  // strictly after this key among those of from_hash; empty: none
   uint32_t entries_max = 0;
   uint32_t bytes_max = 0;
-  bool values_wanted = true;    // false: siblings come with empty values (SCAN)
+  bool values_wanted = true;  // false: siblings come with empty values (SCAN)
 };
 
 struct RangeEntry {

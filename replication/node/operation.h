@@ -19,40 +19,41 @@ struct KeyRef {
 };
 
 enum class OpKind : uint8_t {
-  kRead = 1,       // DGET, GET and all that only look: a quorum read
-  kReadLocal,      // DGET ... LOCAL: this node's copy alone
-  kPut,            // DPUT
-  kRemove,         // DDEL
-  kSet,            // plain SET: a register write, no read
-  kModify,         // read-modify-write and DEL: quorum read, compute, write; serialised
-  kExplain,        // DEXPLAIN: every replica's state
-  kSpread,         // WAIT: push the current state to all primaries and count their copies
+  kRead = 1,   // DGET, GET and all that only look: a quorum read
+  kReadLocal,  // DGET ... LOCAL: this node's copy alone
+  kPut,        // DPUT
+  kRemove,     // DDEL
+  kSet,        // plain SET: a register write, no read
+  kModify,     // read-modify-write and DEL: quorum read, compute, write; serialised
+  kExplain,    // DEXPLAIN: every replica's state
+  kSpread,     // WAIT: push the current state to all primaries and count their copies
 };
 
 enum class Modification : uint8_t {
   kNone = 0,
-  kSet,                // SET with NX, XX, GET, KEEPTTL; SETNX, GETSET
-  kDelete,             // DEL, UNLINK
-  kGetDelete,          // GETDEL
-  kAppend,             // APPEND
-  kSetRange,           // SETRANGE; integer: offset
-  kIncrement,          // INCR, DECR, INCRBY, DECRBY; integer: by how much
-  kIncrementByFloat,   // INCRBYFLOAT; value: the increment as text
-  kExpire,             // EXPIRE family, GETEX with a time; expire_at_ms, keeps every sibling
-  kPersist,            // PERSIST, GETEX PERSIST
+  kSet,               // SET with NX, XX, GET, KEEPTTL; SETNX, GETSET
+  kDelete,            // DEL, UNLINK
+  kGetDelete,         // GETDEL
+  kAppend,            // APPEND
+  kSetRange,          // SETRANGE; integer: offset
+  kIncrement,         // INCR, DECR, INCRBY, DECRBY; integer: by how much
+  kIncrementByFloat,  // INCRBYFLOAT; value: the increment as text
+  kExpire,            // EXPIRE family, GETEX with a time; expire_at_ms, keeps every sibling
+  kPersist,           // PERSIST, GETEX PERSIST
 };
 
 /// Bits of Operation::flags.
 namespace op_flag {
-inline constexpr uint16_t kIfAbsent = 1;        // NX
-inline constexpr uint16_t kIfPresent = 2;       // XX
-inline constexpr uint16_t kReturnOld = 4;       // GET: the outcome's value is the old one
-inline constexpr uint16_t kKeepExpiry = 8;      // KEEPTTL
-inline constexpr uint16_t kExpireIfNone = 16;   // EXPIRE NX
-inline constexpr uint16_t kExpireIfAny = 32;    // EXPIRE XX
-inline constexpr uint16_t kExpireIfLater = 64;  // EXPIRE GT
+inline constexpr uint16_t kIfAbsent = 1;           // NX
+inline constexpr uint16_t kIfPresent = 2;          // XX
+inline constexpr uint16_t kReturnOld = 4;          // GET: the outcome's value is the old one
+inline constexpr uint16_t kKeepExpiry = 8;         // KEEPTTL
+inline constexpr uint16_t kExpireIfNone = 16;      // EXPIRE NX
+inline constexpr uint16_t kExpireIfAny = 32;       // EXPIRE XX
+inline constexpr uint16_t kExpireIfLater = 64;     // EXPIRE GT
 inline constexpr uint16_t kExpireIfEarlier = 128;  // EXPIRE LT
-inline constexpr uint16_t kWantState = 256;     // the outcome's state is wanted (DGET), not only the winner
+inline constexpr uint16_t kWantState =
+    256;  // the outcome's state is wanted (DGET), not only the winner
 }  // namespace op_flag
 
 /// Quorum of one request. kAsConfigured: the directive, capped at the number of members; a number
@@ -84,8 +85,8 @@ struct Operation {
 
 enum class OutcomeCode : uint8_t {
   kOk = 0,
-  kNoReplicas,       // too few nodes are up; nothing was applied anywhere
-  kNoQuorumWrite,    // outcome unknown
+  kNoReplicas,     // too few nodes are up; nothing was applied anywhere
+  kNoQuorumWrite,  // outcome unknown
   kNoQuorumRead,
   kOverloaded,       // nothing applied
   kNotAReplica,      // kReadLocal at a node without a copy
@@ -97,9 +98,9 @@ enum class OutcomeCode : uint8_t {
   kWrongType,
   kNotAnInteger,
   kNotAFloat,
-  kOverflow,         // increment or decrement would overflow
-  kNanOrInfinity,    // INCRBYFLOAT
-  kTooLong,          // value would exceed proto-max-bulk-len
+  kOverflow,       // increment or decrement would overflow
+  kNanOrInfinity,  // INCRBYFLOAT
+  kTooLong,        // value would exceed proto-max-bulk-len
   kBadOffset,
 };
 
@@ -117,15 +118,15 @@ struct Outcome {
   OutcomeCode code = OutcomeCode::kOk;
   uint8_t needed = 0;  // for quorum errors: how many of which were needed and seen
   uint8_t seen = 0;
-  bool strict = true;       // the quorum was met by primaries alone
-  bool has_value = false;   // value is meaningful (else nil)
-  bool applied = false;     // a modification changed something (SET NX, EXPIRE: 1 or 0)
-  int64_t integer = 0;      // DEL count, INCR result, APPEND length, copies (kSpread)
-  Dot dot;                  // the write's own dot, zero where nothing was written
-  Value value;              // the old value (kReturnOld, GETDEL), INCRBYFLOAT's result
+  bool strict = true;      // the quorum was met by primaries alone
+  bool has_value = false;  // value is meaningful (else nil)
+  bool applied = false;    // a modification changed something (SET NX, EXPIRE: 1 or 0)
+  int64_t integer = 0;     // DEL count, INCR result, APPEND length, copies (kSpread)
+  Dot dot;                 // the write's own dot, zero where nothing was written
+  Value value;             // the old value (kReturnOld, GETDEL), INCRBYFLOAT's result
   uint64_t epoch = 0;
-  State state;              // reads: the merged state, expired siblings still in it
-  ClientContext context;    // kPut, kRemove
+  State state;                          // reads: the merged state, expired siblings still in it
+  ClientContext context;                // kPut, kRemove
   std::vector<ReplicaReport> replicas;  // kExplain
 };
 

@@ -42,11 +42,15 @@ class ShardPorts {
   /// The key's state, as the last store() left it. `state` may borrow bytes that are good until the
   /// next store() of that key.
   [[nodiscard]] virtual LoadStatus try_load(const KeyRef& key, State* state) = 0;
+  /// Shard::loaded() brings the state as it is when it is called: a store() of the key made while
+  /// the engine was being read must show in it.
   virtual void load(const KeyRef& key, StoreToken token) = 0;
-  /// Takes a copy of the record. Stores of one key are applied in order.
+  /// Takes a copy of the record; an empty record erases the key. After kFailed, or stored() with
+  /// ok=false, loads show what was there before. Stores of one key are applied in order.
   [[nodiscard]] virtual StoreStatus store(const KeyRef& key, std::string_view record,
                                           Durability durability, StoreToken token) = 0;
-  /// Reads records of a partition in order of (slot, hash, key); Shard::range_read() brings them.
+  /// Reads records of a partition in order of (slot, hash, key), as the last store() left them;
+  /// Shard::range_read() brings them, never within this call.
   virtual void read_range(const FetchRange& range, StoreToken token) = 0;
   /// Puts a damaged record aside, so that the key reads as never written.
   virtual void quarantine(const KeyRef& key) = 0;

@@ -11,8 +11,8 @@ namespace kindred {
 struct ScanRequest {
   static constexpr unsigned kHashBits = 38;
   uint64_t cursor = 0;
-  uint32_t count = 10;       // keys wanted at least, where there are that many; ties come whole
-  uint32_t timeout_ms = 0;   // 0: request-timeout-ms
+  uint32_t count = 10;      // keys wanted at least, where there are that many; ties come whole
+  uint32_t timeout_ms = 0;  // 0: request-timeout-ms
 };
 
 struct ScannedKey {

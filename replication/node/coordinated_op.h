@@ -1,0 +1,98 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+
+#include "replication/node/key_holder.h"
+#include "replication/node/messages.h"
+#include "replication/node/operation.h"
+#include "replication/node/ports.h"
+#include "replication/quorum/quorum.h"
+
+namespace kindred {
+
+/// Who waits for a request: a client of this node, or the node that passed it on.
+struct Origin {
+  ClientToken client = 0;
+  NodeId passer = 0;  // 0: our own client
+  MessageId passed_id = 0;
+
+  bool passed_on() const { return passer != 0; }
+};
+
+/// One request under way at its coordinator, or at the node that passed it on.
+struct CoordinatedOp {
+  enum class Phase : uint8_t {
+    kPassedOn,      // waits for another node's outcome
+    kQueued,        // waits for an earlier read-modify-write of its key
+    kLoadingRead,   // waits for the local copy, to read
+    kReading,       // waits for replicas' answers
+    kAnswered,      // the client has its answer; late replies feed read repair
+    kLoadingWrite,  // waits for the local copy, to write
+    kLoadingRestamp,
+    kWriting,  // waits for acks
+  };
+  /// A replica asked during a read.
+  struct Asked {
+    enum class Status : uint8_t { kWaiting, kDone, kFailed };
+    NodeId node = 0;
+    Status status = Status::kWaiting;
+    bool whole_state = false;
+    Digest digest = 0;
+  };
+
+  uint64_t id = 0;
+  Origin origin;
+  OpKind kind = OpKind::kRead;
+  Phase phase = Phase::kReading;
+  KeyHolder key;
+  uint64_t started_us = 0;
+  uint64_t deadline_us = 0;
+  ResolvedQuorum quorum;
+  AckSet acks;
+
+  Operation request;  // as asked, owned; only where a later step needs it (kept())
+  boost::container::small_vector<NodeId, 3> tried;  // pass-on: nodes that refused
+
+  // Reading.
+  State read;  // merged so far, owned
+  Digest local_digest = 0;
+  bool differs = false;
+  boost::container::small_vector<Asked, 3> asked;
+  std::vector<ReplicaReport> reports;
+
+  // Writing.
+  boost::container::small_vector<NodeId, 3> waiting;  // asked to store, not answered
+  Dot dot;
+  Dot highest;  // highest dot that an ack reported
+  NewVersion version;
+  bool has_version = false;
+  bool is_register = false;
+  bool restamped = false;
+  CausalContext first_round;
+  Outcome outcome;  // what to tell once the write is through
+
+  void reset() {
+    origin = Origin{};
+    tried.clear();
+    acks.clear();
+    asked.clear();
+    reports.clear();
+    waiting.clear();
+    dot = Dot{};
+    highest = Dot{};
+    differs = false;
+    has_version = false;
+    is_register = false;
+    restamped = false;
+  }
+
+  /// Keeps the operation for later steps.
+  void keep(const Operation& operation) {
+    request = operation;
+    request.key = key.ref();
+    request.value.own();
+  }
+};
+
+}  // namespace kindred

@@ -1,0 +1,346 @@
+#include "replication/node/coordinator.h"
+
+#include <algorithm>
+
+#include "replication/causal/bug_bank.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr uint64_t kUsPerMs = 1000;
+
+bool is_read(OpKind kind) {
+  return kind == OpKind::kRead || kind == OpKind::kExplain;
+}
+
+template <typename List>
+bool contains(const List& list, NodeId node) {
+  return std::find(list.begin(), list.end(), node) != list.end();
+}
+
+}  // namespace
+
+Coordinator::Coordinator(ShardCore& core, Replica& replica)
+    : core_(core), replica_(replica), table_(core.config.shard_index, IdKind::kCoordinated) {}
+
+void Coordinator::submit(const Origin& origin, const Operation& operation, Now now) {
+  Outcome refusal;
+  if (!core_.has_cluster()) {
+    refusal.code = OutcomeCode::kNoReplicas;
+    return answer(origin, std::move(refusal));
+  }
+  if (core_.draining || table_.size() >= core_.config.operations_max) {
+    ++core_.metrics.overload_refusals;
+    if (core_.draining && origin.passed_on()) {
+      return refuse(origin);  // another replica may run it
+    }
+    refusal.code = OutcomeCode::kOverloaded;
+    return answer(origin, std::move(refusal));
+  }
+  if (operation.kind == OpKind::kReadLocal && !origin.passed_on() &&
+      core_.copies.at(operation.key.partition).state == CopyState::kNone) {
+    refusal.code = OutcomeCode::kNotAReplica;
+    return answer(origin, std::move(refusal));
+  }
+  const ResolvedQuorum quorum =
+      resolve_quorum(operation.quorum, core_.config.quorum,
+                     static_cast<uint8_t>(core_.cluster().replicas), core_.copies_wanted());
+  if (quorum.error != RuleError::kNone) {
+    refusal.code = quorum.error == RuleError::kAboveReplicas ? OutcomeCode::kQuorumTooLarge
+                                                             : OutcomeCode::kNoReplicas;
+    refusal.needed = quorum.refused;
+    refusal.seen = core_.copies_wanted();
+    return answer(origin, std::move(refusal));
+  }
+  if (quorum.write.durable > 0 && !core_.config.engine_can_sync && !is_read(operation.kind)) {
+    refusal.code = OutcomeCode::kCannotSync;
+    return answer(origin, std::move(refusal));
+  }
+  Op& op = table_.make();
+  op.origin = origin;
+  op.kind = operation.kind;
+  op.key.assign(operation.key);
+  op.quorum = quorum;
+  op.started_us = now.mono_us;
+  const uint32_t timeout_ms = operation.quorum.timeout_ms != 0 ? operation.quorum.timeout_ms
+                                                               : core_.config.request_timeout_ms;
+  op.deadline_us = now.mono_us + timeout_ms * kUsPerMs;
+  deadlines_.add(op.id, op.deadline_us);
+  place(op, operation, now);
+}
+
+bool Coordinator::runs_here(const Op& op, const Operation& operation) const {
+  const uint16_t partition = op.key.partition();
+  const CopyState mine = core_.copies.at(partition).state;
+  const bool able = mine == CopyState::kWhole ||
+                    (mine == CopyState::kFilling && KINDRED_BUG(filling_copy_coordinates));
+  if (!able && operation.kind != OpKind::kReadLocal) {
+    return false;
+  }
+  if (operation.kind != OpKind::kModify || op.origin.passed_on()) {
+    return true;
+  }
+  // Read-modify-writes meet at the key's first healthy primary, so that they run one by one.
+  for (NodeId node : core_.owners(partition)) {
+    if (node == core_.self) {
+      return true;
+    }
+    if (core_.is_up(node) && !contains(op.tried, node)) {
+      return false;
+    }
+  }
+  return false;
+}
+
+NodeId Coordinator::next_candidate(const Op& op) const {
+  for (NodeId node : core_.owners(op.key.partition())) {
+    if (node != core_.self && core_.is_up(node) && !contains(op.tried, node)) {
+      return node;
+    }
+  }
+  return 0;
+}
+
+void Coordinator::place(Op& op, const Operation& operation, Now now) {
+  if (runs_here(op, operation)) {
+    return run(op, operation, now);
+  }
+  if (op.origin.passed_on()) {
+    const Origin origin = op.origin;
+    table_.free(op);
+    return refuse(origin);
+  }
+  const NodeId to = next_candidate(op);
+  if (to == 0) {
+    const uint8_t needed = is_read(op.kind) ? op.quorum.read.needed : op.quorum.write.needed;
+    return fail(op, OutcomeCode::kNoReplicas, needed, core_.owners_up(op.key.partition()), now);
+  }
+  pass_on(op, operation, to);
+}
+
+void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to) {
+  ++core_.metrics.passed_on_requests;
+  op.phase = Op::Phase::kPassedOn;
+  if (&operation != &op.request) {
+    op.keep(operation);
+  }
+  op.tried.push_back(to);
+  PassOn message;
+  message.id = op.id;
+  message.operation = &op.request;
+  core_.ports.send(to, message);
+  if (KINDRED_BUG(coordinated_twice)) {
+    if (const NodeId second = next_candidate(op); second != 0) {
+      core_.ports.send(second, message);
+    }
+  }
+}
+
+void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now now) {
+  Op* op = table_.find(reply.id);
+  if (op == nullptr || op->phase != Op::Phase::kPassedOn || op->tried.empty() ||
+      (op->tried.back() != from && !KINDRED_BUG(coordinated_twice))) {
+    return;
+  }
+  if (reply.status == PassOnStatus::kRefused) {
+    return refuse_or_move(*op, now);
+  }
+  Outcome outcome;
+  if (reply.status == PassOnStatus::kOverloaded || reply.outcome == nullptr) {
+    outcome.code = OutcomeCode::kOverloaded;
+  } else {
+    outcome = *reply.outcome;
+    outcome.value.own();
+    outcome.state.own();
+    for (ReplicaReport& report : outcome.replicas) {
+      report.state.own();
+    }
+  }
+  finish(*op, std::move(outcome), now);
+}
+
+/// The node asked did nothing with the request: the next one may run it.
+void Coordinator::refuse_or_move(Op& op, Now now) {
+  place(op, op.request, now);
+}
+
+void Coordinator::run(Op& op, const Operation& operation, Now now) {
+  switch (operation.kind) {
+    case OpKind::kRead:
+    case OpKind::kReadLocal:
+    case OpKind::kExplain:
+      ++core_.metrics.coordinated_reads;
+      return begin_read(op, now);
+    case OpKind::kModify:
+      ++core_.metrics.coordinated_writes;
+      if (&operation != &op.request) {
+        op.keep(operation);
+      }
+      return begin_modify(op, now);
+    case OpKind::kSpread:
+      op.quorum.write.needed = static_cast<uint8_t>(
+          std::clamp<int64_t>(operation.integer, 0, core_.copies_wanted()) + 1);
+      return begin_write(op, operation, now);
+    case OpKind::kRemove:
+      if (operation.context.empty()) {
+        return finish(op, Outcome{}, now);
+      }
+      [[fallthrough]];
+    case OpKind::kPut:
+    case OpKind::kSet:
+      ++core_.metrics.coordinated_writes;
+      return begin_write(op, operation, now);
+  }
+}
+
+void Coordinator::answer(const Origin& origin, Outcome&& outcome) {
+  outcome.epoch = core_.has_cluster() ? core_.cluster().epoch : 0;
+  if (!origin.passed_on()) {
+    return core_.ports.reply(origin.client, std::move(outcome));
+  }
+  PassOnReply reply;
+  reply.id = origin.passed_id;
+  reply.outcome = &outcome;
+  core_.ports.send(origin.passer, reply);
+}
+
+void Coordinator::refuse(const Origin& origin) {
+  PassOnReply refusal;
+  refusal.id = origin.passed_id;
+  refusal.status = PassOnStatus::kRefused;
+  core_.ports.send(origin.passer, refusal);
+}
+
+void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
+  const Origin origin = op.origin;
+  if (op.kind == OpKind::kModify) {
+    release_key(op, now);
+  }
+  table_.free(op);
+  answer(origin, std::move(outcome));
+}
+
+void Coordinator::fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now) {
+  if (code == OutcomeCode::kNoReplicas || code == OutcomeCode::kNoQuorumRead ||
+      code == OutcomeCode::kNoQuorumWrite) {
+    ++core_.metrics.quorum_failures;
+  }
+  Outcome outcome;
+  outcome.code = code;
+  outcome.needed = static_cast<uint8_t>(needed);
+  outcome.seen = static_cast<uint8_t>(seen);
+  outcome.dot = op.dot;
+  finish(op, std::move(outcome), now);
+}
+
+void Coordinator::renew(Op& op) {
+  table_.renew(op);
+  deadlines_.add(op.id, op.deadline_us);
+}
+
+void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
+  Op* op = table_.find(id);
+  if (op == nullptr || op->phase != Op::Phase::kWriting) {
+    return;
+  }
+  ReplicateAck ack;
+  ack.id = id;
+  ack.status = ok ? AckStatus::kStored : AckStatus::kFailed;
+  ack.durability = durability_of(*op);
+  on_ack(core_.self, ack, now);
+}
+
+void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, Now now) {
+  Op* op = table_.find(id);
+  if (op == nullptr) {
+    return;
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(op->key.ref());
+  }
+  if (status != LoadStatus::kLoaded) {
+    const bool written = op->phase == Op::Phase::kLoadingRestamp;
+    return written ? fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now)
+                   : fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+  State current = state;
+  core_.filter(current);
+  switch (op->phase) {
+    case Op::Phase::kLoadingRead:
+      return local_read(*op, current, now);
+    case Op::Phase::kLoadingWrite:
+      return op->kind == OpKind::kModify ? modify_loaded(*op, current, now)
+                                         : write_loaded(*op, op->request, current, now);
+    case Op::Phase::kLoadingRestamp:
+      return restamp_loaded(*op, current, now);
+    default:
+      return;
+  }
+}
+
+void Coordinator::on_peer_down(NodeId peer, Now now) {
+  for (uint64_t id : table_.ids()) {
+    Op* op = table_.find(id);
+    if (op == nullptr) {
+      continue;
+    }
+    if (op->phase == Op::Phase::kPassedOn && !op->tried.empty() && op->tried.back() == peer) {
+      // A read can be asked of another; a write may have been applied there.
+      if (is_read(op->kind)) {
+        refuse_or_move(*op, now);
+      } else {
+        fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now);
+      }
+    } else if (op->phase == Op::Phase::kWriting && contains(op->waiting, peer)) {
+      ReplicateAck ack;
+      ack.id = id;
+      ack.status = AckStatus::kFailed;
+      on_ack(peer, ack, now);
+    } else if (op->phase == Op::Phase::kReading || op->phase == Op::Phase::kAnswered) {
+      FetchReply reply;
+      reply.id = id;
+      reply.status = FetchStatus::kFailed;
+      on_fetch_reply(peer, reply, now);
+    }
+  }
+}
+
+void Coordinator::tick(Now now) {
+  deadlines_.expire(now.mono_us, [this, now](uint64_t id) { on_due(id, now); });
+}
+
+void Coordinator::on_due(uint64_t id, Now now) {
+  Op* op = table_.find(id);
+  if (op == nullptr) {
+    return;
+  }
+  if (now.mono_us < op->deadline_us) {
+    return hedge(*op);
+  }
+  switch (op->phase) {
+    case Op::Phase::kAnswered:
+      return end_read(*op, now);
+    case Op::Phase::kReading:
+    case Op::Phase::kLoadingRead:
+    case Op::Phase::kQueued:
+      if (op->kind == OpKind::kExplain) {
+        return finish_explain(*op, now);
+      }
+      return fail(*op, OutcomeCode::kNoQuorumRead, read_rule(*op).needed, op->acks.size(), now);
+    case Op::Phase::kLoadingWrite:
+      return fail(*op, OutcomeCode::kOverloaded, 0, 0, now);
+    case Op::Phase::kPassedOn:
+      return is_read(op->kind)
+                 ? fail(*op, OutcomeCode::kNoQuorumRead, op->quorum.read.needed, 0, now)
+                 : fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now);
+    case Op::Phase::kLoadingRestamp:
+    case Op::Phase::kWriting:
+      if (op->kind == OpKind::kSpread) {
+        return write_complete(*op, now);
+      }
+      return fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, op->acks.size(), now);
+  }
+}
+
+}  // namespace kindred

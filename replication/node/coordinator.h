@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+
+#include "replication/mutation/mutation.h"
+#include "replication/node/coordinated_op.h"
+#include "replication/node/deadlines.h"
+#include "replication/node/op_table.h"
+#include "replication/node/replica.h"
+#include "replication/node/shard_core.h"
+
+namespace kindred {
+
+/// Coordinates clients' requests over the replicas of their keys (paper, section 4.5): N/R/W
+/// quorums, digests, read repair, re-stamping, serialised read-modify-writes, pass-on.
+class Coordinator {
+ public:
+  Coordinator(ShardCore& core, Replica& replica);
+
+  void submit(const Origin& origin, const Operation& operation, Now now);
+  void on_ack(NodeId from, const ReplicateAck& ack, Now now);
+  void on_fetch_reply(NodeId from, const FetchReply& reply, Now now);
+  void on_pass_on_reply(NodeId from, const PassOnReply& reply, Now now);
+  void on_stored(uint64_t id, bool ok, Now now);
+  void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
+  void on_peer_down(NodeId peer, Now now);
+  void tick(Now now);
+  bool idle() const { return table_.size() == 0; }
+  size_t in_flight() const { return table_.size(); }
+
+ private:
+  using Op = CoordinatedOp;
+  struct KeyQueue {
+    std::deque<uint64_t> waiting;
+  };
+
+  // coordinator.cc: where a request runs, and how it ends
+  void place(Op& op, const Operation& operation, Now now);
+  void run(Op& op, const Operation& operation, Now now);
+  void answer_local(const Origin& origin, const Operation& operation, Now now);
+  bool runs_here(const Op& op, const Operation& operation) const;
+  NodeId next_candidate(const Op& op) const;
+  void pass_on(Op& op, const Operation& operation, NodeId to);
+  void refuse_or_move(Op& op, Now now);
+  void answer(const Origin& origin, Outcome&& outcome);
+  void refuse(const Origin& origin);
+  void finish(Op& op, Outcome&& outcome, Now now);
+  void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
+  void on_due(uint64_t id, Now now);
+  void renew(Op& op);
+
+  // coordinator_read.cc
+  void begin_read(Op& op, Now now);
+  void local_read(Op& op, const State& state, Now now);
+  QuorumRule read_rule(const Op& op) const;
+  bool ask_next(Op& op);
+  void ask_enough(Op& op);
+  void take_state(Op& op, Op::Asked& asked, const FetchReply& reply);
+  void judge_read(Op& op, Now now);
+  void read_complete(Op& op, Now now);
+  void repair(Op& op, Now now);
+  void end_read(Op& op, Now now);
+  void hedge(Op& op);
+  void report_replica(Op& op, NodeId node, bool whole, const State& state);
+  void finish_explain(Op& op, Now now);
+
+  // coordinator_write.cc
+  void begin_write(Op& op, const Operation& operation, Now now);
+  void write_loaded(Op& op, const Operation& operation, State& state, Now now);
+  void write_out(Op& op, const LiveMark& before, const State& state, Now now);
+  void send_writes(Op& op, std::string_view record);
+  void judge_write(Op& op, Now now);
+  void write_complete(Op& op, Now now);
+  void begin_restamp(Op& op, Now now);
+  void restamp_loaded(Op& op, State& state, Now now);
+  void spread_loaded(Op& op, const State& state, Now now);
+  Durability durability_of(const Op& op) const;
+
+  // coordinator_modify.cc
+  void begin_modify(Op& op, Now now);
+  void modify_read(Op& op, Now now);
+  void modify_loaded(Op& op, State& local, Now now);
+  void modify_again(Op& op, Now now);
+  void release_key(const Op& op, Now now);
+  void start_runnable(Now now);
+
+  ShardCore& core_;
+  Replica& replica_;
+  OpTable<Op> table_;
+  Deadlines deadlines_;
+  std::unordered_map<uint64_t, KeyQueue> modifying_;  // by key hash: a collision only waits
+  std::deque<uint64_t> runnable_;  // queued read-modify-writes whose turn has come
+  bool starting_ = false;
+  double hedge_allowance_ = 0;  // reads that may be hedged now: at most 5 % of all
+};
+
+}  // namespace kindred

@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "replication/causal/bug_bank.h"
+#include "replication/node/coordinator.h"
+
+namespace kindred {
+
+/// One read-modify-write of a key at a time; the others wait in order.
+void Coordinator::begin_modify(Op& op, Now now) {
+  const uint8_t up = core_.owners_up(op.key.partition());
+  const uint8_t needed = std::max(op.quorum.write.needed, op.quorum.write.primary);
+  if (up < needed) {
+    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  }
+  op.phase = Op::Phase::kQueued;
+  op.outcome = Outcome{};
+  if (KINDRED_BUG(modify_not_serialised)) {
+    return begin_read(op, now);
+  }
+  auto [place, free] = modifying_.try_emplace(op.key.hash());
+  place->second.waiting.push_back(op.id);
+  if (free) {
+    begin_read(op, now);
+  }
+}
+
+/// The op leaves its key's queue; the next one that still lives starts.
+void Coordinator::release_key(const Op& op, Now now) {
+  auto place = modifying_.find(op.key.hash());
+  if (place == modifying_.end()) {
+    return;
+  }
+  std::deque<uint64_t>& waiting = place->second.waiting;
+  auto own = std::find(waiting.begin(), waiting.end(), op.id);
+  if (own == waiting.end()) {
+    return;
+  }
+  const bool was_running = own == waiting.begin();
+  waiting.erase(own);
+  if (waiting.empty()) {
+    modifying_.erase(place);
+    return;
+  }
+  if (was_running) {
+    runnable_.push_back(waiting.front());
+    start_runnable(now);
+  }
+}
+
+/// Starts queued ones in a loop, not by recursion: each may end at once and free the next.
+void Coordinator::start_runnable(Now now) {
+  if (starting_) {
+    return;
+  }
+  starting_ = true;
+  while (!runnable_.empty()) {
+    const uint64_t id = runnable_.front();
+    runnable_.pop_front();
+    if (Op* next = table_.find(id); next != nullptr && next->phase == Op::Phase::kQueued) {
+      begin_read(*next, now);
+    }
+  }
+  starting_ = false;
+}
+
+/// The quorum has been read: compute on it together with what the local copy holds by now.
+void Coordinator::modify_read(Op& op, Now now) {
+  State local;
+  op.phase = Op::Phase::kLoadingWrite;
+  const LoadStatus status = core_.load(op.key.ref(), &local);
+  if (status == LoadStatus::kLoaded) {
+    return modify_loaded(op, local, now);
+  }
+  if (status == LoadStatus::kPending) {
+    return core_.ports.load(op.key.ref(), op.id);
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(op.key.ref());
+  }
+  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+}
+
+void Coordinator::modify_loaded(Op& op, State& local, Now now) {
+  const LiveMark before = live_mark(local);
+  State state = merge(local, op.read);
+  MutationLimits limits;
+  limits.value_bytes_max = core_.config.value_bytes_max;
+  Mutation mutation = mutate(op.request, state, now.cluster_ms, limits);
+  // A delete that was computed again counts what its first round removed.
+  mutation.outcome.integer = op.outcome.applied && op.request.modification == Modification::kDelete
+                                 ? std::max<int64_t>(op.outcome.integer, mutation.outcome.integer)
+                                 : mutation.outcome.integer;
+  op.outcome = std::move(mutation.outcome);
+  if (mutation.effect == Mutation::Effect::kNothing) {
+    Outcome outcome = std::move(op.outcome);
+    repair(op, now);
+    return finish(op, std::move(outcome), now);
+  }
+  const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
+  if (stamp == 0) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+  const ActorId actor = core_.copies.at(op.key.partition()).actor;
+  if (mutation.effect == Mutation::Effect::kKeepSiblings) {
+    const bool had_register =
+        std::any_of(state.siblings.begin(), state.siblings.end(),
+                    [](const Sibling& sibling) { return sibling.is_register; });
+    op.dot = apply_expiry(state, actor, stamp, mutation.expire_at_ms, now.cluster_ms);
+    core_.clock.observe(now.cluster_ms, op.dot.stamp);
+    op.is_register = had_register;
+    op.has_version = false;
+  } else {
+    op.dot = Dot{stamp, actor};
+    op.version.dot = op.dot;
+    op.version.value = std::move(mutation.value);
+    op.version.expire_at_ms = mutation.expire_at_ms;
+    op.version.type = kTypeString;
+    op.has_version = mutation.effect == Mutation::Effect::kRegister;
+    op.is_register = true;
+    apply_register(state, op.dot, op.has_version ? &op.version : nullptr);
+    if (KINDRED_BUG(modify_restamped)) {
+      op.first_round = state.context;
+    }
+  }
+  op.acks.clear();
+  write_out(op, before, state, now);
+}
+
+/// A replica held a higher dot than the computed write: what was read was not the newest, so it is
+/// read and computed again (bounded by the request's deadline).
+void Coordinator::modify_again(Op& op, Now now) {
+  ++core_.metrics.recomputed_modifications;
+  const uint64_t old_id = op.id;
+  renew(op);
+  if (auto place = modifying_.find(op.key.hash()); place != modifying_.end()) {
+    std::replace(place->second.waiting.begin(), place->second.waiting.end(), old_id, op.id);
+  }
+  op.acks.clear();
+  op.asked.clear();
+  op.waiting.clear();
+  op.differs = false;
+  begin_read(op, now);
+}
+
+}  // namespace kindred

@@ -1,0 +1,309 @@
+#include <algorithm>
+
+#include "replication/causal/bug_bank.h"
+#include "replication/node/coordinator.h"
+
+namespace kindred {
+
+namespace {
+
+/// The paper's tail: a read is asked of one more replica once it is slower than 99 in 100, at most
+/// for this part of reads.
+constexpr double kHedgedPartMax = 0.05;
+constexpr double kHedgeAllowanceMax = 10;
+
+/// A streaming estimate of the 99th percentile (Ma, Muthukrishnan, Sandler 2013, "frugal"): steps
+/// up 99 times as far as it steps down.
+void learn_p99(double* estimate_us, double sample_us) {
+  const double step = std::max(1.0, *estimate_us * 0.01);
+  *estimate_us += sample_us > *estimate_us ? step * 0.99 : -step * 0.01;
+}
+
+}  // namespace
+
+QuorumRule Coordinator::read_rule(const Op& op) const {
+  QuorumRule rule = op.quorum.read;
+  if (op.kind == OpKind::kModify) {
+    rule.needed = op.quorum.modify_read;
+  } else if (op.kind == OpKind::kReadLocal) {
+    rule = QuorumRule{};
+  } else if (op.kind == OpKind::kExplain) {
+    rule.needed = core_.copies_wanted();
+  }
+  return rule;
+}
+
+void Coordinator::begin_read(Op& op, Now now) {
+  const QuorumRule rule = read_rule(op);
+  const uint8_t up = core_.owners_up(op.key.partition());
+  const uint8_t needed = std::max(rule.needed, rule.primary);
+  if (up < needed && op.kind != OpKind::kExplain && op.kind != OpKind::kReadLocal) {
+    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  }
+  op.phase = Op::Phase::kLoadingRead;
+  op.read = State{};
+  const LoadStatus status = core_.load(op.key.ref(), &op.read);
+  if (status == LoadStatus::kPending) {
+    return core_.ports.load(op.key.ref(), op.id);
+  }
+  if (status == LoadStatus::kLoaded) {
+    return local_read(op, op.read, now);
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(op.key.ref());
+  }
+  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+}
+
+void Coordinator::local_read(Op& op, const State& state, Now now) {
+  if (&state != &op.read) {
+    op.read = state;
+  }
+  op.phase = Op::Phase::kReading;
+  op.acks.add(core_.ack_of(core_.self, core_.config.durability));
+  const QuorumRule rule = read_rule(op);
+  if (rule.needed <= 1 && rule.primary <= 1 && op.kind != OpKind::kExplain) {
+    op.read.own();
+    return read_complete(op, now);
+  }
+  op.local_digest = digest(op.read);
+  op.read.own();
+  if (op.kind == OpKind::kExplain) {
+    report_replica(op, core_.self, core_.copies.at(op.key.partition()).state == CopyState::kWhole,
+                   op.read);
+  }
+  hedge_allowance_ = std::min(kHedgeAllowanceMax, hedge_allowance_ + kHedgedPartMax);
+  const double p99_us = core_.copies.at(op.key.partition()).read_p99_us;
+  const uint64_t hedge_at_us = now.mono_us + static_cast<uint64_t>(p99_us);
+  if (hedge_at_us < op.deadline_us) {
+    deadlines_.add(op.id, hedge_at_us);
+  }
+  ask_enough(op);
+  judge_read(op, now);
+}
+
+bool Coordinator::ask_next(Op& op) {
+  for (NodeId node : core_.owners(op.key.partition())) {
+    const bool asked = std::any_of(op.asked.begin(), op.asked.end(),
+                                   [node](const Op::Asked& one) { return one.node == node; });
+    if (node == core_.self || asked || !core_.is_up(node)) {
+      continue;
+    }
+    Op::Asked entry;
+    entry.node = node;
+    entry.whole_state = op.kind == OpKind::kExplain;
+    op.asked.push_back(entry);
+    Fetch fetch;
+    fetch.id = op.id;
+    fetch.key = op.key.ref();
+    fetch.whole_state = entry.whole_state;
+    core_.ports.send(node, fetch);
+    return true;
+  }
+  return false;
+}
+
+/// Keeps as many replicas asked as the quorum still needs.
+void Coordinator::ask_enough(Op& op) {
+  const QuorumRule rule = read_rule(op);
+  const size_t needed = std::max(rule.needed, rule.primary);
+  auto counting = [&op] {
+    return 1 + static_cast<size_t>(std::count_if(
+                   op.asked.begin(), op.asked.end(),
+                   [](const Op::Asked& one) { return one.status != Op::Asked::Status::kFailed; }));
+  };
+  while (counting() < needed && ask_next(op)) {
+  }
+}
+
+void Coordinator::hedge(Op& op) {
+  if (op.phase != Op::Phase::kReading || op.kind == OpKind::kExplain || hedge_allowance_ < 1) {
+    return;
+  }
+  if (ask_next(op)) {
+    hedge_allowance_ -= 1;
+    ++core_.metrics.hedged_reads;
+  }
+}
+
+void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) {
+  Op* op = table_.find(reply.id);
+  if (op == nullptr || (op->phase != Op::Phase::kReading && op->phase != Op::Phase::kAnswered)) {
+    return;
+  }
+  auto asked = std::find_if(op->asked.begin(), op->asked.end(),
+                            [from](const Op::Asked& one) { return one.node == from; });
+  if (asked == op->asked.end() || asked->status != Op::Asked::Status::kWaiting) {
+    return;
+  }
+  if (reply.status != FetchStatus::kOk) {
+    asked->status = Op::Asked::Status::kFailed;
+    if (op->kind == OpKind::kExplain && reply.has_record) {
+      take_state(*op, *asked, reply);
+    }
+  } else if (reply.has_record) {
+    take_state(*op, *asked, reply);
+  } else if (asked->whole_state) {
+    return;  // an answer to the digest question, overtaken
+  } else if (reply.digest == op->local_digest || KINDRED_BUG(digest_ignores_siblings)) {
+    asked->status = Op::Asked::Status::kDone;
+    asked->digest = op->local_digest;
+    op->acks.add(core_.ack_of(from, core_.config.durability));
+  } else {
+    asked->whole_state = true;
+    Fetch fetch;
+    fetch.id = op->id;
+    fetch.key = op->key.ref();
+    fetch.whole_state = true;
+    core_.ports.send(from, fetch);
+    return;
+  }
+  judge_read(*op, now);
+}
+
+void Coordinator::take_state(Op& op, Op::Asked& asked, const FetchReply& reply) {
+  State state;
+  if (!core_.ports.decode(op.key.ref(), reply.record, &state)) {
+    ++core_.metrics.damaged_records_received;
+    asked.status = Op::Asked::Status::kFailed;
+    return;
+  }
+  core_.filter(state);
+  if (op.kind == OpKind::kExplain) {
+    report_replica(op, asked.node, reply.status == FetchStatus::kOk, state);
+  }
+  asked.status =
+      reply.status == FetchStatus::kOk ? Op::Asked::Status::kDone : Op::Asked::Status::kFailed;
+  asked.digest = digest(state);
+  if (asked.digest != op.local_digest) {
+    op.differs = true;
+    op.read = merge(op.read, state);
+    op.read.own();
+  }
+  if (asked.status == Op::Asked::Status::kDone) {
+    op.acks.add(core_.ack_of(asked.node, core_.config.durability));
+  }
+}
+
+void Coordinator::judge_read(Op& op, Now now) {
+  const auto outstanding =
+      static_cast<size_t>(std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
+        return one.status == Op::Asked::Status::kWaiting;
+      }));
+  if (op.phase == Op::Phase::kAnswered) {
+    if (outstanding == 0) {
+      end_read(op, now);
+    }
+    return;
+  }
+  if (op.kind == OpKind::kExplain) {
+    if (outstanding == 0 && !ask_next(op)) {
+      finish_explain(op, now);
+    }
+    return;
+  }
+  const QuorumRule rule = read_rule(op);
+  switch (judge(op.acks, rule, outstanding)) {
+    case Verdict::kMet:
+      return read_complete(op, now);
+    case Verdict::kPending:
+      return;
+    case Verdict::kImpossible:
+      ask_enough(op);
+      if (judge(op.acks, rule,
+                static_cast<size_t>(
+                    std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
+                      return one.status == Op::Asked::Status::kWaiting;
+                    }))) == Verdict::kImpossible) {
+        fail(op, OutcomeCode::kNoQuorumRead, rule.needed, op.acks.size(), now);
+      }
+  }
+}
+
+void Coordinator::read_complete(Op& op, Now now) {
+  learn_p99(&core_.copies.at(op.key.partition()).read_p99_us,
+            static_cast<double>(now.mono_us - op.started_us));
+  if (op.kind == OpKind::kModify) {
+    return modify_read(op, now);
+  }
+  if (op.read.siblings.size() > 1) {
+    ++core_.metrics.conflicts_seen;
+  }
+  Outcome outcome;
+  const bool waits = std::any_of(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
+    return one.status == Op::Asked::Status::kWaiting;
+  });
+  if (!op.differs && !waits) {
+    outcome.state = std::move(op.read);
+    return finish(op, std::move(outcome), now);
+  }
+  outcome.state = op.read;
+  const Origin origin = op.origin;
+  op.phase = Op::Phase::kAnswered;
+  if (waits) {
+    answer(origin, std::move(outcome));
+  } else {
+    answer(origin, std::move(outcome));
+    end_read(op, now);
+  }
+}
+
+void Coordinator::end_read(Op& op, Now now) {
+  repair(op, now);
+  table_.free(op);
+}
+
+/// Brings the merged state to every replica that answered with another one, this node's own first.
+void Coordinator::repair(Op& op, Now now) {
+  if (!op.differs) {
+    return;
+  }
+  const Digest merged = digest(op.read);
+  Replicate message;
+  message.key = op.key.ref();
+  message.is_repair = true;
+  message.durability = core_.config.durability;
+  const std::string record(core_.ports.encode(op.key.ref(), op.read));
+  message.record = record;
+  for (const Op::Asked& one : op.asked) {
+    if (one.status == Op::Asked::Status::kDone && one.digest != merged) {
+      ++core_.metrics.read_repairs;
+      core_.ports.send(one.node, message);
+    }
+  }
+  if (op.local_digest != merged) {
+    ++core_.metrics.read_repairs;
+    replica_.on_replicate(core_.self, message, now);
+  }
+}
+
+void Coordinator::report_replica(Op& op, NodeId node, bool whole, const State& state) {
+  ReplicaReport report;
+  report.node = node;
+  report.up = true;
+  report.answered = true;
+  report.whole = whole;
+  report.state = state;
+  report.state.own();
+  op.reports.push_back(std::move(report));
+}
+
+void Coordinator::finish_explain(Op& op, Now now) {
+  Outcome outcome;
+  for (NodeId node : core_.owners(op.key.partition())) {
+    auto found = std::find_if(op.reports.begin(), op.reports.end(),
+                              [node](const ReplicaReport& report) { return report.node == node; });
+    if (found != op.reports.end()) {
+      outcome.replicas.push_back(std::move(*found));
+    } else {
+      ReplicaReport report;
+      report.node = node;
+      report.up = core_.is_up(node);
+      outcome.replicas.push_back(std::move(report));
+    }
+  }
+  outcome.state = std::move(op.read);
+  finish(op, std::move(outcome), now);
+}
+
+}  // namespace kindred

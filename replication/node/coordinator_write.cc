@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <string>
+
+#include "replication/causal/bug_bank.h"
+#include "replication/node/coordinator.h"
+
+namespace kindred {
+
+namespace {
+
+template <typename List>
+bool remove_from(List& list, NodeId node) {
+  auto place = std::find(list.begin(), list.end(), node);
+  if (place == list.end()) {
+    return false;
+  }
+  list.erase(place);
+  return true;
+}
+
+/// What a careless implementation would ship: the new version alone, under the whole context.
+State bare_write(const State& state, const Dot& dot) {
+  State bare;
+  bare.context = state.context;
+  bare.floor = state.floor;
+  if (const Sibling* sibling = state.find(dot); sibling != nullptr) {
+    bare.siblings.push_back(*sibling);
+  }
+  return bare;
+}
+
+}  // namespace
+
+Durability Coordinator::durability_of(const Op& op) const {
+  return op.quorum.write.durable > 0 ? Durability::kSynced : core_.config.durability;
+}
+
+void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
+  const uint8_t up = core_.owners_up(op.key.partition());
+  const uint8_t needed =
+      std::max({op.quorum.write.needed, op.quorum.write.primary, op.quorum.write.durable});
+  if (up < needed && op.kind != OpKind::kSpread) {
+    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  }
+  State state;
+  const LoadStatus status = core_.load(op.key.ref(), &state);
+  if (status == LoadStatus::kLoaded) {
+    return write_loaded(op, operation, state, now);
+  }
+  if (status == LoadStatus::kPending) {
+    op.phase = Op::Phase::kLoadingWrite;
+    op.keep(operation);
+    return core_.ports.load(op.key.ref(), op.id);
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(op.key.ref());
+  }
+  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+}
+
+void Coordinator::write_loaded(Op& op, const Operation& operation, State& state, Now now) {
+  if (operation.kind == OpKind::kSpread) {
+    return spread_loaded(op, state, now);
+  }
+  const LiveMark before = live_mark(state);
+  const Stamp stamp = core_.stamp(now, state, operation.context.highest_stamp());
+  if (stamp == 0) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+  op.dot = Dot{stamp, core_.copies.at(op.key.partition()).actor};
+  op.has_version = operation.kind != OpKind::kRemove;
+  op.version.dot = op.dot;
+  op.version.expire_at_ms = operation.expire_at_ms;
+  op.version.type = kTypeString;
+  op.version.value = operation.value;
+  NewVersion* version = op.has_version ? &op.version : nullptr;
+  op.outcome = Outcome{};
+  op.outcome.applied = true;
+  if (operation.kind == OpKind::kSet) {
+    op.is_register = true;
+    apply_register(state, op.dot, version);
+    op.first_round = state.context;
+  } else {
+    apply_put(state, operation.context, op.dot, version);
+    if (state.siblings.size() > core_.config.siblings_max) {
+      return fail(op, OutcomeCode::kTooManySiblings, core_.config.siblings_max,
+                  state.siblings.size(), now);
+    }
+    op.outcome.context = context_of_put(operation.context, state, op.dot);
+  }
+  write_out(op, before, state, now);
+  // Only a re-stamp needs the value again; the state above borrowed it until now.
+}
+
+/// Stores the state here, then sends it to the other owners: they get all of it, never a part.
+void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, Now now) {
+  op.phase = Op::Phase::kWriting;
+  op.outcome.dot = op.dot;
+  if (op.is_register) {
+    op.version.value.own();
+  } else {
+    op.version.value = Value{};
+  }
+  const std::string_view record = core_.ports.encode(op.key.ref(), state);
+  const StoreStatus status =
+      core_.commit(op.key.ref(), before, live_mark(state), record, durability_of(op), op.id, now);
+  if (status == StoreStatus::kFailed) {
+    return op.restamped ? fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now)
+                        : fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+  if (status == StoreStatus::kPending) {
+    op.waiting.push_back(core_.self);
+  } else {
+    op.acks.add(core_.ack_of(core_.self, durability_of(op)));
+  }
+  if (KINDRED_BUG(bare_write_shipped)) {
+    send_writes(op, std::string(core_.ports.encode(op.key.ref(), bare_write(state, op.dot))));
+  } else {
+    send_writes(op, record);
+  }
+  judge_write(op, now);
+}
+
+void Coordinator::send_writes(Op& op, std::string_view record) {
+  Replicate message;
+  message.id = op.id;
+  message.key = op.key.ref();
+  message.record = record;
+  message.durability = durability_of(op);
+  for (NodeId node : core_.owners(op.key.partition())) {
+    if (node != core_.self && core_.is_up(node)) {
+      op.waiting.push_back(node);
+      core_.ports.send(node, message);
+    }
+  }
+}
+
+void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
+  Op* op = table_.find(ack.id);
+  if (op == nullptr || op->phase != Op::Phase::kWriting) {
+    return;
+  }
+  const bool asked = remove_from(op->waiting, from);
+  if (!asked && !KINDRED_BUG(duplicate_ack_counts)) {
+    return;
+  }
+  const bool counts = ack.status == AckStatus::kStored ||
+                      (ack.status == AckStatus::kFilling && KINDRED_BUG(filling_copy_acks));
+  if (counts) {
+    op->acks.add(core_.ack_of(from, ack.durability));
+  }
+  op->highest = std::max(op->highest, ack.highest);
+  const bool own_failure = from == core_.self && ack.status == AckStatus::kFailed;
+  if (own_failure) {
+    ++core_.metrics.storage_failures;
+    core_.end_actor(op->key.partition());
+  }
+  const bool actor_ended =
+      op->dot.actor != 0 && op->dot.actor != core_.copies.at(op->key.partition()).actor;
+  if (actor_ended && op->kind != OpKind::kSpread) {
+    return fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, op->acks.size(), now);
+  }
+  judge_write(*op, now);
+}
+
+void Coordinator::judge_write(Op& op, Now now) {
+  const Verdict verdict = judge(op.acks, op.quorum.write, op.waiting.size());
+  if (verdict == Verdict::kPending) {
+    return;
+  }
+  if (op.kind == OpKind::kSpread) {
+    return write_complete(op, now);
+  }
+  const bool hidden = op.is_register && op.highest > op.dot && !KINDRED_BUG(no_restamp);
+  if (hidden && op.kind == OpKind::kModify && !KINDRED_BUG(modify_restamped)) {
+    return modify_again(op, now);
+  }
+  if (hidden && !op.restamped) {
+    return begin_restamp(op, now);
+  }
+  if (verdict == Verdict::kImpossible) {
+    return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, op.acks.size(), now);
+  }
+  write_complete(op, now);
+}
+
+void Coordinator::write_complete(Op& op, Now now) {
+  Outcome outcome = std::move(op.outcome);
+  if (op.kind == OpKind::kSpread) {
+    const size_t others = op.acks.size() - (op.acks.contains(core_.self) ? 1 : 0);
+    outcome.integer = static_cast<int64_t>(others);
+  }
+  finish(op, std::move(outcome), now);
+}
+
+/// An ack reported a higher dot: written once more above it, covering what the first round covered.
+void Coordinator::begin_restamp(Op& op, Now now) {
+  ++core_.metrics.restamped_writes;
+  op.restamped = true;
+  const AckSet first_acks = op.acks;
+  renew(op);
+  op.waiting.clear();
+  op.acks.clear();
+  if (KINDRED_BUG(restamp_counts_old_acks)) {
+    op.acks = first_acks;
+  }
+  State state;
+  const LoadStatus status = core_.load(op.key.ref(), &state);
+  if (status == LoadStatus::kLoaded) {
+    return restamp_loaded(op, state, now);
+  }
+  if (status == LoadStatus::kPending) {
+    op.phase = Op::Phase::kLoadingRestamp;
+    return core_.ports.load(op.key.ref(), op.id);
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(op.key.ref());
+  }
+  fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
+}
+
+void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
+  const ActorId actor = core_.copies.at(op.key.partition()).actor;
+  if (actor != op.dot.actor) {
+    return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
+  }
+  const LiveMark before = live_mark(state);
+  const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
+  if (stamp == 0) {
+    return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
+  }
+  op.dot = Dot{stamp, actor};
+  op.version.dot = op.dot;
+  apply_restamp(state, op.first_round, op.dot, op.has_version ? &op.version : nullptr);
+  write_out(op, before, state, now);
+}
+
+/// WAIT: the state as it is here goes to all other owners; their acks are counted.
+void Coordinator::spread_loaded(Op& op, const State& state, Now now) {
+  op.phase = Op::Phase::kWriting;
+  op.outcome = Outcome{};
+  op.acks.add(core_.ack_of(core_.self, core_.config.durability));
+  send_writes(op, core_.ports.encode(op.key.ref(), state));
+  judge_write(op, now);
+}
+
+}  // namespace kindred

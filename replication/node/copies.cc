@@ -1,0 +1,76 @@
+#include "replication/node/copies.h"
+
+#include <algorithm>
+
+namespace kindred {
+
+LiveMark live_mark(const State& state) {
+  LiveMark mark;
+  for (const Sibling& sibling : state.siblings) {
+    if (sibling.expire_at_ms == 0) {
+      return LiveMark{true, 0};
+    }
+    mark.live = true;
+    mark.dies_at_ms = std::max(mark.dies_at_ms, sibling.expire_at_ms);
+  }
+  return mark;
+}
+
+void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t now_ms) {
+  expire(now_ms);
+  auto add = [this](const LiveMark& mark, int64_t by) {
+    if (!mark.live) {
+      return;
+    }
+    if (mark.dies_at_ms == 0) {
+      live_ += by;
+      return;
+    }
+    const uint64_t tick = tick_of(mark.dies_at_ms);
+    if (tick <= passed_tick_) {
+      return;  // taken off already, or dead on arrival
+    }
+    live_ += by;
+    expiring_ += by;
+    auto place = dying_.try_emplace(tick, 0).first;
+    place->second += by;
+    if (place->second == 0) {
+      dying_.erase(place);
+    }
+  };
+  add(before, -1);
+  add(after, +1);
+}
+
+uint64_t LiveCount::live(uint64_t now_ms) {
+  expire(now_ms);
+  return static_cast<uint64_t>(std::max<int64_t>(live_, 0));
+}
+
+uint64_t LiveCount::expiring(uint64_t now_ms) {
+  expire(now_ms);
+  return static_cast<uint64_t>(std::max<int64_t>(expiring_, 0));
+}
+
+void LiveCount::reset() {
+  live_ = 0;
+  expiring_ = 0;
+  dying_.clear();
+}
+
+void LiveCount::expire(uint64_t now_ms) {
+  // The clock may step back: what was taken off stays off, so counts never go wrong twice.
+  passed_tick_ = std::max(passed_tick_, now_ms / kTickMs);
+  while (!dying_.empty() && dying_.begin()->first <= passed_tick_) {
+    live_ -= dying_.begin()->second;
+    expiring_ -= dying_.begin()->second;
+    dying_.erase(dying_.begin());
+  }
+}
+
+uint32_t Copies::count(CopyState state) const {
+  return static_cast<uint32_t>(std::count_if(
+      copies_.begin(), copies_.end(), [state](const Copy& copy) { return copy.state == state; }));
+}
+
+}  // namespace kindred

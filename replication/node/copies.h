@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "replication/causal/state.h"
+
+namespace kindred {
+
+/// What a partition's copy here is good for (DESIGN: a copy is whole or filling).
+enum class CopyState : uint8_t {
+  kNone,     // not an owner
+  kFilling,  // stores writes, counts for no quorum, coordinates nothing
+  kWhole,
+};
+
+/// How a key counts: whether it has a version, and when its last version dies.
+struct LiveMark {
+  bool live = false;
+  uint64_t dies_at_ms = 0;  // 0: never
+};
+[[nodiscard]] LiveMark live_mark(const State& state);
+
+/// Live keys of one copy, expired ones taken off as time passes without touching them: expiry times
+/// are counted in ticks of kTickMs, rounded up.
+class LiveCount {
+ public:
+  static constexpr uint64_t kTickMs = 64;
+
+  void change(const LiveMark& before, const LiveMark& after, uint64_t now_ms);
+  uint64_t live(uint64_t now_ms);
+  /// Live keys that have an expiry time.
+  uint64_t expiring(uint64_t now_ms);
+  void reset();
+
+ private:
+  void expire(uint64_t now_ms);
+  static uint64_t tick_of(uint64_t ms) { return ms / kTickMs + 1; }
+
+  int64_t live_ = 0;
+  int64_t expiring_ = 0;
+  uint64_t passed_tick_ = 0;           // all ticks up to this one are taken off
+  std::map<uint64_t, int64_t> dying_;  // tick -> keys that die then
+};
+
+struct Copy {
+  CopyState state = CopyState::kNone;
+  ActorId actor = 0;
+  LiveCount count;
+  uint64_t keys_with_siblings = 0;
+  double read_p99_us = 1000;  // streaming estimate; decides when a read is hedged
+};
+
+/// The copies of one shard, by partition. Partitions of other shards stay kNone.
+class Copies {
+ public:
+  void resize(uint32_t partitions) { copies_.resize(partitions); }
+  uint32_t size() const { return static_cast<uint32_t>(copies_.size()); }
+  Copy& at(uint16_t partition) { return copies_[partition]; }
+  const Copy& at(uint16_t partition) const { return copies_[partition]; }
+  uint32_t count(CopyState state) const;
+
+ private:
+  std::vector<Copy> copies_;
+};
+
+}  // namespace kindred

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/container/flat_set.hpp>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "replication/node/shard_core.h"
+
+namespace kindred {
+
+/// Makes filling copies whole: merges every key of the partition from enough other primaries
+/// (DESIGN: N-W+1 of them), page by page, a few partitions at a time.
+class Fill {
+ public:
+  explicit Fill(ShardCore& core) : core_(core) {}
+
+  /// Looks for copies that became filling, and goes on with those that wait. Call on every tick.
+  void tick(Now now);
+  void on_range_reply(NodeId from, const FetchRangeReply& reply, Now now);
+  void on_stored(uint64_t id, bool ok, Now now);
+  void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
+  void on_peer_down(NodeId peer);
+  /// Filling copies and no work that can be done for them now count as active too.
+  bool active() const { return !fills_.empty() || pending_scan_; }
+  void cluster_changed() { pending_scan_ = true; }
+
+ private:
+  /// One page under way from one source.
+  struct PartitionFill {
+    boost::container::flat_set<NodeId> merged;  // sources read to their end
+    NodeId source = 0;                          // being read, 0: none
+    MessageId request = 0;
+    uint64_t asked_us = 0;
+    uint16_t slot = 0;  // position: everything up to (slot, hash, key) is merged
+    uint64_t hash = 0;
+    std::string after_key;
+    bool page_is_last = false;
+    uint32_t stores_waiting = 0;
+    bool failed = false;  // a store of this page failed: read it again
+    ActorId actor = 0;
+  };
+  struct WaitingLoad {
+    uint16_t partition = 0;
+    std::string key;
+    KeyRef ref;
+    std::string record;
+  };
+
+  void start(uint16_t partition, Now now);
+  void ask(uint16_t partition, PartitionFill& fill, Now now);
+  void merge_entry(uint16_t partition, PartitionFill& fill, const RangeEntry& entry, Now now);
+  void merge_into(uint16_t partition, PartitionFill& fill, const KeyRef& key, const State& held,
+                  std::string_view record, Now now);
+  void page_done(uint16_t partition, PartitionFill& fill, Now now);
+  void rewind(PartitionFill& fill);
+  uint64_t next_id();
+  PartitionFill* find(uint16_t partition);
+
+  ShardCore& core_;
+  std::map<uint16_t, PartitionFill> fills_;
+  std::map<uint64_t, uint16_t> stores_;  // token -> partition
+  std::map<uint64_t, WaitingLoad> loads_;
+  uint64_t counter_ = 0;
+  bool pending_scan_ = true;
+};
+
+}  // namespace kindred

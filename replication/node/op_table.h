@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+namespace kindred {
+
+/// Which part of a shard an id belongs to.
+enum class IdKind : uint8_t { kCoordinated = 1, kReplica = 2, kFill = 3, kScan = 4, kSweep = 5 };
+
+/// Ids are 8 bits of shard, 4 bits of kind, 28 bits of generation, 24 bits of index. A renewed or
+/// freed entry gets another generation, so answers to what is over name nothing.
+struct TableId {
+  static constexpr unsigned kIndexBits = 24;
+  static constexpr unsigned kGenerationBits = 28;
+
+  static IdKind kind_of(uint64_t id) { return static_cast<IdKind>((id >> 52) & 0xf); }
+  static uint8_t shard_of(uint64_t id) { return static_cast<uint8_t>(id >> 56); }
+};
+
+/// Entries with stable addresses, found by id in constant time and reused without being destroyed:
+/// T::reset() is called on reuse, so buffers keep their capacity.
+template <typename T>
+class OpTable {
+ public:
+  OpTable(uint8_t shard, IdKind kind)
+      : prefix_((uint64_t{shard} << 56) | (uint64_t{static_cast<uint8_t>(kind)} << 52)) {}
+
+  T& make() {
+    if (free_.empty()) {
+      free_.push_back(static_cast<uint32_t>(entries_.size()));
+      entries_.emplace_back();
+    }
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    Entry& entry = entries_[index];
+    entry.used = true;
+    entry.value.reset();
+    entry.value.id = id_of(index);
+    ++size_;
+    return entry.value;
+  }
+
+  /// Null where the id is over.
+  T* find(uint64_t id) {
+    const uint32_t index = static_cast<uint32_t>(id) & ((1U << TableId::kIndexBits) - 1);
+    if (index >= entries_.size() || !entries_[index].used || id_of(index) != id) {
+      return nullptr;
+    }
+    return &entries_[index].value;
+  }
+
+  /// Gives the entry a new id; what was asked under the old one is over.
+  void renew(T& value) {
+    const uint32_t index = static_cast<uint32_t>(value.id) & ((1U << TableId::kIndexBits) - 1);
+    bump(entries_[index]);
+    value.id = id_of(index);
+  }
+
+  void free(T& value) {
+    const uint32_t index = static_cast<uint32_t>(value.id) & ((1U << TableId::kIndexBits) - 1);
+    Entry& entry = entries_[index];
+    entry.used = false;
+    bump(entry);
+    free_.push_back(index);
+    --size_;
+  }
+
+  size_t size() const { return size_; }
+
+  /// Ids of all entries in use (for rare walks: a peer went down).
+  std::vector<uint64_t> ids() const {
+    std::vector<uint64_t> result;
+    result.reserve(size_);
+    for (const Entry& entry : entries_) {
+      if (entry.used) {
+        result.push_back(entry.value.id);
+      }
+    }
+    return result;
+  }
+
+ private:
+  struct Entry {
+    T value;
+    uint32_t generation = 1;
+    bool used = false;
+  };
+
+  static void bump(Entry& entry) {
+    entry.generation = (entry.generation + 1) & ((1U << TableId::kGenerationBits) - 1);
+    if (entry.generation == 0) {
+      entry.generation = 1;
+    }
+  }
+
+  uint64_t id_of(uint32_t index) const {
+    return prefix_ | (uint64_t{entries_[index].generation} << TableId::kIndexBits) | index;
+  }
+
+  uint64_t prefix_;
+  std::deque<Entry> entries_;
+  std::vector<uint32_t> free_;
+  size_t size_ = 0;
+};
+
+}  // namespace kindred

@@ -1,0 +1,281 @@
+#include "replication/node/replica.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "replication/causal/bug_bank.h"
+
+namespace kindred {
+
+namespace {
+
+/// Tasks that may wait for the engine; beyond, peers are told that this node is overloaded.
+constexpr size_t kTasksMax = 100'000;
+
+}  // namespace
+
+Replica::Replica(ShardCore& core)
+    : core_(core), table_(core.config.shard_index, IdKind::kReplica) {}
+
+AckStatus Replica::held_status(uint16_t partition) const {
+  return core_.copies.at(partition).state == CopyState::kWhole ? AckStatus::kStored
+                                                               : AckStatus::kFilling;
+}
+
+void Replica::acknowledge(NodeId to, const ReplicateAck& ack) {
+  if (ack.id != 0) {
+    core_.ports.send(to, ack);
+  }
+}
+
+void Replica::on_replicate(NodeId from, const Replicate& message, Now now) {
+  ReplicateAck ack;
+  ack.id = message.id;
+  if (!core_.has_cluster() || core_.copies.at(message.key.partition).state == CopyState::kNone) {
+    ack.status = AckStatus::kNotOwner;
+    return acknowledge(from, ack);
+  }
+  if (table_.size() >= kTasksMax) {
+    ack.status = AckStatus::kOverloaded;
+    return acknowledge(from, ack);
+  }
+  State held;
+  const LoadStatus status = core_.load(message.key, &held);
+  if (status == LoadStatus::kLoaded) {
+    return apply(from, message, held, now);
+  }
+  if (status == LoadStatus::kPending) {
+    Task& task = table_.make();
+    task.kind = Task::Kind::kReplicate;
+    task.from = from;
+    task.key.assign(message.key);
+    task.record.assign(message.record);
+    task.replicate = message;
+    task.replicate.key = task.key.ref();
+    task.replicate.record = task.record;
+    return core_.ports.load(message.key, task.id);
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(message.key);
+  }
+  ack.status = AckStatus::kFailed;
+  acknowledge(from, ack);
+}
+
+void Replica::apply(NodeId from, const Replicate& message, const State& held, Now now) {
+  State incoming;
+  ReplicateAck ack;
+  ack.id = message.id;
+  ack.durability = message.durability;
+  if (!core_.ports.decode(message.key, message.record, &incoming)) {
+    ++core_.metrics.damaged_records_received;
+    ack.status = AckStatus::kRefused;
+    return acknowledge(from, ack);
+  }
+  if (incoming.highest_stamp() <= core_.cluster().flush_stamp) {
+    return refuse_flushed(from, message);
+  }
+  core_.filter(incoming);
+  core_.clock.observe(now.cluster_ms, incoming.highest_stamp());
+  ack.highest = held.highest_dot();
+  ack.status = held_status(message.key.partition);
+  if (KINDRED_BUG(ack_before_store)) {
+    acknowledge(from, ack);
+    ack.id = 0;
+  }
+  const LiveMark before = live_mark(held);
+  Task& task = table_.make();
+  task.kind = Task::Kind::kStoring;
+  task.from = from;
+  StoreStatus status = StoreStatus::kDone;
+  if (includes(held, incoming)) {
+    // Nothing new, but the ack says that it is held as safely as was asked: stored again.
+    if (message.id != 0) {
+      status = core_.commit(message.key, before, before, core_.ports.encode(message.key, held),
+                            message.durability, task.id, now);
+    }
+  } else if (includes(incoming, held)) {
+    status =
+        core_.commit(message.key, before, live_mark(incoming),
+                     core_.ports.encode(message.key, incoming), message.durability, task.id, now);
+  } else {
+    const State merged = merge(held, incoming);
+    status =
+        core_.commit(message.key, before, live_mark(merged),
+                     core_.ports.encode(message.key, merged), message.durability, task.id, now);
+  }
+  if (status == StoreStatus::kPending) {
+    task.ack = ack;
+    task.key.assign(message.key);
+    return;
+  }
+  table_.free(task);
+  if (status == StoreStatus::kFailed) {
+    ack.status = AckStatus::kFailed;
+  }
+  acknowledge(from, ack);
+}
+
+/// Acknowledges no write that a flush made dead, but reports the flush, so that a register write
+/// is stamped again above it.
+void Replica::refuse_flushed(NodeId from, const Replicate& message) {
+  ReplicateAck ack;
+  ack.id = message.id;
+  ack.status = AckStatus::kRefused;
+  ack.highest = Dot{core_.cluster().flush_stamp, std::numeric_limits<ActorId>::max()};
+  acknowledge(from, ack);
+}
+
+void Replica::on_fetch(NodeId from, const Fetch& message, Now) {
+  if (!core_.has_cluster() || core_.copies.at(message.key.partition).state == CopyState::kNone) {
+    return fail_fetch(from, message.id, FetchStatus::kNotOwner);
+  }
+  State state;
+  switch (core_.load(message.key, &state)) {
+    case LoadStatus::kLoaded:
+      return answer_fetch(from, message, state);
+    case LoadStatus::kPending: {
+      if (table_.size() >= kTasksMax) {
+        return fail_fetch(from, message.id, FetchStatus::kOverloaded);
+      }
+      Task& task = table_.make();
+      task.kind = Task::Kind::kFetch;
+      task.from = from;
+      task.key.assign(message.key);
+      task.fetch = message;
+      task.fetch.key = task.key.ref();
+      return core_.ports.load(message.key, task.id);
+    }
+    case LoadStatus::kCorrupt:
+      core_.quarantine(message.key);
+      [[fallthrough]];
+    case LoadStatus::kFailed:
+      return fail_fetch(from, message.id, FetchStatus::kFailed);
+  }
+}
+
+void Replica::answer_fetch(NodeId from, const Fetch& message, const State& state) {
+  FetchReply reply;
+  reply.id = message.id;
+  const bool filling = core_.copies.at(message.key.partition).state != CopyState::kWhole;
+  if (filling && !KINDRED_BUG(filling_copy_reads)) {
+    reply.status = FetchStatus::kFilling;
+  }
+  if (message.whole_state) {
+    reply.has_record = true;
+    reply.record =
+        state.never_written() ? std::string_view() : core_.ports.encode(message.key, state);
+  } else {
+    reply.digest = digest(state);
+  }
+  core_.ports.send(from, reply);
+}
+
+void Replica::fail_fetch(NodeId from, MessageId id, FetchStatus status) {
+  FetchReply reply;
+  reply.id = id;
+  reply.status = status;
+  core_.ports.send(from, reply);
+}
+
+void Replica::on_fetch_range(NodeId from, const FetchRange& message) {
+  FetchRangeReply refusal;
+  refusal.id = message.id;
+  refusal.partition = message.partition;
+  if (!core_.has_cluster() || message.partition >= core_.copies.size() ||
+      core_.copies.at(message.partition).state == CopyState::kNone) {
+    refusal.status = FetchStatus::kNotOwner;
+    return core_.ports.send(from, refusal);
+  }
+  if (table_.size() >= kTasksMax) {
+    refusal.status = FetchStatus::kOverloaded;
+    return core_.ports.send(from, refusal);
+  }
+  Task& task = table_.make();
+  task.kind = Task::Kind::kRange;
+  task.from = from;
+  task.range = message;
+  task.record.assign(message.after_key);
+  task.range.after_key = task.record;
+  core_.ports.read_range(task.range, task.id);
+}
+
+void Replica::on_stored(uint64_t id, bool ok) {
+  Task* task = table_.find(id);
+  if (task == nullptr) {
+    return;
+  }
+  if (!ok) {
+    ++core_.metrics.storage_failures;
+    core_.end_actor(task->key.partition());
+    task->ack.status = AckStatus::kFailed;
+  }
+  const NodeId from = task->from;
+  const ReplicateAck ack = task->ack;
+  table_.free(*task);
+  acknowledge(from, ack);
+}
+
+void Replica::on_loaded(uint64_t id, LoadStatus status, const State& state, Now now) {
+  Task* task = table_.find(id);
+  if (task == nullptr) {
+    return;
+  }
+  if (status == LoadStatus::kCorrupt) {
+    core_.quarantine(task->key.ref());
+  }
+  State held = state;
+  core_.filter(held);
+  if (task->kind == Task::Kind::kFetch) {
+    if (status == LoadStatus::kLoaded) {
+      answer_fetch(task->from, task->fetch, held);
+    } else {
+      fail_fetch(task->from, task->fetch.id, FetchStatus::kFailed);
+    }
+  } else if (status == LoadStatus::kLoaded) {
+    apply(task->from, task->replicate, held, now);
+  } else {
+    ReplicateAck ack;
+    ack.id = task->replicate.id;
+    ack.status = AckStatus::kFailed;
+    acknowledge(task->from, ack);
+  }
+  table_.free(*task);
+}
+
+void Replica::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done) {
+  Task* task = table_.find(id);
+  if (task == nullptr) {
+    return;
+  }
+  FetchRangeReply reply;
+  reply.id = task->range.id;
+  reply.partition = task->range.partition;
+  reply.done = done;
+  const bool whole = core_.copies.at(task->range.partition).state == CopyState::kWhole;
+  reply.status = !ok ? FetchStatus::kFailed : whole ? FetchStatus::kOk : FetchStatus::kFilling;
+  reply.entries = entries;
+  std::vector<RangeEntry> stripped;
+  std::vector<std::string> records;
+  if (ok && !task->range.values_wanted) {
+    records.reserve(entries.size());
+    for (const RangeEntry& entry : entries) {
+      State state;
+      if (!core_.ports.decode(entry.key, entry.record, &state)) {
+        continue;  // read_range reports damaged records by quarantining them
+      }
+      for (Sibling& sibling : state.siblings) {
+        sibling.value = Value{};
+      }
+      records.emplace_back(core_.ports.encode(entry.key, state));
+      stripped.push_back(RangeEntry{entry.key, records.back()});
+    }
+    reply.entries = stripped;
+  }
+  const NodeId from = task->from;
+  core_.ports.send(from, reply);
+  table_.free(*task);
+}
+
+}  // namespace kindred

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "replication/node/key_holder.h"
+#include "replication/node/op_table.h"
+#include "replication/node/shard_core.h"
+
+namespace kindred {
+
+/// Serves what coordinators on other nodes (and this one's read repair) ask of this node's copies.
+class Replica {
+ public:
+  explicit Replica(ShardCore& core);
+
+  void on_replicate(NodeId from, const Replicate& message, Now now);
+  void on_fetch(NodeId from, const Fetch& message, Now now);
+  void on_fetch_range(NodeId from, const FetchRange& message);
+  void on_stored(uint64_t id, bool ok);
+  void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
+  void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done);
+  size_t in_flight() const { return table_.size(); }
+
+ private:
+  /// What waits for the engine.
+  struct Task {
+    enum class Kind : uint8_t { kReplicate, kStoring, kFetch, kRange };
+    uint64_t id = 0;
+    Kind kind = Kind::kReplicate;
+    NodeId from = 0;
+    KeyHolder key;
+    std::string record;
+    Replicate replicate;
+    Fetch fetch;
+    FetchRange range;
+    ReplicateAck ack;
+    void reset() { record.clear(); }
+  };
+
+  void apply(NodeId from, const Replicate& message, const State& held, Now now);
+  void refuse_flushed(NodeId from, const Replicate& message);
+  void acknowledge(NodeId to, const ReplicateAck& ack);
+  void answer_fetch(NodeId from, const Fetch& message, const State& state);
+  void fail_fetch(NodeId from, MessageId id, FetchStatus status);
+  AckStatus held_status(uint16_t partition) const;
+
+  ShardCore& core_;
+  OpTable<Task> table_;
+};
+
+}  // namespace kindred

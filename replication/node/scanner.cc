@@ -1,0 +1,224 @@
+#include "replication/node/scanner.h"
+
+#include <algorithm>
+
+namespace kindred {
+
+namespace {
+
+constexpr uint32_t kCountMax = 10'000;
+constexpr uint32_t kPageBytesMax = 4U << 20;
+
+uint64_t position_of(const KeyRef& key) {
+  return (uint64_t{key.slot} << ScanRequest::kHashBits) |
+         (key.hash >> (64 - ScanRequest::kHashBits));
+}
+
+uint16_t slot_of(uint64_t cursor) {
+  return static_cast<uint16_t>(cursor >> ScanRequest::kHashBits);
+}
+
+uint64_t hash_of(uint64_t cursor) {
+  return cursor << (64 - ScanRequest::kHashBits);
+}
+
+}  // namespace
+
+Scanner::Scanner(ShardCore& core) : core_(core), table_(core.config.shard_index, IdKind::kScan) {}
+
+void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
+  Scan& scan = table_.make();
+  scan.client = token;
+  scan.cursor = request.cursor;
+  scan.count = std::clamp<uint32_t>(request.count, 1, kCountMax);
+  const uint32_t timeout_ms =
+      request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
+  scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;
+  scan.partition = static_cast<uint16_t>(core_.cluster().ring.partition_of(slot_of(scan.cursor)));
+  const ResolvedQuorum quorum =
+      resolve_quorum(QuorumSpec{}, core_.config.quorum,
+                     static_cast<uint8_t>(core_.cluster().replicas), core_.copies_wanted());
+  scan.needed = quorum.modify_read;  // enough to meet every acknowledged write
+  if (core_.owners_up(scan.partition) < scan.needed) {
+    return fail(scan, /*no_replicas=*/true);
+  }
+  deadlines_.add(scan.id, scan.deadline_us);
+  ask_enough(scan);
+  judge(scan, now);
+}
+
+bool Scanner::ask_next(Scan& scan) {
+  for (NodeId node : core_.owners(scan.partition)) {
+    const bool asked = std::any_of(scan.sources.begin(), scan.sources.end(),
+                                   [node](const Source& source) { return source.node == node; });
+    const bool filling =
+        node == core_.self && core_.copies.at(scan.partition).state != CopyState::kWhole;
+    if (asked || filling || !core_.is_up(node)) {
+      continue;
+    }
+    Source source;
+    source.node = node;
+    scan.sources.push_back(source);
+    FetchRange range;
+    range.id = scan.id;
+    range.partition = scan.partition;
+    range.from_slot = slot_of(scan.cursor);
+    range.from_hash = hash_of(scan.cursor);
+    range.entries_max = scan.count + 1;
+    range.bytes_max = kPageBytesMax;
+    range.values_wanted = false;
+    if (node == core_.self) {
+      core_.ports.read_range(range, scan.id);
+    } else {
+      core_.ports.send(node, range);
+    }
+    return true;
+  }
+  return false;
+}
+
+void Scanner::ask_enough(Scan& scan) {
+  auto usable = [&scan] {
+    return std::count_if(scan.sources.begin(), scan.sources.end(), [](const Source& source) {
+      return source.status != Source::Status::kFailed;
+    });
+  };
+  while (usable() < scan.needed && ask_next(scan)) {
+  }
+}
+
+void Scanner::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
+  if (Scan* scan = table_.find(reply.id); scan != nullptr) {
+    take(*scan, from, reply.status, reply.entries, reply.done, now);
+  }
+}
+
+void Scanner::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done,
+                            Now now) {
+  if (Scan* scan = table_.find(id); scan != nullptr) {
+    take(*scan, core_.self, ok ? FetchStatus::kOk : FetchStatus::kFailed, entries, done, now);
+  }
+}
+
+void Scanner::take(Scan& scan, NodeId from, FetchStatus status, std::span<const RangeEntry> entries,
+                   bool done, Now now) {
+  auto source = std::find_if(scan.sources.begin(), scan.sources.end(),
+                             [from](const Source& one) { return one.node == from; });
+  if (source == scan.sources.end() || source->status != Source::Status::kWaiting) {
+    return;
+  }
+  source->status = status == FetchStatus::kOk ? Source::Status::kDone : Source::Status::kFailed;
+  if (status == FetchStatus::kOk) {
+    source->done = done;
+    source->last_position = entries.empty() ? scan.cursor : position_of(entries.back().key);
+    for (const RangeEntry& entry : entries) {
+      State state;
+      if (!core_.ports.decode(entry.key, entry.record, &state)) {
+        ++core_.metrics.damaged_records_received;
+        continue;
+      }
+      core_.filter(state);
+      for (Sibling& sibling : state.siblings) {
+        sibling.value = Value{};
+      }
+      auto [place, fresh] =
+          scan.found.try_emplace({position_of(entry.key), std::string(entry.key.key)}, State{});
+      place->second = fresh ? std::move(state) : merge(place->second, state);
+    }
+  }
+  judge(scan, now);
+}
+
+void Scanner::judge(Scan& scan, Now now) {
+  auto count = [&scan](Source::Status status) {
+    return std::count_if(scan.sources.begin(), scan.sources.end(),
+                         [status](const Source& source) { return source.status == status; });
+  };
+  if (count(Source::Status::kDone) >= scan.needed) {
+    return complete(scan, now);
+  }
+  if (count(Source::Status::kDone) + count(Source::Status::kWaiting) < scan.needed) {
+    ask_enough(scan);
+    if (count(Source::Status::kDone) + count(Source::Status::kWaiting) < scan.needed) {
+      fail(scan, /*no_replicas=*/false);
+    }
+  }
+}
+
+uint64_t Scanner::end_of_partition(const Scan& scan) const {
+  const uint32_t partitions = core_.cluster().ring.partition_count();
+  if (uint32_t{scan.partition} + 1 >= partitions) {
+    return 0;
+  }
+  const uint16_t next_slot = slot_range(scan.partition + 1U, partitions).first;
+  return uint64_t{next_slot} << ScanRequest::kHashBits;
+}
+
+/// Gives out what lies before the first position that some source may not have told all of.
+void Scanner::complete(Scan& scan, Now now) {
+  uint64_t horizon = UINT64_MAX;
+  for (const Source& source : scan.sources) {
+    if (source.status == Source::Status::kDone && !source.done) {
+      horizon = std::min(horizon, source.last_position);
+    }
+  }
+  if (horizon <= scan.cursor && horizon != UINT64_MAX) {
+    // One position holds more keys than a page: ties come whole, so the page must grow.
+    scan.count = std::min<uint32_t>(scan.count * 2 + 16, 1U << 24);
+    scan.sources.clear();
+    scan.found.clear();
+    ask_enough(scan);
+    return judge(scan, now);
+  }
+  ScanPage page;
+  page.ok = true;
+  page.needed = scan.needed;
+  page.seen = scan.needed;
+  page.cursor = horizon == UINT64_MAX ? end_of_partition(scan) : horizon;
+  for (auto& [place, state] : scan.found) {
+    if (place.first < horizon && state.has_live_sibling(now.cluster_ms)) {
+      ScannedKey key;
+      key.key = place.second;
+      key.type = state.siblings.back().type;
+      page.keys.push_back(std::move(key));
+    }
+  }
+  const ClientToken client = scan.client;
+  table_.free(scan);
+  core_.ports.reply_scan(client, std::move(page));
+}
+
+void Scanner::fail(Scan& scan, bool no_replicas) {
+  ++core_.metrics.quorum_failures;
+  ScanPage page;
+  page.no_replicas = no_replicas;
+  page.needed = scan.needed;
+  page.seen = static_cast<uint8_t>(
+      no_replicas
+          ? core_.owners_up(scan.partition)
+          : std::count_if(scan.sources.begin(), scan.sources.end(), [](const Source& source) {
+              return source.status == Source::Status::kDone;
+            }));
+  const ClientToken client = scan.client;
+  table_.free(scan);
+  core_.ports.reply_scan(client, std::move(page));
+}
+
+void Scanner::on_peer_down(NodeId peer, Now now) {
+  for (uint64_t id : table_.ids()) {
+    if (Scan* scan = table_.find(id); scan != nullptr) {
+      take(*scan, peer, FetchStatus::kFailed, {}, false, now);
+    }
+  }
+}
+
+void Scanner::tick(Now now) {
+  deadlines_.expire(now.mono_us, [this, now](uint64_t id) {
+    Scan* scan = table_.find(id);
+    if (scan != nullptr && now.mono_us >= scan->deadline_us) {
+      fail(*scan, /*no_replicas=*/false);
+    }
+  });
+}
+
+}  // namespace kindred

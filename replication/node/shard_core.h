@@ -1,0 +1,106 @@
+#pragma once
+
+#include <boost/container/flat_map.hpp>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "replication/causal/clock.h"
+#include "replication/membership/cluster.h"
+#include "replication/node/copies.h"
+#include "replication/node/messages.h"
+#include "replication/node/operation.h"
+#include "replication/node/ports.h"
+#include "replication/quorum/quorum.h"
+
+namespace kindred {
+
+struct ShardConfig {
+  uint8_t shard_index = 0;  // in the top byte of every MessageId and StoreToken it makes
+  uint8_t shard_count = 1;  // partition p belongs to shard p % shard_count
+  QuorumDefaults quorum;
+  Durability durability = Durability::kSynced;  // of every write; what the engine can do at most
+  bool engine_can_sync = true;
+  uint32_t request_timeout_ms = 1000;
+  uint32_t siblings_max = 100;
+  uint64_t value_bytes_max = 512ULL << 20;
+  uint32_t operations_max = 100'000;  // in flight; more are answered kOverloaded
+};
+
+/// Counters of one shard; sums over shards make INFO's sections.
+struct ShardMetrics {
+  uint64_t coordinated_reads = 0;
+  uint64_t coordinated_writes = 0;
+  uint64_t passed_on_requests = 0;
+  uint64_t read_repairs = 0;
+  uint64_t quorum_failures = 0;
+  uint64_t restamped_writes = 0;
+  uint64_t recomputed_modifications = 0;
+  uint64_t hedged_reads = 0;
+  uint64_t overload_refusals = 0;
+  uint64_t conflicts_seen = 0;  // reads that found more than one sibling
+  uint64_t quarantined_records = 0;
+  uint64_t damaged_records_received = 0;
+  uint64_t storage_failures = 0;
+  uint64_t filled_copies = 0;
+};
+
+/// What the parts of a shard share: the cluster as it stands, the copies, the clock, and storing a
+/// key's state with its bookkeeping. Decides nothing by itself.
+class ShardCore {
+ public:
+  ShardCore(const ShardConfig& shard_config, NodeId self_id, ShardPorts& shard_ports)
+      : config(shard_config), self(self_id), ports(shard_ports) {}
+
+  ShardConfig config;
+  const NodeId self;
+  ShardPorts& ports;
+  HybridClock clock;
+  Copies copies;
+  ShardMetrics metrics;
+  bool draining = false;
+
+  void set_cluster(std::shared_ptr<const ClusterDocument> document);
+  const ClusterDocument& cluster() const { return *cluster_; }
+  bool has_cluster() const { return cluster_ != nullptr; }
+  std::span<const NodeId> owners(uint16_t partition) const {
+    return cluster_->ring.owners(partition);
+  }
+  uint8_t copies_wanted() const { return static_cast<uint8_t>(cluster_->ring.copies()); }
+  bool is_mine(uint16_t partition) const {
+    return partition % config.shard_count == config.shard_index;
+  }
+
+  bool is_up(NodeId node) const;
+  void set_up(NodeId node, bool up);
+  /// Owners believed up, this node among them.
+  uint8_t owners_up(uint16_t partition) const;
+  Ack ack_of(NodeId node, Durability durability) const;
+
+  /// ShardPorts::try_load with what a flush made dead taken away.
+  [[nodiscard]] LoadStatus load(const KeyRef& key, State* state);
+  /// Takes away what the last flush made dead.
+  void filter(State& state) const { apply_flush(state, cluster_->flush_stamp); }
+  /// Stores `record` (the encoding of the state whose mark is `after`) and counts it.
+  [[nodiscard]] StoreStatus commit(const KeyRef& key, const LiveMark& before, const LiveMark& after,
+                                   std::string_view record, Durability durability, StoreToken token,
+                                   Now now);
+  /// A stamp for a write that extends `state`, above `above` too. 0: none is left above it.
+  [[nodiscard]] Stamp stamp(Now now, const State& state, Stamp above);
+
+  /// Ends the copy's actor: what it wrote and did not get through has an unknown outcome.
+  void end_actor(uint16_t partition);
+  /// A damaged record was found: the copy must be filled again, under a new actor.
+  void quarantine(const KeyRef& key);
+
+ private:
+  struct Peer {
+    bool up = false;
+    std::string_view zone;
+  };
+  std::shared_ptr<const ClusterDocument> cluster_;
+  boost::container::flat_map<NodeId, Peer> peers_;
+};
+
+}  // namespace kindred

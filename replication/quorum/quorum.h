@@ -1,0 +1,75 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "replication/node/messages.h"
+#include "replication/ring/ring.h"
+
+namespace kindred {
+
+/// One node's word that it holds a write, or its answer to a read. Quorum decisions look at the set
+/// of these, never at a count, so that zones, fallbacks and two rings at once find their place.
+struct Ack {
+  NodeId node = 0;
+  std::string_view zone;  // lives as long as the cluster document
+  bool is_primary = true;
+  bool is_old_owner = true;  // owner in the ring before / after the partition's last change
+  bool is_new_owner = true;
+  Durability durability = Durability::kMemory;
+};
+
+/// The acks of one request: at most one a node.
+class AckSet {
+ public:
+  /// False where the node has answered already.
+  bool add(const Ack& ack);
+  bool contains(NodeId node) const;
+  void clear() { acks_.clear(); }
+  std::span<const Ack> all() const { return {acks_.data(), acks_.size()}; }
+  size_t size() const { return acks_.size(); }
+
+ private:
+  boost::container::small_vector<Ack, 3> acks_;
+};
+
+/// What a request needs, resolved against N and the members.
+struct QuorumRule {
+  uint8_t needed = 1;   // R or W: distinct nodes
+  uint8_t durable = 0;  // DW: copies that are synced
+  uint8_t primary = 0;  // PR or PW: primaries
+};
+
+enum class Verdict : uint8_t { kPending, kMet, kImpossible };
+
+/// Judges `acks` while `outstanding` primaries may still answer.
+[[nodiscard]] Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding);
+
+enum class RuleError : uint8_t { kNone, kAboveReplicas, kAboveMembers };
+
+struct QuorumDefaults {
+  uint8_t read = 2;
+  uint8_t write = 2;
+  uint8_t durable = 0;
+};
+
+struct ResolvedQuorum {
+  QuorumRule read;
+  QuorumRule write;
+  uint8_t modify_read = 1;  // read-modify-write: max(R, N-W+1)
+  RuleError error = RuleError::kNone;
+  uint8_t refused = 0;  // the number that was too large
+};
+
+/// Configured numbers are capped at the number of committed members (`copies` of N `replicas`);
+/// numbers given on the command are not.
+[[nodiscard]] ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defaults,
+                                            uint8_t replicas, uint8_t copies);
+
+/// How many other primaries a filling copy must have merged from: enough to meet every write
+/// quorum that its lost memory was part of.
+[[nodiscard]] uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies);
+
+}  // namespace kindred
