@@ -69,6 +69,7 @@ struct CoordinatedOp {
   bool has_version = false;
   bool is_register = false;
   bool restamped = false;
+  bool written = false;  // a first round went out: from then on a failure leaves the outcome unknown
   CausalContext first_round;
   Outcome outcome;  // what to tell once the write is through
 
@@ -85,6 +86,7 @@ struct CoordinatedOp {
     has_version = false;
     is_register = false;
     restamped = false;
+    written = false;
   }
 
   /// Keeps the operation for later steps.

@@ -222,6 +222,11 @@ void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
 }
 
 void Coordinator::fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now) {
+  if (op.written && code != OutcomeCode::kNoQuorumWrite) {
+    code = OutcomeCode::kNoQuorumWrite;
+    needed = op.quorum.write.needed;
+    seen = 0;
+  }
   if (code == OutcomeCode::kNoReplicas || code == OutcomeCode::kNoQuorumRead ||
       code == OutcomeCode::kNoQuorumWrite) {
     ++core_.metrics.quorum_failures;
@@ -260,9 +265,7 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
     core_.quarantine(op->key.ref());
   }
   if (status != LoadStatus::kLoaded) {
-    const bool written = op->phase == Op::Phase::kLoadingRestamp;
-    return written ? fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now)
-                   : fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
   State current = state;
   core_.filter(current);

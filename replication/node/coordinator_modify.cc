@@ -92,6 +92,10 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
                                  : mutation.outcome.integer;
   op.outcome = std::move(mutation.outcome);
   if (mutation.effect == Mutation::Effect::kNothing) {
+    if (op.written && state.find(op.dot) != nullptr) {
+      // The first round's value is still somewhere, though this answer would deny it.
+      return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
+    }
     Outcome outcome = std::move(op.outcome);
     repair(op, now);
     return finish(op, std::move(outcome), now);

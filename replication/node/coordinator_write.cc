@@ -105,9 +105,9 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
   const StoreStatus status =
       core_.commit(op.key.ref(), before, live_mark(state), record, durability_of(op), op.id, now);
   if (status == StoreStatus::kFailed) {
-    return op.restamped ? fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now)
-                        : fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
+  op.written = true;
   if (status == StoreStatus::kPending) {
     op.waiting.push_back(core_.self);
   } else {
