@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -52,8 +53,23 @@ struct ClusterDocument {
   std::vector<TagKey> tag_keys;  // the first one signs, all are accepted
   friend bool operator==(const ClusterDocument&, const ClusterDocument&) = default;
 
+  /// Null where there is none. Good as long as the document is neither changed nor moved.
   const Member* find_member(NodeId id) const;
   const Member* find_peer_address(const Address& address) const;
 };
+
+inline constexpr std::size_t kMembersMax = 1024;
+inline constexpr std::size_t kNameBytesMax = 255;  // node names, zones, hosts
+inline constexpr std::size_t kTagKeysMax = 8;
+
+/// "host:port", an IPv6 host in brackets.
+std::string address_text(const Address& address);
+/// 16 hex digits, as ids are shown to operators.
+std::string id_text(uint64_t id);
+/// Whether names and addresses are present where they must be and within their bounds.
+bool is_valid(const Member& member);
+/// Whether a document received or read from disk holds together: bounds, unique ids and addresses,
+/// and a ring that names members alone. Tag keys may be missing (see DocumentOffer).
+bool is_valid(const ClusterDocument& document);
 
 }  // namespace kindred

@@ -1,0 +1,67 @@
+#include "replication/membership/cluster.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace kindred {
+namespace {
+
+bool is_valid_address(const Address& address) {
+  return !address.host.empty() && address.host.size() <= kNameBytesMax && address.port != 0;
+}
+
+bool ring_names_members_alone(const Ring& ring, const std::unordered_set<NodeId>& members) {
+  return std::ranges::all_of(ring.flat_owners(),
+                             [&](NodeId owner) { return members.contains(owner); });
+}
+
+}  // namespace
+
+const Member* ClusterDocument::find_member(NodeId id) const {
+  const auto found = std::ranges::find(members, id, &Member::id);
+  return found == members.end() ? nullptr : &*found;
+}
+
+const Member* ClusterDocument::find_peer_address(const Address& address) const {
+  const auto found = std::ranges::find(members, address, &Member::peer_address);
+  return found == members.end() ? nullptr : &*found;
+}
+
+std::string address_text(const Address& address) {
+  const bool is_ipv6 = address.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+}
+
+std::string id_text(uint64_t id) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(16, '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, id >>= 4) {
+    *digit = kDigits[id & 0xf];
+  }
+  return text;
+}
+
+bool is_valid(const Member& member) {
+  return member.id != 0 && member.directory != 0 && member.name.size() <= kNameBytesMax &&
+         member.zone.size() <= kNameBytesMax && member.weight <= kWeightMax &&
+         is_valid_address(member.client_address) && is_valid_address(member.peer_address);
+}
+
+bool is_valid(const ClusterDocument& document) {
+  if (document.cluster_id == 0 || document.epoch == 0 || document.replicas == 0 ||
+      document.members.empty() || document.members.size() > kMembersMax ||
+      document.tag_keys.size() > kTagKeysMax || document.ring.partition_count() == 0) {
+    return false;
+  }
+  std::unordered_set<NodeId> ids;
+  std::unordered_set<std::string> addresses;
+  for (const Member& member : document.members) {
+    if (!is_valid(member) || !ids.insert(member.id).second ||
+        !addresses.insert(address_text(member.peer_address)).second) {
+      return false;
+    }
+  }
+  return ring_names_members_alone(document.ring, ids);
+}
+
+}  // namespace kindred

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "replication/membership/cluster.h"
+
+namespace kindred {
+
+/// "I let this directory found, and no other." The address tells later whether that directory is
+/// gone.
+struct Promise {
+  NodeId node = 0;
+  DirectoryId directory = 0;
+  Address address;
+
+  bool is_none() const { return node == 0; }
+  friend bool operator==(const Promise&, const Promise&) = default;
+};
+
+/// What a node keeps of itself in its data directory, written and synced as one whole.
+struct NodeRecord {
+  NodeId node_id = 0;  // 0: an empty directory
+  DirectoryId directory_id = 0;
+  std::string name;
+  Promise promised_to;  // given to another node; never to itself
+  std::shared_ptr<const ClusterDocument> document;
+  int64_t clock_offset_ms = 0;
+  bool copies_filling = false;  // this member's copies were lost and are not whole yet
+};
+
+}  // namespace kindred
