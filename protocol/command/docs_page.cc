@@ -1,9 +1,10 @@
 #include "protocol/command/docs_page.h"
 
+#include <algorithm>
 #include <string_view>
-#include <vector>
 
 #include "protocol/command/command_table.h"
+#include "protocol/resp/ascii.h"
 
 namespace kindred {
 
@@ -26,11 +27,8 @@ constexpr Group kGroups[] = {
 };
 
 std::string upper_case_name(std::string_view name) {
-  std::string upper;
-  for (const char c : name) {
-    const bool is_lower = c >= 'a' && c <= 'z';
-    upper += c == '|' ? ' ' : is_lower ? static_cast<char>(c - ('a' - 'A')) : c;
-  }
+  std::string upper = upper_case(name);
+  std::replace(upper.begin(), upper.end(), '|', ' ');
   return upper;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/resp/ascii.h"
+
 namespace kindred {
 
 namespace {
@@ -13,14 +15,6 @@ std::string quotable(std::string_view text, size_t max_bytes) {
   std::replace(quoted.begin(), quoted.end(), '\r', ' ');
   std::replace(quoted.begin(), quoted.end(), '\n', ' ');
   return quoted;
-}
-
-std::string upper_case(std::string_view text) {
-  std::string upper(text);
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-  });
-  return upper;
 }
 
 }  // namespace

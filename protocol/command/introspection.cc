@@ -7,6 +7,7 @@
 #include "protocol/command/command_table.h"
 #include "protocol/command/errors.h"
 #include "protocol/command/syntax.h"
+#include "protocol/resp/ascii.h"
 #include "protocol/resp/glob.h"
 
 namespace kindred {
@@ -21,14 +22,6 @@ std::vector<std::string_view> split_words(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return words;
-}
-
-std::string upper_case(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
-  }
-  return upper;
 }
 
 // A set of the names of the members that `members` has.
@@ -190,7 +183,7 @@ bool passes(const CommandSpec& spec, Filter filter, std::string_view value) {
   const AclCategories categories = acl_categories(spec);
   for (size_t i = 0; i < static_cast<size_t>(AclCategory::kCount); ++i) {
     const auto category = static_cast<AclCategory>(i);
-    if (categories.has(category) && upper_case(name_of(category)) == upper_case(value)) {
+    if (categories.has(category) && equals_ignoring_case(name_of(category), value)) {
       return true;
     }
   }
@@ -202,7 +195,7 @@ bool read_filter(std::span<const std::string_view> args, Filter& filter) {
     filter = Filter::kNone;
     return true;
   }
-  if (args.size() != 3 || upper_case(args[0]) != "FILTERBY") {
+  if (args.size() != 3 || !equals_ignoring_case(args[0], "FILTERBY")) {
     return false;
   }
   const std::string kind = upper_case(args[1]);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/resp/ascii.h"
+
 // The grammar:
 //   sequence := item*
 //   item     := TOKEN item-after-token? | name | '[' choice ']' | '<' choice '>'
@@ -43,14 +45,6 @@ Type type_of_value(std::string_view name) {
   const bool is_integer =
       std::find(std::begin(kIntegers), std::end(kIntegers), name) != std::end(kIntegers);
   return is_integer ? Type::kInteger : Type::kString;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  }
-  return lower;
 }
 
 std::string joined_names(const Arguments& arguments) {

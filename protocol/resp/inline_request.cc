@@ -1,12 +1,10 @@
 #include "protocol/resp/inline_request.h"
 
+#include "protocol/resp/ascii.h"
+
 namespace kindred {
 
 namespace {
-
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 bool ends_word(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
@@ -46,7 +44,7 @@ class Splitter {
   Splitter(char* line, size_t size) : next_(line), end_(line + size) {}
 
   bool skip_blanks() {
-    while (next_ < end_ && is_space(*next_)) {
+    while (next_ < end_ && is_ascii_space(*next_)) {
       ++next_;
     }
     return peek() != '\0';
@@ -74,7 +72,7 @@ class Splitter {
     return static_cast<size_t>(end_ - next_) > ahead ? next_[ahead] : '\0';
   }
 
-  bool closes_argument() const { return peek() == '\0' || is_space(peek()); }
+  bool closes_argument() const { return peek() == '\0' || is_ascii_space(peek()); }
 
   bool read_double_quoted() {
     while (peek() != '\0') {

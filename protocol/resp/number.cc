@@ -8,19 +8,17 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "protocol/resp/ascii.h"
+
 namespace kindred {
 
 namespace {
 
-constexpr size_t kMaxFloatText = 5 * 1024;
-
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
+constexpr size_t kMaxFloatText = size_t{5} * 1024;
 
 template <typename Float>
 std::optional<Float> parse_float(std::string_view text, Float (*convert)(const char*, char**)) {
-  if (text.empty() || text.size() >= kMaxFloatText || is_space(text.front())) {
+  if (text.empty() || text.size() >= kMaxFloatText || is_ascii_space(text.front())) {
     return std::nullopt;
   }
   std::array<char, kMaxFloatText> copy;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "protocol/resp/ascii.h"
 #include "protocol/resp/inline_request.h"
 #include "protocol/resp/number.h"
 
@@ -18,18 +19,11 @@ constexpr size_t kMinCapacity = 1024;
 // A partial request up to this size is moved to the buffer's start rather than given a new buffer.
 constexpr size_t kCheapMoveBytes = size_t{4} * 1024;
 constexpr int64_t kUnauthenticatedArgs = 10;
-constexpr int64_t kUnauthenticatedBulkBytes = 16 * 1024;
+constexpr int64_t kUnauthenticatedBulkBytes = int64_t{16} * 1024;
 constexpr size_t kUnauthenticatedRequestBytes = size_t{256} * 1024;
 constexpr std::ptrdiff_t kShortHeaderWindow = 12;
 constexpr size_t kRetainedArgs = 1024;
 constexpr std::string_view kTooLongRequest = "request longer than the query buffer limit";
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  return text.size() == lower.size() &&
-         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) {
-           return a == b || (a >= 'A' && a <= 'Z' && a + ('a' - 'A') == b);
-         });
-}
 
 // The first words of an HTTP request that a browser can be tricked into sending.
 bool is_cross_protocol(std::string_view name) {
