@@ -45,7 +45,7 @@ class PinnedValue {
   Holder& hold() {
     static_assert(sizeof(Holder) <= kHolderBytesMax, "the holder must fit into PinnedValue");
     static_assert(alignof(Holder) <= alignof(std::max_align_t));
-    static_assert(std::is_nothrow_default_constructible_v<Holder>);
+    static_assert(std::is_nothrow_default_constructible_v<Holder>, "try_get must not throw");
     reset();
     Holder* holder = new (storage_) Holder();
     destroy_holder_ = [](void* storage) { static_cast<Holder*>(storage)->~Holder(); };

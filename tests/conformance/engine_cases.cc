@@ -1,0 +1,73 @@
+#include "tests/conformance/engine_cases.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "plugins/api/loader.h"
+#include "plugins/decorators/counting_engine.h"
+#include "plugins/decorators/fault_engine.h"
+#include "plugins/memory/memory_engine.h"
+#include "plugins/rocksdb/rocksdb_engine.h"
+
+namespace kindred::plugins {
+namespace {
+
+void require(const Status& status) {
+  if (!status.ok()) {
+    std::fprintf(stderr, "conformance: %s\n", status.text().c_str());
+    std::exit(1);
+  }
+}
+
+std::unique_ptr<Engine> with_counts(std::unique_ptr<Engine> engine) {
+  return std::make_unique<CountingEngine>(std::move(engine), std::make_shared<EngineCounts>());
+}
+
+std::unique_ptr<Engine> with_idle_faults(std::unique_ptr<Engine> engine) {
+  return std::make_unique<FaultEngine>(std::move(engine), std::make_shared<FaultPlan>());
+}
+
+}  // namespace
+
+const Registry& engine_registry() {
+  static const Registry kRegistry = [] {
+    Registry registry;
+    require(registry.register_engine("memory", memory::memory_engine_factory()));
+    require(registry.register_engine("rocksdb", rocks::rocksdb_engine_factory()));
+    require(register_plugin(KINDRED_EXPORTED_MEMORY_SO, &registry));
+    require(register_plugin(KINDRED_EXPORTED_ROCKSDB_SO, &registry));
+    if (const char* path = std::getenv("KINDRED_CONFORMANCE_SO")) {
+      require(register_plugin(path, &registry));
+    }
+    return registry;
+  }();
+  return kRegistry;
+}
+
+std::vector<EngineCase> engine_cases() {
+  if (const char* path = std::getenv("KINDRED_CONFORMANCE_SO")) {
+    LoadedPlugin loaded = load_plugin(path);
+    require(loaded.status);
+    return {{"plugin", loaded.name, {}, {}}};
+  }
+  return {
+      {"memory", "memory", {}, {}},
+      {"rocksdb", "rocksdb", {}, {}},
+      // Memtables so small that the model test reads files, filters and range tombstones.
+      {"rocksdb_small_buffers", "rocksdb", {{"write-buffer-bytes", "262144"}}, {}},
+      {"exported_memory", "exported-memory", {}, {}},
+      {"exported_rocksdb", "exported-rocksdb", {}, {}},
+      {"counted_memory", "memory", {}, with_counts},
+      {"fault_memory", "memory", {}, with_idle_faults},
+      {"fault_over_counted_rocksdb",
+       "rocksdb",
+       {},
+       [](std::unique_ptr<Engine> engine) {
+         return with_idle_faults(with_counts(std::move(engine)));
+       }},
+  };
+}
+
+}  // namespace kindred::plugins
