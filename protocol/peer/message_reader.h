@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "protocol/peer/frame.h"
+#include "protocol/record/bytes.h"
+#include "replication/node/messages.h"
+
+namespace kindred {
+
+/// Reads the messages of a data frame one after the other, without a copy: keys, values and records
+/// are views of the frame's payload. What a Message points to (operation, outcome, entries) is kept
+/// in the reader and used again for the next. One owner, one thread.
+class MessageReader {
+ public:
+  /// `partition_count`: of the cluster's ring, from which keys' partitions follow.
+  explicit MessageReader(uint32_t partition_count) : partition_count_(partition_count) {}
+  MessageReader(const MessageReader&) = delete;
+  MessageReader& operator=(const MessageReader&) = delete;
+
+  void set_partition_count(uint32_t partition_count) { partition_count_ = partition_count; }
+
+  /// Begins with a frame of kind kData, whose payload must live while it is read.
+  void start(const Frame& frame);
+
+  /// The next message; good until the next call, as long as the payload lives. Null at the end of
+  /// the frame and where it is malformed: then failed() is true, and the link is to be closed.
+  [[nodiscard]] const Message* next();
+  bool failed() const { return failed_; }
+
+  /// Messages of kinds not known here, over the reader's life.
+  uint64_t skipped_count() const { return skipped_count_; }
+
+ private:
+  const Message* fail();
+  bool read_body(uint8_t kind, ByteReader& body);
+  bool read_replicate(ByteReader& body);
+  bool read_replicate_ack(ByteReader& body);
+  bool read_fetch(ByteReader& body);
+  bool read_fetch_reply(ByteReader& body);
+  bool read_pass_on(ByteReader& body);
+  bool read_pass_on_reply(ByteReader& body);
+  bool read_fetch_range(ByteReader& body);
+  bool read_fetch_range_reply(ByteReader& body);
+  bool read_outcome(ByteReader& body);
+  KeyRef key_of(std::string_view key) const;
+  bool is_partition(uint16_t partition) const { return partition < partition_count_; }
+
+  uint32_t partition_count_;
+  ByteReader payload_{{}};
+  uint32_t messages_left_ = 0;
+  bool failed_ = false;
+  bool is_known_ = true;  // the kind of the message just read
+  uint64_t skipped_count_ = 0;
+
+  Message message_;
+  Operation operation_;
+  Outcome outcome_;
+  std::vector<RangeEntry> entries_;
+};
+
+}  // namespace kindred

@@ -1,0 +1,352 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "protocol/peer/frame_builder.h"
+#include "protocol/peer/message_bytes.h"
+#include "protocol/peer/message_reader.h"
+#include "protocol/record/key.h"
+#include "protocol/record/record.h"
+#include "replication/causal/write.h"
+
+namespace kindred {
+namespace {
+
+constexpr uint32_t kPartitions = 256;
+
+Frame frame_of(std::string_view payload, uint32_t message_count) {
+  Frame frame;
+  frame.payload = payload;
+  frame.header.message_count = message_count;
+  return frame;
+}
+
+std::string bytes_of(const Message& message) {
+  std::string bytes(message_bytes_max(message), '\0');
+  bytes.resize(static_cast<size_t>(store_message(bytes.data(), message) - bytes.data()));
+  return bytes;
+}
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  char room[3];
+  for (const char byte : bytes) {
+    std::snprintf(room, sizeof room, "%02x", static_cast<uint8_t>(byte));
+    text += room;
+  }
+  return text;
+}
+
+State some_state() {
+  State state;
+  NewVersion version;
+  version.dot = {50, 2};
+  version.value = Value::copied("value");
+  apply_register(state, version.dot, &version);
+  version.dot = {60, 3};
+  version.expire_at_ms = 12345;
+  apply_put(state, ClientContext{}, version.dot, &version);
+  return state;
+}
+
+Operation some_operation() {
+  Operation operation;
+  operation.kind = OpKind::kModify;
+  operation.modification = Modification::kSetRange;
+  operation.flags = op_flag::kReturnOld | op_flag::kWantState;
+  operation.key = make_key("passed on", kPartitions);
+  operation.value = Value::copied("patch");
+  operation.expire_at_ms = 99;
+  operation.integer = -7;
+  operation.quorum = {1, 2, 3, 4, 5, 600};
+  operation.context.covered.raise(8, 9);
+  operation.context.covered.add_dot({10, 11});
+  operation.context.floor = {12, 13};
+  return operation;
+}
+
+Outcome some_outcome() {
+  Outcome outcome;
+  outcome.code = OutcomeCode::kNoQuorumRead;
+  outcome.needed = 2;
+  outcome.seen = 1;
+  outcome.strict = false;
+  outcome.has_value = true;
+  outcome.integer = -1;
+  outcome.dot = {70, 4};
+  outcome.value = Value::copied("old");
+  outcome.epoch = 6;
+  outcome.state = some_state();
+  outcome.context = some_operation().context;
+  ReplicaReport report;
+  report.node = 5;
+  report.up = true;
+  report.whole = true;
+  outcome.replicas.push_back(report);
+  report.answered = true;
+  report.up = false;
+  report.state = some_state();
+  outcome.replicas.push_back(report);
+  return outcome;
+}
+
+// One message of each kind with all that it points to.
+class MessageTest : public ::testing::Test {
+ protected:
+  MessageTest() : operation_(some_operation()), outcome_(some_outcome()) {
+    encode_record(key_, some_state(), &record_);
+    entries_.push_back({make_key("a", kPartitions), record_});
+    entries_.push_back({make_key("", kPartitions), "damaged"});
+    messages_.emplace_back(Replicate{1, key_, record_, Durability::kSynced, true});
+    messages_.emplace_back(ReplicateAck{2, AckStatus::kFilling, Durability::kLogged, {5, 6}});
+    messages_.emplace_back(Fetch{3, key_, true});
+    messages_.emplace_back(FetchReply{4, FetchStatus::kFilling, true, 0xd16e57, record_});
+    messages_.emplace_back(FetchReply{5, FetchStatus::kOk, false, 0xd16e57, {}});
+    messages_.emplace_back(PassOn{6, &operation_});
+    messages_.emplace_back(PassOnReply{7, PassOnStatus::kDone, &outcome_});
+    messages_.emplace_back(PassOnReply{8, PassOnStatus::kRefused, nullptr});
+    messages_.emplace_back(FetchRange{9, 255, 16383, 10, "after", 11, 12, false});
+    messages_.emplace_back(FetchRangeReply{13, FetchStatus::kOk, 3, true, entries_});
+    messages_.emplace_back(FetchRangeReply{14, FetchStatus::kOverloaded, 3, false, {}});
+    for (const Message& message : messages_) {
+      payload_ += bytes_of(message);
+    }
+  }
+
+  // The message at `index` after its way through the bytes; owned by reader_.
+  template <typename T>
+  T passed(size_t index) {
+    bytes_ = bytes_of(messages_[index]);
+    reader_.start(frame_of(bytes_, 1));
+    const Message* const message = reader_.next();
+    if (message == nullptr || !std::holds_alternative<T>(*message)) {
+      ADD_FAILURE() << "message " << index << " was not read";
+      return T{};
+    }
+    return std::get<T>(*message);
+  }
+
+  KeyRef key_ = make_key("{tag}key", kPartitions);
+  std::string record_;
+  Operation operation_;
+  Outcome outcome_;
+  std::vector<RangeEntry> entries_;
+  std::vector<Message> messages_;
+  std::string payload_;
+  std::string bytes_;
+  MessageReader reader_{kPartitions};
+};
+
+void expect_same_key(const KeyRef& a, const KeyRef& b) {
+  EXPECT_EQ(a.key, b.key);
+  EXPECT_EQ(a.hash, b.hash);
+  EXPECT_EQ(a.slot, b.slot);
+  EXPECT_EQ(a.partition, b.partition);
+}
+
+TEST_F(MessageTest, GoldenBytes) {
+  const std::vector<std::string> golden = {
+      "014f00000001000000000000000201087b7461677d6b657905b7f28101a202000000000000003200"
+      "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
+      "616c7565",
+      "021a0000000200000000000000010105000000000000000600000000000000",
+      "03110000000300000000000000017b7461677d6b6579",
+      "044e00000004000000000000000101576ed1000000000005b7f28101a20200000000000000320000"
+      "000000000003000000000000003c0000000000000000010576616c75651239300000000000007661"
+      "6c7565",
+      "041200000005000000000000000000576ed10000000000",
+      "05660000000600000000000000060504010102030405580200006300000000000000f9ffffffffff"
+      "ffff0103080000000000000009000000000000000a000000000000000b000000000000000c000000"
+      "000000000d0000000000000009706173736564206f6e7061746368",
+      "06f200000007000000000000000003020102ffffffffffffffff4600000000000000040000000000"
+      "000006000000000000000103080000000000000009000000000000000a000000000000000b000000"
+      "000000000c000000000000000d00000000000000036f6c643800000001a202000000000000003200"
+      "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
+      "616c756502050000000000000005000000000500000000000000063800000001a202000000000000"
+      "00320000000000000003000000000000003c0000000000000000010576616c756512393000000000"
+      "000076616c7565",
+      "0609000000080000000000000001",
+      "07220000000900000000000000ff00ff3f0a000000000000000b0000000c000000006166746572",
+      "08550000000d00000000000000000300010201613c05b7f28101a202000000000000003200000000"
+      "00000003000000000000003c0000000000000000010576616c756512393000000000000076616c75"
+      "65000764616d61676564",
+      "080d0000000e000000000000000403000000",
+  };
+  ASSERT_EQ(messages_.size(), golden.size());
+  for (size_t i = 0; i < golden.size(); ++i) {
+    EXPECT_EQ(hex(bytes_of(messages_[i])), golden[i]) << "message " << i;
+  }
+}
+
+TEST_F(MessageTest, ReplicateAndItsAckComeBack) {
+  const auto replicate = passed<Replicate>(0);
+  EXPECT_EQ(replicate.id, 1U);
+  expect_same_key(replicate.key, key_);
+  EXPECT_EQ(replicate.record, record_);
+  EXPECT_EQ(replicate.durability, Durability::kSynced);
+  EXPECT_TRUE(replicate.is_repair);
+  const auto ack = passed<ReplicateAck>(1);
+  EXPECT_EQ(ack.id, 2U);
+  EXPECT_EQ(ack.status, AckStatus::kFilling);
+  EXPECT_EQ(ack.durability, Durability::kLogged);
+  EXPECT_EQ(ack.highest, (Dot{5, 6}));
+}
+
+TEST_F(MessageTest, FetchAndItsRepliesComeBack) {
+  const auto fetch = passed<Fetch>(2);
+  EXPECT_EQ(fetch.id, 3U);
+  expect_same_key(fetch.key, key_);
+  EXPECT_TRUE(fetch.whole_state);
+  const auto with_record = passed<FetchReply>(3);
+  EXPECT_EQ(with_record.status, FetchStatus::kFilling);
+  EXPECT_TRUE(with_record.has_record);
+  EXPECT_EQ(with_record.digest, 0xd16e57U);
+  EXPECT_EQ(with_record.record, record_);
+  const auto digest_only = passed<FetchReply>(4);
+  EXPECT_FALSE(digest_only.has_record);
+  EXPECT_EQ(digest_only.record, "");
+}
+
+TEST_F(MessageTest, PassOnComesBack) {
+  const auto pass_on = passed<PassOn>(5);
+  ASSERT_NE(pass_on.operation, nullptr);
+  const Operation& operation = *pass_on.operation;
+  EXPECT_EQ(operation.kind, operation_.kind);
+  EXPECT_EQ(operation.modification, operation_.modification);
+  EXPECT_EQ(operation.flags, operation_.flags);
+  expect_same_key(operation.key, operation_.key);
+  EXPECT_EQ(operation.value, operation_.value);
+  EXPECT_FALSE(operation.value.is_owned());
+  EXPECT_EQ(operation.expire_at_ms, operation_.expire_at_ms);
+  EXPECT_EQ(operation.integer, operation_.integer);
+  EXPECT_EQ(operation.quorum.r, 1);
+  EXPECT_EQ(operation.quorum.w, 2);
+  EXPECT_EQ(operation.quorum.dw, 3);
+  EXPECT_EQ(operation.quorum.pr, 4);
+  EXPECT_EQ(operation.quorum.pw, 5);
+  EXPECT_EQ(operation.quorum.timeout_ms, 600U);
+  EXPECT_EQ(operation.context, operation_.context);
+}
+
+TEST_F(MessageTest, PassOnRepliesComeBack) {
+  const auto reply = passed<PassOnReply>(6);
+  ASSERT_NE(reply.outcome, nullptr);
+  const Outcome& outcome = *reply.outcome;
+  EXPECT_EQ(outcome.code, outcome_.code);
+  EXPECT_EQ(outcome.needed, 2);
+  EXPECT_EQ(outcome.seen, 1);
+  EXPECT_FALSE(outcome.strict);
+  EXPECT_TRUE(outcome.has_value);
+  EXPECT_FALSE(outcome.applied);
+  EXPECT_EQ(outcome.integer, -1);
+  EXPECT_EQ(outcome.dot, outcome_.dot);
+  EXPECT_EQ(outcome.value, outcome_.value);
+  EXPECT_EQ(outcome.epoch, 6U);
+  EXPECT_EQ(outcome.state, outcome_.state);
+  EXPECT_EQ(outcome.context, outcome_.context);
+  ASSERT_EQ(outcome.replicas.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(outcome.replicas[i].node, outcome_.replicas[i].node);
+    EXPECT_EQ(outcome.replicas[i].up, outcome_.replicas[i].up);
+    EXPECT_EQ(outcome.replicas[i].answered, outcome_.replicas[i].answered);
+    EXPECT_EQ(outcome.replicas[i].whole, outcome_.replicas[i].whole);
+    EXPECT_EQ(outcome.replicas[i].state, outcome_.replicas[i].state);
+  }
+  const auto refused = passed<PassOnReply>(7);
+  EXPECT_EQ(refused.status, PassOnStatus::kRefused);
+  EXPECT_EQ(refused.outcome, nullptr);
+}
+
+TEST_F(MessageTest, RangesComeBack) {
+  const auto range = passed<FetchRange>(8);
+  EXPECT_EQ(range.id, 9U);
+  EXPECT_EQ(range.partition, 255);
+  EXPECT_EQ(range.from_slot, 16383);
+  EXPECT_EQ(range.from_hash, 10U);
+  EXPECT_EQ(range.after_key, "after");
+  EXPECT_EQ(range.entries_max, 11U);
+  EXPECT_EQ(range.bytes_max, 12U);
+  EXPECT_FALSE(range.values_wanted);
+  const auto reply = passed<FetchRangeReply>(9);
+  EXPECT_EQ(reply.partition, 3);
+  EXPECT_TRUE(reply.done);
+  ASSERT_EQ(reply.entries.size(), 2U);
+  expect_same_key(reply.entries[0].key, entries_[0].key);
+  EXPECT_EQ(reply.entries[0].record, record_);
+  expect_same_key(reply.entries[1].key, entries_[1].key);
+  EXPECT_EQ(reply.entries[1].record, "damaged");
+}
+
+// Reads a payload whole; true where it was well-formed, and then what was read is written again to
+// `again`.
+bool read_all(MessageReader& reader, std::string_view payload, uint32_t count, std::string* again) {
+  reader.start(frame_of(payload, count));
+  again->clear();
+  while (const Message* message = reader.next()) {
+    *again += bytes_of(*message);
+  }
+  return !reader.failed();
+}
+
+TEST_F(MessageTest, ABatchComesBackAndEveryCutOfItIsRefused) {
+  const auto count = static_cast<uint32_t>(messages_.size());
+  std::string again;
+  EXPECT_TRUE(read_all(reader_, payload_, count, &again));
+  EXPECT_EQ(again, payload_);
+  EXPECT_FALSE(read_all(reader_, payload_, count - 1, &again));
+  EXPECT_FALSE(read_all(reader_, payload_, count + 1, &again));
+  for (size_t length = 0; length < payload_.size(); ++length) {
+    EXPECT_FALSE(read_all(reader_, payload_.substr(0, length), count, &again)) << length;
+  }
+}
+
+TEST_F(MessageTest, WellSummedNonsenseIsRefusedOrReadAsItIs) {
+  std::string again;
+  uint64_t refused = 0;
+  uint64_t accepted = 0;
+  for (const Message& message : messages_) {
+    const std::string bytes = bytes_of(message);
+    for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      std::string spoilt = bytes;
+      spoilt[bit / 8] = static_cast<char>(spoilt[bit / 8] ^ (1 << (bit % 8)));
+      const uint64_t skipped = reader_.skipped_count();
+      if (!read_all(reader_, spoilt, 1, &again)) {
+        ++refused;
+      } else if (reader_.skipped_count() == skipped) {
+        ++accepted;
+        EXPECT_EQ(again, spoilt);
+      }
+    }
+  }
+  EXPECT_GT(refused, 500U);
+  EXPECT_GT(accepted, 500U);
+}
+
+TEST_F(MessageTest, UnknownKindsAreSkipped) {
+  const std::string unknown = std::string("\xc8\x03\x00\x00\x00", 5) + "abc";
+  std::string again;
+  EXPECT_TRUE(read_all(reader_, unknown + bytes_of(messages_[0]) + unknown, 3, &again));
+  EXPECT_EQ(again, bytes_of(messages_[0]));
+  EXPECT_EQ(reader_.skipped_count(), 2U);
+}
+
+TEST_F(MessageTest, PartitionsOutsideTheRingAreRefused) {
+  std::string again;
+  MessageReader small_ring(64);
+  EXPECT_FALSE(read_all(small_ring, bytes_of(messages_[8]), 1, &again));
+  EXPECT_TRUE(read_all(small_ring, bytes_of(messages_[9]), 1, &again));
+}
+
+TEST_F(MessageTest, MoreReportsThanTheFormatAllowsAreNotSent) {
+  FrameBuilder builder;
+  EXPECT_TRUE(builder.append(messages_[6]));
+  outcome_.replicas.resize(kReplicaReportsMax + 1);
+  EXPECT_FALSE(builder.append(messages_[6]));
+  EXPECT_EQ(builder.message_count(), 1U);
+}
+
+}  // namespace
+}  // namespace kindred
