@@ -1,0 +1,100 @@
+// What stands on a disk may be anything. The first byte picks the decoder; checksums are made to
+// hold, so that the fields behind them are reached. Whatever is read must be written back as it
+// was.
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "protocol/record/bytes.h"
+#include "protocol/record/hash.h"
+#include "protocol/record/key.h"
+#include "protocol/record/node_file.h"
+#include "protocol/record/record.h"
+#include "protocol/record/state_bytes.h"
+
+namespace kindred {
+namespace {
+
+void require(bool holds) {
+  if (!holds) {
+    std::abort();
+  }
+}
+
+void check_state(std::string_view bytes) {
+  State state;
+  if (!load_state(bytes, &state)) {
+    return;
+  }
+  const KeyRef key = make_key("key", 256);
+  std::string record;
+  encode_record(key, state, &record);
+  require(std::string_view(record).substr(kRecordChecksumBytes) == bytes);
+  State again;
+  require(decode_record(key, record, &again) && again == state);
+  const State merged = merge(state, again);
+  require(merged == state && includes(state, again) && digest(state) == digest(again));
+}
+
+void check_record(std::string_view record) {
+  const KeyRef key = make_key("key", 256);
+  State state;
+  std::string again;
+  if (decode_record(key, record, &state)) {
+    encode_record(key, state, &again);
+    require(again == record);
+  }
+}
+
+void check_stored_key(std::string_view stored) {
+  KeyRef key;
+  std::string again;
+  if (decode_stored_key(stored, 64, &key)) {
+    encode_stored_key(key, &again);
+    require(again == stored);
+  }
+  encode_stored_key(make_key(stored, 64), &again);
+  require(decode_stored_key(again, 64, &key) && key.key == stored);
+}
+
+void check_cluster(std::string_view fields) {
+  std::string bytes("KINDREDC");
+  ByteWriter writer(&bytes);
+  writer.u16(1);
+  writer.raw(fields);
+  writer.u64(hash64(bytes));
+  ClusterDocument cluster;
+  std::string again;
+  if (decode_cluster(bytes, &cluster) == ClusterBytes::kValid) {
+    encode_cluster(cluster, &again);
+    require(again == bytes);
+  }
+  require(decode_cluster(fields, &cluster) != ClusterBytes::kValid || fields.size() >= 18);
+}
+
+}  // namespace
+}  // namespace kindred
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (input.empty()) {
+    return 0;
+  }
+  const std::string_view rest = input.substr(1);
+  switch (input.front() & 3) {
+    case 0:
+      kindred::check_state(rest);
+      break;
+    case 1:
+      kindred::check_record(rest);
+      break;
+    case 2:
+      kindred::check_stored_key(rest);
+      break;
+    default:
+      kindred::check_cluster(rest);
+  }
+  return 0;
+}
