@@ -31,8 +31,8 @@ def sources():
     for entry in entries:
         path = pathlib.Path(entry["file"])
         if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] not in EXCLUDED:
-            chosen[str(path.relative_to(ROOT))] = (entry["command"], entry["output"])
-    return sorted((path, command, output) for path, (command, output) in chosen.items())
+            chosen[str(path.relative_to(ROOT))] = entry["command"]
+    return sorted(chosen.items())
 
 
 def dependencies():
@@ -72,12 +72,13 @@ def fingerprints():
                              stdout=subprocess.PIPE).stdout
     settings = (ROOT / ".clang-tidy").read_text()
     result = []
-    for path, command, output in sources():
-        key = output if output in includes else os.path.relpath(output, BUILD)
+    for path, command in sources():
+        words = command.split()
+        output = words[words.index("-o") + 1]
         digest = hashlib.sha256()
         # The checkout's own place must not matter.
         digest.update((version + settings + command.replace(str(ROOT), "")).encode())
-        for header in sorted(includes.get(key, [])) + [str(ROOT / path)]:
+        for header in sorted(includes[output]) + [str(ROOT / path)]:
             digest.update(header.replace(str(ROOT), "").encode() + hasher.file(header).encode())
         result.append((path, digest.hexdigest()))
     return result
