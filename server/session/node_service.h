@@ -57,6 +57,12 @@ class NodeService {
   /// For each partition the first live whole holder (CLUSTER SLOTS), 0 where none is.
   virtual std::vector<NodeId> first_live_holders() = 0;
 
+  /// The name of the node whose copy an actor is, for DCONTEXT; empty where that is not known.
+  virtual std::string node_of_actor(ActorId actor) {
+    static_cast<void>(actor);
+    return {};
+  }
+
   virtual uint64_t cluster_now_ms() = 0;
   /// False while the node is joining or founding: commands on keys answer -LOADING.
   virtual bool ready() = 0;

@@ -1,0 +1,122 @@
+#include "server/session/call.h"
+
+#include "protocol/record/key.h"
+#include "server/session/invariant.h"
+#include "server/session/outcome_text.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr bool writes(OpKind kind) {
+  return kind == OpKind::kSet || kind == OpKind::kPut || kind == OpKind::kRemove ||
+         kind == OpKind::kModify;
+}
+
+}  // namespace
+
+Call::~Call() {
+  if (open_) {
+    session_.close_reply(sequence_);
+  }
+}
+
+KeyRef Call::key(size_t index) {
+  const auto known = static_cast<size_t>(spec().keys.first);
+  if (first_key_ != nullptr && index == known) {
+    return *first_key_;
+  }
+  return make_key(args_[index], hub().partition_count());
+}
+
+ReplyWriter& Call::reply() {
+  if (!open_) {
+    open_ = true;
+    return session_.open_reply(sequence_);
+  }
+  return session_.writer_;
+}
+
+void Call::error(std::string_view text) {
+  SessionStats& stats = hub().stats();
+  stats.count_error(text);
+  ++stats.of(spec().id).failed;
+  reply().error(text);
+}
+
+void Call::no_reply() {
+  static_cast<void>(reply());
+}
+
+bool Call::failed(const Outcome& outcome) {
+  if (outcome.code == OutcomeCode::kOk) {
+    return false;
+  }
+  const ReplySlot& own = slot();
+  const bool is_write = own.spec->has(CommandFlag::kWrite);
+  const uint32_t timeout_ms =
+      own.timeout_ms != 0 ? own.timeout_ms : hub().settings().request_timeout_ms;
+  error(outcome_error(outcome, is_write, timeout_ms));
+  return true;
+}
+
+Operation Call::operation(OpKind kind, size_t key_index) {
+  Operation operation;
+  operation.kind = kind;
+  operation.key = key(key_index);
+  return operation;
+}
+
+Operation Call::modification(Modification modification, size_t key_index) {
+  Operation operation = this->operation(OpKind::kModify, key_index);
+  operation.modification = modification;
+  return operation;
+}
+
+void Call::submit(const Operation& operation, OutcomeRenderer render) {
+  const Access access = access_of(operation);
+  const uint8_t bucket = KeyConflicts::bucket_of(operation.key.hash);
+  if (session_.conflicts_.blocked(access, bucket)) {
+    stalled_ = true;
+    return;
+  }
+  session_.conflicts_.add(access, bucket);
+  if (writes(operation.kind)) {
+    session_.set_last_written_key(operation.key.key);
+  }
+  ReplySlot& own = slot();
+  own.render = render;
+  own.holds_key = true;
+  own.access = access;
+  own.bucket = bucket;
+  own.timeout_ms = operation.quorum.timeout_ms;
+  ++session_.asked_;
+  service().submit(token(0), operation);
+}
+
+void Call::start(std::unique_ptr<Task> task) {
+  Task& started = *task;
+  slot().task = std::move(task);
+  started.start(*this);
+}
+
+bool Call::must_wait(Access access, size_t first, size_t step) {
+  for (size_t i = first; i < args_.size(); i += step) {
+    if (session_.conflicts_.blocked(access, KeyConflicts::bucket_of(key(i).hash))) {
+      stalled_ = true;
+      return true;
+    }
+  }
+  return false;
+}
+
+void Call::ask(const Operation& operation, uint32_t part) {
+  session_.conflicts_.add(access_of(operation), KeyConflicts::bucket_of(operation.key.hash));
+  if (writes(operation.kind)) {
+    session_.set_last_written_key(operation.key.key);
+  }
+  ++session_.asked_;
+  service().submit(token(part), operation);
+}
+
+}  // namespace kindred

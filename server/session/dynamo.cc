@@ -1,0 +1,377 @@
+#include <charconv>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/command/errors.h"
+#include "protocol/context/context_codec.h"
+#include "replication/causal/write.h"
+#include "replication/ring/walk.h"
+#include "server/session/gather.h"
+#include "server/session/handlers.h"
+#include "server/session/options.h"
+
+namespace kindred {
+
+namespace {
+
+std::string hex(uint64_t number) {
+  char digits[16];
+  for (int i = 15; i >= 0; --i, number >>= 4) {
+    digits[i] = "0123456789abcdef"[number & 0xf];
+  }
+  return {digits, sizeof(digits)};
+}
+
+std::string dot_text(const Dot& dot) {
+  return hex(dot.actor) + "@" + std::to_string(dot.stamp);
+}
+
+std::string context_text(Call& call, std::string_view key, const ClientContext& context) {
+  ContextCodec* codec = call.hub().contexts();
+  return codec != nullptr && !context.empty() ? codec->encode(key, context) : std::string();
+}
+
+std::string_view bad_context_text(ContextStatus status) {
+  switch (status) {
+    case ContextStatus::kOk:
+      break;
+    case ContextStatus::kMalformed:
+      return "BADCONTEXT not a context of this version";
+    case ContextStatus::kUnknownTagKey:
+      return "BADCONTEXT the key that tagged the context is no longer valid";
+    case ContextStatus::kForged:
+      return "BADCONTEXT the context was altered, or is another cluster's";
+    case ContextStatus::kOtherKey:
+      return "BADCONTEXT the context is of another key";
+  }
+  return "BADCONTEXT refused";
+}
+
+/// False where the error is written. The empty text is the empty context.
+bool context_argument(Call& call, std::string_view key, std::string_view text,
+                      ClientContext* context) {
+  if (text.empty()) {
+    return true;
+  }
+  ContextCodec* codec = call.hub().contexts();
+  const ContextStatus status =
+      codec != nullptr ? codec->decode(key, text, context) : ContextStatus::kForged;
+  if (status != ContextStatus::kOk) {
+    call.error(bad_context_text(status));
+    return false;
+  }
+  return true;
+}
+
+// --- reading ---
+
+constexpr uint16_t kWithMeta = 1;  // of ReplySlot::flags
+
+void write_sibling(ReplyWriter& reply, const Sibling& sibling, bool with_meta, uint64_t now_ms) {
+  if (!with_meta) {
+    reply.bulk(sibling.value.bytes());
+    return;
+  }
+  reply.array(4);
+  reply.bulk(sibling.value.bytes());
+  reply.bulk(dot_text(sibling.dot));
+  reply.integer(static_cast<int64_t>(stamp_unix_ms(sibling.dot.stamp)));
+  reply.integer(sibling.expire_at_ms == 0 ? -1
+                                          : static_cast<int64_t>(sibling.expire_at_ms - now_ms));
+}
+
+/// Context, living siblings, and how strict the answer is where that is wanted.
+void write_versions(Call& call, std::string_view key, const Outcome& outcome, bool with_meta) {
+  const uint64_t now_ms = call.now_ms();
+  const std::string context = context_text(call, key, context_of_read(outcome.state));
+  size_t living = 0;
+  for (const Sibling& sibling : outcome.state.siblings) {
+    living += sibling.expired(now_ms) ? 0 : 1;
+  }
+  ReplyWriter& reply = call.reply();
+  reply.array(with_meta ? 3 : 2);
+  reply.bulk(context);
+  reply.array(living);
+  for (const Sibling& sibling : outcome.state.siblings) {
+    if (!sibling.expired(now_ms)) {
+      write_sibling(reply, sibling, with_meta, now_ms);
+    }
+  }
+  if (with_meta) {
+    reply.bulk(outcome.strict ? "strict" : "sloppy");
+  }
+}
+
+void tell_versions(Call& call, Outcome& outcome) {
+  if (!call.failed(outcome)) {
+    write_versions(call, call.slot().key, outcome, (call.slot().flags & kWithMeta) != 0);
+  }
+}
+
+/// DMGET: each element is DGET's reply for its key, an error included.
+class ReadMany final : public Gather {
+ public:
+  ReadMany() : Gather(1, 1) {}
+
+ private:
+  struct Answer {
+    std::string key;
+    Outcome outcome;
+  };
+
+  void begin(Call& call) override {
+    answers_.resize(total());
+    for (size_t i = 0; i < answers_.size(); ++i) {
+      answers_[i].key = call.arg(i + 1);
+    }
+  }
+  void prepare(size_t, Operation* operation) override {
+    operation->kind = OpKind::kRead;
+    operation->flags = op_flag::kWantState;
+  }
+  bool takes_errors() const override { return true; }
+  void take(Call&, size_t part, Outcome& outcome) override {
+    outcome.state.own();
+    answers_[part].outcome = std::move(outcome);
+  }
+  void finish(Call& call) override {
+    call.reply().array(answers_.size());
+    for (const Answer& answer : answers_) {
+      if (!call.failed(answer.outcome)) {
+        write_versions(call, answer.key, answer.outcome, false);
+      }
+    }
+  }
+
+  std::vector<Answer> answers_;
+};
+
+void tell_context(Call& call, Outcome& outcome) {
+  if (!call.failed(outcome)) {
+    call.reply().bulk(context_text(call, call.slot().key, outcome.context));
+  }
+}
+
+// --- explaining ---
+
+void write_text_field(ReplyWriter& reply, std::string_view name, std::string_view value) {
+  reply.bulk(name);
+  reply.bulk(value);
+}
+
+void write_number_field(ReplyWriter& reply, std::string_view name, uint64_t value) {
+  reply.bulk(name);
+  reply.integer(static_cast<int64_t>(value));
+}
+
+std::string member_name(const ClusterDocument* cluster, NodeId id) {
+  const Member* member = cluster != nullptr ? cluster->find_member(id) : nullptr;
+  return member != nullptr && !member->name.empty() ? member->name : hex(id);
+}
+
+void write_preference(ReplyWriter& reply, const ClusterDocument& cluster, NodeId id, bool up,
+                      bool primary) {
+  const Member* member = cluster.find_member(id);
+  reply.map(5);
+  write_text_field(reply, "node", member_name(&cluster, id));
+  write_text_field(reply, "address",
+                   member == nullptr ? std::string()
+                                     : member->client_address.host + ":" +
+                                           std::to_string(member->client_address.port));
+  write_text_field(reply, "zone", member == nullptr ? std::string_view() : member->zone);
+  write_text_field(reply, "state", up ? "up" : "down");
+  write_text_field(reply, "role", primary ? "primary" : "fallback");
+}
+
+bool is_up(const std::vector<MemberStatus>& statuses, NodeId self, NodeId id) {
+  if (id == self) {
+    return true;
+  }
+  for (const MemberStatus& status : statuses) {
+    if (status.id == id) {
+      return status.up;
+    }
+  }
+  return false;
+}
+
+void write_preference_list(Call& call, ReplyWriter& reply, PartitionIndex partition) {
+  const ClusterDocument* cluster = call.hub().cluster();
+  reply.bulk("preference_list");
+  if (cluster == nullptr) {
+    reply.array(0);
+    return;
+  }
+  const std::vector<MemberStatus> statuses = call.service().member_statuses();
+  const NodeId self = call.service().self();
+  const std::span<const NodeId> primaries = cluster->ring.owners(partition);
+  std::vector<ClaimMember> members;
+  for (const Member& member : cluster->members) {
+    members.push_back({.id = member.id, .weight = member.weight, .zone = member.zone});
+  }
+  const std::vector<NodeId> fallbacks = ring_walk(cluster->ring, members, partition);
+  reply.array(primaries.size() + fallbacks.size());
+  for (const NodeId id : primaries) {
+    write_preference(reply, *cluster, id, is_up(statuses, self, id), true);
+  }
+  for (const NodeId id : fallbacks) {
+    write_preference(reply, *cluster, id, is_up(statuses, self, id), false);
+  }
+}
+
+void write_replica(Call& call, ReplyWriter& reply, const ReplicaReport& report) {
+  const std::string context = context_text(call, call.slot().key, context_of_read(report.state));
+  reply.map(5);
+  write_text_field(reply, "node", member_name(call.hub().cluster(), report.node));
+  write_text_field(reply, "copy", report.whole ? "whole" : "filling");
+  write_text_field(reply, "context", context);
+  write_text_field(reply, "digest", hex(digest(report.state)));
+  reply.bulk("versions");
+  reply.array(report.state.siblings.size());
+  for (const Sibling& sibling : report.state.siblings) {
+    reply.map(2);
+    write_text_field(reply, "dot", dot_text(sibling.dot));
+    write_number_field(reply, "size", sibling.value.size());
+  }
+}
+
+void tell_explanation(Call& call, Outcome& outcome) {
+  if (call.failed(outcome)) {
+    return;
+  }
+  const auto slot = static_cast<SlotIndex>(call.slot().number);
+  const PartitionIndex partition = partition_of_slot(slot, call.hub().partition_count());
+  size_t answered = 0;
+  bool agree = true;
+  const ReplicaReport* first = nullptr;
+  for (const ReplicaReport& report : outcome.replicas) {
+    if (report.answered) {
+      ++answered;
+      first = first != nullptr ? first : &report;
+      agree &= digest(report.state) == digest(first->state);
+    }
+  }
+  ReplyWriter& reply = call.reply();
+  reply.map(7);
+  write_text_field(reply, "key", call.slot().key);
+  write_number_field(reply, "slot", slot);
+  write_number_field(reply, "partition", partition);
+  write_number_field(reply, "ring_epoch", outcome.epoch);
+  write_preference_list(call, reply, partition);
+  reply.bulk("replicas");
+  reply.array(answered);
+  for (const ReplicaReport& report : outcome.replicas) {
+    if (report.answered) {
+      write_replica(call, reply, report);
+    }
+  }
+  reply.bulk("agree");
+  reply.integer(agree ? 1 : 0);
+}
+
+/// One line of DCONTEXT: who, on which node, up to or exactly which counter.
+void write_context_entry(Call& call, ReplyWriter& reply, ActorId actor, Stamp stamp) {
+  reply.map(3);
+  write_text_field(reply, "actor", hex(actor));
+  write_text_field(reply, "node", call.service().node_of_actor(actor));
+  write_number_field(reply, "counter", stamp);
+}
+
+}  // namespace
+
+void run_dget(Call& call) {
+  const auto options = version_options(call, 2);
+  if (!options) {
+    return;
+  }
+  Operation operation = call.operation(options->local ? OpKind::kReadLocal : OpKind::kRead);
+  operation.flags = op_flag::kWantState;
+  operation.quorum = options->quorum;
+  call.slot().key = call.arg(1);
+  call.slot().flags = options->with_meta ? kWithMeta : 0;
+  call.submit(operation, tell_versions);
+}
+
+void run_dmget(Call& call) {
+  if (!call.must_wait(Access::kPlain, 1, 1)) {
+    call.start(std::make_unique<ReadMany>());
+  }
+}
+
+void run_dput(Call& call) {
+  const auto options = version_options(call, 4);
+  if (!options) {
+    return;
+  }
+  Operation operation = call.operation(OpKind::kPut);
+  if (!context_argument(call, call.arg(1), call.arg(2), &operation.context)) {
+    return;
+  }
+  operation.value = Value::borrowed(call.arg(3));
+  operation.expire_at_ms = options->expire_at_ms;
+  operation.quorum = options->quorum;
+  call.slot().key = call.arg(1);
+  call.submit(operation, tell_context);
+}
+
+void run_ddel(Call& call) {
+  const auto options = version_options(call, 3);
+  if (!options) {
+    return;
+  }
+  Operation operation = call.operation(OpKind::kRemove);
+  if (!context_argument(call, call.arg(1), call.arg(2), &operation.context)) {
+    return;
+  }
+  if (operation.context.empty()) {
+    call.reply().bulk("");
+    return;
+  }
+  operation.quorum = options->quorum;
+  call.slot().key = call.arg(1);
+  call.submit(operation, tell_context);
+}
+
+void run_dexplain(Call& call) {
+  const Operation operation = call.operation(OpKind::kExplain);
+  call.slot().key = call.arg(1);
+  call.slot().number = operation.key.slot;
+  call.submit(operation, tell_explanation);
+}
+
+void run_dcontext(Call& call) {
+  ContextDescription description;
+  ContextCodec* codec = call.hub().contexts();
+  const std::string_view text = call.arg(1);
+  if (!text.empty()) {
+    const ContextStatus status =
+        codec != nullptr ? codec->describe(text, &description) : ContextStatus::kForged;
+    if (status != ContextStatus::kOk) {
+      call.error(bad_context_text(status));
+      return;
+    }
+  }
+  std::string key_hash;
+  for (const uint8_t byte : description.key_digest) {
+    key_hash += hex(byte).substr(14);
+  }
+  const CausalContext& covered = description.context.covered;
+  const Dot floor = description.context.floor;
+  ReplyWriter& reply = call.reply();
+  reply.map(4);
+  write_text_field(reply, "key_hash", text.empty() ? std::string() : key_hash);
+  reply.bulk("entries");
+  reply.array(covered.vector().size());
+  for (const CausalContext::Entry& entry : covered.vector()) {
+    write_context_entry(call, reply, entry.actor, entry.stamp);
+  }
+  reply.bulk("dots");
+  reply.array(covered.dots().size());
+  for (const Dot& dot : covered.dots()) {
+    write_context_entry(call, reply, dot.actor, dot.stamp);
+  }
+  write_text_field(reply, "floor", floor.is_zero() ? std::string() : dot_text(floor));
+}
+
+}  // namespace kindred

@@ -1,0 +1,153 @@
+#include "server/session/handlers.h"
+
+#include <initializer_list>
+
+namespace kindred {
+
+namespace {
+
+struct Entry {
+  CommandId id;
+  Handler handler;
+};
+
+constexpr bool kAll = true;      // waits_for_all
+constexpr bool kCluster = true;  // needs_cluster
+
+constexpr Entry kEntries[] = {
+    {CommandId::kAuth, {run_auth, kAll}},
+    {CommandId::kClientGetname, {run_client_getname}},
+    {CommandId::kClientHelp, {run_help}},
+    {CommandId::kClientId, {run_client_id}},
+    {CommandId::kClientInfo, {run_client_info}},
+    {CommandId::kClientKill, {run_client_kill, kAll}},
+    {CommandId::kClientList, {run_client_list}},
+    {CommandId::kClientReply, {run_client_reply}},
+    {CommandId::kClientSetinfo, {run_client_setinfo}},
+    {CommandId::kClientSetname, {run_client_setname}},
+    {CommandId::kEcho, {run_echo}},
+    {CommandId::kHello, {run_hello, kAll}},
+    {CommandId::kPing, {run_ping}},
+    {CommandId::kQuit, {run_quit, kAll}},
+    {CommandId::kReset, {run_reset, kAll}},
+    {CommandId::kSelect, {run_select}},
+
+    {CommandId::kCommand, {run_command}},
+    {CommandId::kCommandCount, {run_command_count}},
+    {CommandId::kCommandDocs, {run_command_docs}},
+    {CommandId::kCommandGetkeys, {run_command_getkeys}},
+    {CommandId::kCommandHelp, {run_help}},
+    {CommandId::kCommandInfo, {run_command_info}},
+    {CommandId::kCommandList, {run_command_list}},
+    {CommandId::kConfigGet, {run_config_get}},
+    {CommandId::kConfigHelp, {run_help}},
+    {CommandId::kConfigResetstat, {run_config_resetstat}},
+    {CommandId::kConfigSet, {run_config_set, kAll}},
+    {CommandId::kDbsize, {run_dbsize, kAll, kCluster}},
+    {CommandId::kFlushall, {run_flush, kAll, kCluster}},
+    {CommandId::kFlushdb, {run_flush, kAll, kCluster}},
+    {CommandId::kInfo, {run_info, kAll}},
+    {CommandId::kMemoryHelp, {run_help}},
+    {CommandId::kMemoryUsage, {run_memory_usage, false, kCluster}},
+    {CommandId::kShutdown, {run_shutdown, kAll}},
+    {CommandId::kTime, {run_time}},
+
+    {CommandId::kDel, {run_del, false, kCluster}},
+    {CommandId::kExists, {run_exists, false, kCluster}},
+    {CommandId::kExpire, {run_expire, false, kCluster}},
+    {CommandId::kExpireat, {run_expire, false, kCluster}},
+    {CommandId::kExpiretime, {run_ttl, false, kCluster}},
+    {CommandId::kKeys, {run_keys, kAll, kCluster}},
+    {CommandId::kPersist, {run_persist, false, kCluster}},
+    {CommandId::kPexpire, {run_expire, false, kCluster}},
+    {CommandId::kPexpireat, {run_expire, false, kCluster}},
+    {CommandId::kPexpiretime, {run_ttl, false, kCluster}},
+    {CommandId::kPttl, {run_ttl, false, kCluster}},
+    {CommandId::kRandomkey, {run_randomkey, kAll, kCluster}},
+    {CommandId::kScan, {run_scan, kAll, kCluster}},
+    {CommandId::kTouch, {run_exists, false, kCluster}},
+    {CommandId::kTtl, {run_ttl, false, kCluster}},
+    {CommandId::kType, {run_type, false, kCluster}},
+    {CommandId::kUnlink, {run_del, false, kCluster}},
+    {CommandId::kWait, {run_wait, kAll, kCluster}},
+
+    {CommandId::kAppend, {run_append, false, kCluster}},
+    {CommandId::kDecr, {run_increment, false, kCluster}},
+    {CommandId::kDecrby, {run_increment, false, kCluster}},
+    {CommandId::kGet, {run_get, false, kCluster}},
+    {CommandId::kGetdel, {run_getdel, false, kCluster}},
+    {CommandId::kGetex, {run_getex, false, kCluster}},
+    {CommandId::kGetrange, {run_getrange, false, kCluster}},
+    {CommandId::kGetset, {run_getset, false, kCluster}},
+    {CommandId::kIncr, {run_increment, false, kCluster}},
+    {CommandId::kIncrby, {run_increment, false, kCluster}},
+    {CommandId::kIncrbyfloat, {run_incrbyfloat, false, kCluster}},
+    {CommandId::kMget, {run_mget, false, kCluster}},
+    {CommandId::kMset, {run_mset, false, kCluster}},
+    {CommandId::kPsetex, {run_setex, false, kCluster}},
+    {CommandId::kSet, {run_set, false, kCluster}},
+    {CommandId::kSetex, {run_setex, false, kCluster}},
+    {CommandId::kSetnx, {run_setnx, false, kCluster}},
+    {CommandId::kSetrange, {run_setrange, false, kCluster}},
+    {CommandId::kStrlen, {run_strlen, false, kCluster}},
+    {CommandId::kSubstr, {run_getrange, false, kCluster}},
+
+    {CommandId::kDiscard, {run_discard}},
+    {CommandId::kExec, {run_exec, kAll}},
+    {CommandId::kMulti, {run_multi}},
+
+    {CommandId::kAsking, {run_ok}},
+    {CommandId::kClusterCountkeysinslot, {run_cluster_countkeysinslot, kAll, kCluster}},
+    {CommandId::kClusterGetkeysinslot, {run_cluster_getkeysinslot, kAll, kCluster}},
+    {CommandId::kClusterHelp, {run_help}},
+    {CommandId::kClusterInfo, {run_cluster_info}},
+    {CommandId::kClusterKeyslot, {run_cluster_keyslot}},
+    {CommandId::kClusterMyid, {run_cluster_myid}},
+    {CommandId::kClusterNodes, {run_cluster_nodes}},
+    {CommandId::kClusterShards, {run_cluster_shards}},
+    {CommandId::kClusterSlots, {run_cluster_slots}},
+    {CommandId::kReadonly, {run_ok}},
+    {CommandId::kReadwrite, {run_ok}},
+
+    {CommandId::kDcontext, {run_dcontext, false, kCluster}},
+    {CommandId::kDdel, {run_ddel, false, kCluster}},
+    {CommandId::kDexplain, {run_dexplain, false, kCluster}},
+    {CommandId::kDget, {run_dget, false, kCluster}},
+    {CommandId::kDmget, {run_dmget, false, kCluster}},
+    {CommandId::kDput, {run_dput, false, kCluster}},
+};
+
+using HandlerTable = std::array<Handler, static_cast<size_t>(CommandId::kCount)>;
+
+constexpr HandlerTable make_table() {
+  HandlerTable table;
+  for (const Entry& entry : kEntries) {
+    table[static_cast<size_t>(entry.id)] = entry.handler;
+  }
+  return table;
+}
+
+constexpr HandlerTable kHandlers = make_table();
+
+constexpr bool is_container(CommandId id) {
+  return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
+         id == CommandId::kCluster;
+}
+
+constexpr bool every_command_has_a_handler() {
+  for (size_t i = 0; i < kHandlers.size(); ++i) {
+    if (kHandlers[i].run == nullptr && !is_container(static_cast<CommandId>(i))) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(every_command_has_a_handler());
+
+}  // namespace
+
+const Handler& handler_of(CommandId id) {
+  return kHandlers[static_cast<size_t>(id)];
+}
+
+}  // namespace kindred

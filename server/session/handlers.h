@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+
+#include "protocol/command/command_id.h"
+#include "server/session/call.h"
+
+namespace kindred {
+
+/// How a command is carried out.
+struct Handler {
+  void (*run)(Call& call) = nullptr;
+  /// Runs only when every command before it is answered.
+  bool waits_for_all = false;
+  /// Answers -LOADING before the node is in a cluster.
+  bool needs_cluster = false;
+};
+
+/// Of every command but containers, whose subcommands have their own. Any thread.
+const Handler& handler_of(CommandId id);
+
+// The handlers, a family a file.
+
+void run_auth(Call& call);
+void run_client_getname(Call& call);
+void run_client_id(Call& call);
+void run_client_info(Call& call);
+void run_client_kill(Call& call);
+void run_client_list(Call& call);
+void run_client_reply(Call& call);
+void run_client_setinfo(Call& call);
+void run_client_setname(Call& call);
+void run_echo(Call& call);
+void run_hello(Call& call);
+void run_ping(Call& call);
+void run_quit(Call& call);
+void run_reset(Call& call);
+void run_select(Call& call);
+
+void run_command(Call& call);
+void run_command_count(Call& call);
+void run_command_docs(Call& call);
+void run_command_getkeys(Call& call);
+void run_command_info(Call& call);
+void run_command_list(Call& call);
+void run_config_get(Call& call);
+void run_config_resetstat(Call& call);
+void run_config_set(Call& call);
+void run_help(Call& call);
+void run_info(Call& call);
+void run_memory_usage(Call& call);
+void run_shutdown(Call& call);
+void run_time(Call& call);
+void run_flush(Call& call);
+void run_dbsize(Call& call);
+
+void run_del(Call& call);
+void run_exists(Call& call);
+void run_expire(Call& call);
+void run_persist(Call& call);
+void run_ttl(Call& call);
+void run_type(Call& call);
+void run_wait(Call& call);
+
+void run_keys(Call& call);
+void run_randomkey(Call& call);
+void run_scan(Call& call);
+
+void run_append(Call& call);
+void run_get(Call& call);
+void run_getdel(Call& call);
+void run_getex(Call& call);
+void run_getrange(Call& call);
+void run_getset(Call& call);
+void run_increment(Call& call);
+void run_incrbyfloat(Call& call);
+void run_mget(Call& call);
+void run_mset(Call& call);
+void run_set(Call& call);
+void run_setex(Call& call);
+void run_setnx(Call& call);
+void run_setrange(Call& call);
+void run_strlen(Call& call);
+
+void run_discard(Call& call);
+void run_exec(Call& call);
+void run_multi(Call& call);
+
+void run_ok(Call& call);
+void run_cluster_countkeysinslot(Call& call);
+void run_cluster_getkeysinslot(Call& call);
+void run_cluster_info(Call& call);
+void run_cluster_keyslot(Call& call);
+void run_cluster_myid(Call& call);
+void run_cluster_nodes(Call& call);
+void run_cluster_shards(Call& call);
+void run_cluster_slots(Call& call);
+
+void run_dcontext(Call& call);
+void run_ddel(Call& call);
+void run_dexplain(Call& call);
+void run_dget(Call& call);
+void run_dmget(Call& call);
+void run_dput(Call& call);
+
+}  // namespace kindred

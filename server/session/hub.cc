@@ -1,0 +1,199 @@
+#include "server/session/hub.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/session/invariant.h"
+
+namespace kindred {
+
+SessionHub::SessionHub(SessionSettings& settings, std::atomic<uint64_t>& next_client_id,
+                       uint64_t prng_seed)
+    : settings_(settings), next_client_id_(next_client_id), random_(prng_seed) {}
+
+SessionHub::~SessionHub() = default;
+
+Session* SessionHub::open(std::string peer_address, std::string local_address,
+                          int file_descriptor) {
+  if (free_places_.empty()) {
+    if (places_.size() == kSessionsMax) {
+      return nullptr;
+    }
+    free_places_.push_back(static_cast<uint32_t>(places_.size()));
+    places_.emplace_back();
+  }
+  const uint32_t index = free_places_.front();
+  free_places_.pop_front();
+  Place& place = places_[index];
+  refresh();
+  ClientInfo info;
+  info.id = next_client_id_.fetch_add(1, std::memory_order_relaxed) + 1;
+  info.peer_address = std::move(peer_address);
+  info.local_address = std::move(local_address);
+  info.file_descriptor = file_descriptor;
+  info.created_ms = now_ms_;
+  info.last_active_ms = now_ms_;
+  const SessionId id{index, place.generation};
+  place.session = std::make_unique<Session>(*this, id, std::move(info));
+  ++open_count_;
+  ++stats_.connections_received;
+  return place.session.get();
+}
+
+Session* SessionHub::find(SessionId id) {
+  if (id.index >= places_.size()) {
+    return nullptr;
+  }
+  Place& place = places_[id.index];
+  const bool open =
+      place.session != nullptr && place.generation == id.generation && !place.session->closed_;
+  return open ? place.session.get() : nullptr;
+}
+
+void SessionHub::close(SessionId id) {
+  Session* session = find(id);
+  if (session == nullptr) {
+    return;
+  }
+  require(session->depth_ == 0, "a session is closed only between its steps");
+  --open_count_;
+  session->closed_ = true;
+  session->closing_ = true;
+  if (session->asked_ == 0) {
+    release(id);
+  }
+}
+
+/// Only once nothing is asked for any more, so that no late answer can find another session.
+void SessionHub::release(SessionId id) {
+  Place& place = places_[id.index];
+  place.session.reset();
+  ++place.generation;
+  free_places_.push_back(id.index);
+}
+
+Session* SessionHub::awaiting(const TokenParts& token) {
+  require(token.session.index < places_.size(), "an answer's token is one that was given");
+  Place& place = places_[token.session.index];
+  require(place.session != nullptr && place.generation == token.session.generation,
+          "a session stays until all its questions are answered");
+  Session& session = *place.session;
+  --session.asked_;
+  if (!session.closed_) {
+    return &session;
+  }
+  if (session.asked_ == 0) {
+    release(token.session);
+  }
+  return nullptr;
+}
+
+void SessionHub::operation_done(ClientToken token, Outcome&& outcome) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->operation_done(parts, outcome);
+  }
+}
+
+void SessionHub::scan_done(ClientToken token, ScanPage&& page) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->scan_done(parts, page);
+  }
+}
+
+void SessionHub::number_done(ClientToken token, uint64_t number) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->number_done(parts, number);
+  }
+}
+
+void SessionHub::keys_done(ClientToken token, std::vector<std::string>&& keys) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->keys_done(parts, keys);
+  }
+}
+
+void SessionHub::text_done(ClientToken token, std::string&& text) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->text_done(parts, text);
+  }
+}
+
+void SessionHub::status_done(ClientToken token, std::string&& error) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->status_done(parts, error);
+  }
+}
+
+void SessionHub::resume() {
+  // Sessions that stall again while this runs wait for the next turn.
+  std::swap(to_resume_, resuming_);
+  for (const SessionId id : resuming_) {
+    if (Session* session = find(id)) {
+      session->resume_noted_ = false;
+      session->process();
+    }
+  }
+  resuming_.clear();
+}
+
+void SessionHub::take_changed(std::vector<SessionId>* ids) {
+  ids->clear();
+  for (const SessionId id : changed_) {
+    if (Session* session = find(id)) {
+      session->changed_ = false;
+      ids->push_back(id);
+    }
+  }
+  changed_.clear();
+}
+
+void SessionHub::note_changed(Session& session) {
+  changed_.push_back(session.id());
+}
+
+void SessionHub::note_stall_ended(Session& session) {
+  if (!session.resume_noted_) {
+    session.resume_noted_ = true;
+    to_resume_.push_back(session.id());
+  }
+}
+
+void SessionHub::refresh() {
+  ready_ = service_->ready();
+  now_ms_ = service_->cluster_now_ms();
+  std::shared_ptr<const ClusterDocument> cluster = service_->cluster();
+  if (cluster == cluster_) {
+    return;
+  }
+  cluster_ = std::move(cluster);
+  contexts_.reset();
+  if (cluster_ != nullptr) {
+    contexts_.emplace(cluster_->cluster_id, cluster_->tag_keys);
+    partition_count_ = std::max(cluster_->ring.partition_count(), 1U);
+  }
+}
+
+void SessionHub::count_call(CommandId id) {
+  ++stats_.of(id).calls;
+  ++stats_.commands_processed;
+  untimed_calls_.push_back(id);
+}
+
+void SessionHub::share_out_time(uint64_t nanoseconds) {
+  if (untimed_calls_.empty()) {
+    return;
+  }
+  const uint64_t share = nanoseconds / untimed_calls_.size();
+  for (const CommandId id : untimed_calls_) {
+    stats_.of(id).nanoseconds += share;
+  }
+  untimed_calls_.clear();
+}
+
+}  // namespace kindred

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "protocol/context/context_codec.h"
+#include "server/session/node_service.h"
+#include "server/session/session.h"
+#include "server/session/settings.h"
+#include "server/session/stats.h"
+#include "server/session/token.h"
+
+namespace kindred {
+
+/// All sessions of one worker: opens and closes them, takes the service's answers to them. Once a
+/// loop turn, after reads and answers, the driver calls resume() and then looks at take_changed():
+/// sends output(), closes what wants_close(), starts and stops reading by wants_read().
+/// One thread, the worker's.
+class SessionHub final : public ServiceClient {
+ public:
+  /// `settings` outlives the hub. `next_client_id` is shared by the hubs of a node.
+  SessionHub(SessionSettings& settings, std::atomic<uint64_t>& next_client_id, uint64_t prng_seed);
+  ~SessionHub() override;
+
+  /// Before the first session; `service` outlives the hub's use. (Service and client know each
+  /// other, so one of them comes second.)
+  void attach(NodeService& service) { service_ = &service; }
+
+  /// A new connection. nullptr where no more fit (kSessionsMax). The session lives until close().
+  [[nodiscard]] Session* open(std::string peer_address, std::string local_address,
+                              int file_descriptor);
+  /// Null once closed.
+  [[nodiscard]] Session* find(SessionId id);
+  /// The client is gone. What is still asked for it is dropped when it is answered.
+  void close(SessionId id);
+
+  /// Goes on with sessions whose wait has ended.
+  void resume();
+  /// Sessions with output, or whose wants_read() or wants_close() may have changed, since the last
+  /// call. `ids` is replaced; its memory is used again.
+  void take_changed(std::vector<SessionId>* ids);
+
+  size_t session_count() const { return open_count_; }
+  SessionStats& stats() { return stats_; }
+  const SessionStats& stats() const { return stats_; }
+  SessionSettings& settings() { return settings_; }
+  /// Calls visit(Session&) for every open session.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (auto& place : places_) {
+      if (place.session != nullptr && !place.session->closed_) {
+        visit(*place.session);
+      }
+    }
+  }
+
+  void operation_done(ClientToken token, Outcome&& outcome) override;
+  void scan_done(ClientToken token, ScanPage&& page) override;
+  void number_done(ClientToken token, uint64_t number) override;
+  void keys_done(ClientToken token, std::vector<std::string>&& keys) override;
+  void text_done(ClientToken token, std::string&& text) override;
+  void status_done(ClientToken token, std::string&& error) override;
+
+  // --- what sessions see ---
+
+  NodeService& service() { return *service_; }
+  /// As of the last refresh(); null before the node is in a cluster.
+  const ClusterDocument* cluster() const { return cluster_.get(); }
+  uint32_t partition_count() const { return partition_count_; }
+  bool ready() const { return ready_; }
+  /// Null before the node is in a cluster.
+  ContextCodec* contexts() { return contexts_ ? &*contexts_ : nullptr; }
+  uint64_t random() { return random_(); }
+  /// Looks at the service's cluster and readiness again: once before each batch.
+  void refresh();
+  /// The service's cluster clock at the last refresh().
+  uint64_t now_ms() const { return now_ms_; }
+  void note_changed(Session& session);
+  void note_stall_ended(Session& session);
+  void count_call(CommandId id);
+  /// Of the calls counted since the last time.
+  void share_out_time(uint64_t nanoseconds);
+
+ private:
+  struct Place {
+    std::unique_ptr<Session> session;
+    uint16_t generation = 0;
+  };
+
+  Session* awaiting(const TokenParts& token);
+  void release(SessionId id);
+
+  SessionSettings& settings_;
+  std::atomic<uint64_t>& next_client_id_;
+  NodeService* service_ = nullptr;
+  std::mt19937_64 random_;
+
+  std::vector<Place> places_;
+  std::deque<uint32_t> free_places_;  // used again oldest first
+  size_t open_count_ = 0;
+  std::vector<SessionId> changed_;
+  std::vector<SessionId> to_resume_;
+  std::vector<SessionId> resuming_;
+
+  std::shared_ptr<const ClusterDocument> cluster_;
+  uint32_t partition_count_ = 1;
+  uint64_t now_ms_ = 0;
+  bool ready_ = false;
+  std::optional<ContextCodec> contexts_;
+  SessionStats stats_;
+  std::vector<CommandId> untimed_calls_;
+};
+
+}  // namespace kindred

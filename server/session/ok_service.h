@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "replication/causal/clock.h"
+#include "server/session/node_service.h"
+
+namespace kindred {
+
+/// A node of one that holds everything in memory and answers at once: for tests of the wire and to
+/// subtract what a node costs. No quorums, no durability, no peers. One thread.
+class OkService final : public NodeService {
+ public:
+  /// `client` outlives the service.
+  explicit OkService(ServiceClient& client);
+  ~OkService() override;
+
+  void set_now_ms(uint64_t now_ms) { now_ms_ = now_ms; }
+  void set_ready(bool ready) { ready_ = ready; }
+  bool stopped() const { return stopped_; }
+  /// The client address that CLUSTER tells of this node.
+  void set_address(std::string host, uint16_t port);
+  std::vector<std::pair<std::string, std::string>>& directives() { return directives_; }
+
+  void submit(ClientToken token, const Operation& operation) override;
+  void submit_scan(ClientToken token, const ScanRequest& request) override;
+  void count_keys(ClientToken token) override;
+  void keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) override;
+  void flush_all(ClientToken token) override;
+  void info(ClientToken token, std::vector<std::string> sections) override;
+  void config_set(ClientToken token,
+                  std::vector<std::pair<std::string, std::string>> settings) override;
+  std::vector<std::pair<std::string, std::string>> config_get(
+      const std::vector<std::string>& patterns) override;
+  void shut_down() override { stopped_ = true; }
+
+  std::shared_ptr<const ClusterDocument> cluster() override { return cluster_; }
+  NodeId self() override;
+  std::vector<MemberStatus> member_statuses() override;
+  std::vector<NodeId> first_live_holders() override;
+  uint64_t cluster_now_ms() override { return now_ms_; }
+  bool ready() override { return ready_; }
+  void prefetch(const KeyRef&) override {}
+
+ private:
+  struct Record {
+    uint16_t slot = 0;
+    uint64_t hash = 0;
+    State state;
+  };
+
+  Outcome carry_out(const Operation& operation);
+  Outcome modify(Record& record, const Operation& operation);
+  Dot next_dot(const State& state);
+
+  ServiceClient& client_;
+  std::unordered_map<std::string, Record> records_;
+  HybridClock clock_;
+  uint64_t now_ms_ = 1'700'000'000'000;
+  bool ready_ = true;
+  bool stopped_ = false;
+  std::shared_ptr<const ClusterDocument> cluster_;
+  std::vector<std::pair<std::string, std::string>> directives_;
+};
+
+}  // namespace kindred

@@ -1,0 +1,93 @@
+#include "server/session/outcome_text.h"
+
+namespace kindred {
+
+namespace {
+
+std::string counted(std::string_view before, unsigned needed, std::string_view between,
+                    unsigned seen) {
+  std::string text(before);
+  text += std::to_string(needed);
+  text += between;
+  text += std::to_string(seen);
+  return text;
+}
+
+std::string within(uint32_t timeout_ms) {
+  return " within " + std::to_string(timeout_ms) + " ms";
+}
+
+std::string no_quorum_read(unsigned needed, unsigned seen, uint32_t timeout_ms) {
+  return counted("NOQUORUM read R=", needed, " answered=", seen) + within(timeout_ms);
+}
+
+std::string no_replicas_read(unsigned needed, unsigned seen) {
+  return counted("NOREPLICAS read needs R=", needed, " replicas, up=", seen);
+}
+
+}  // namespace
+
+std::string outcome_error(const Outcome& outcome, bool is_write, uint32_t timeout_ms) {
+  switch (outcome.code) {
+    case OutcomeCode::kOk:
+      break;
+    case OutcomeCode::kNoReplicas:
+      return is_write ? counted("NOREPLICAS write needs W=", outcome.needed,
+                                " replicas, up=", outcome.seen)
+                      : no_replicas_read(outcome.needed, outcome.seen);
+    case OutcomeCode::kNoQuorumWrite:
+      return counted("NOQUORUM write W=", outcome.needed, " acked=", outcome.seen) +
+             within(timeout_ms) + ", it may still take effect";
+    case OutcomeCode::kNoQuorumRead:
+      return no_quorum_read(outcome.needed, outcome.seen, timeout_ms);
+    case OutcomeCode::kOverloaded:
+      return "TRYAGAIN overloaded, nothing was applied";
+    case OutcomeCode::kNotAReplica:
+      return "ERR this node holds no copy of the key";
+    case OutcomeCode::kNotWhole:
+      return "TRYAGAIN the copies of the key are being filled, nothing was applied";
+    case OutcomeCode::kQuorumTooLarge:
+      return counted("ERR a quorum of ", outcome.needed,
+                     " is more than the number of replicas N=", outcome.seen);
+    case OutcomeCode::kTooManySiblings:
+      return counted("ERR the key would have more than max-siblings=", outcome.needed,
+                     " siblings, nothing was applied; siblings=", outcome.seen);
+    case OutcomeCode::kCannotSync:
+      return "ERR the storage engine cannot sync, so DW cannot be met; nothing was applied";
+    case OutcomeCode::kStorageFailed:
+      return "ERR the storage engine refused the request";
+    case OutcomeCode::kWrongType:
+      return "WRONGTYPE Operation against a key holding the wrong kind of value";
+    case OutcomeCode::kNotAnInteger:
+      return "ERR value is not an integer or out of range";
+    case OutcomeCode::kNotAFloat:
+      return "ERR value is not a valid float";
+    case OutcomeCode::kOverflow:
+      return "ERR increment or decrement would overflow";
+    case OutcomeCode::kNanOrInfinity:
+      return "ERR increment would produce NaN or Infinity";
+    case OutcomeCode::kTooLong:
+      return "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    case OutcomeCode::kBadOffset:
+      return "ERR offset is out of range";
+  }
+  return "ERR internal error";
+}
+
+std::string partial_write_error(const Outcome& outcome, uint32_t timeout_ms) {
+  const bool none_applied =
+      outcome.code == OutcomeCode::kNoReplicas || outcome.code == OutcomeCode::kOverloaded;
+  if (!none_applied) {
+    return outcome_error(outcome, true, timeout_ms);
+  }
+  // Of the whole command it would be a lie that nothing was applied, and clients retry on it.
+  return counted("NOQUORUM write W=", outcome.needed, " up=", outcome.seen) +
+         " for some of the keys, others may have been written";
+}
+
+std::string scan_error(const ScanPage& page, uint32_t timeout_ms) {
+  return page.no_replicas ? no_replicas_read(page.needed, page.seen)
+                          : no_quorum_read(page.needed, page.seen, timeout_ms);
+}
+
+}  // namespace kindred

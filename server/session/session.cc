@@ -1,0 +1,480 @@
+#include "server/session/session.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "protocol/command/command_table.h"
+#include "protocol/command/errors.h"
+#include "protocol/record/key.h"
+#include "server/session/call.h"
+#include "server/session/handlers.h"
+#include "server/session/hub.h"
+#include "server/session/invariant.h"
+
+namespace kindred {
+
+namespace {
+
+/// Requests parsed ahead, so that their keys can be brought near before the first one runs.
+constexpr size_t kBatchMax = 32;
+constexpr size_t kRetainedBytes = 16 * 1024;
+constexpr size_t kCompactBytes = 64 * 1024;
+
+/// The (sub)command that a request names; the container where the subcommand is unknown; null where
+/// the command is.
+const CommandSpec* find_spec(std::span<const std::string_view> args) {
+  const CommandSpec* spec = find_command(args[0]);
+  if (spec != nullptr && spec->is_container() && args.size() > 1) {
+    const CommandSpec* subcommand = find_subcommand(*spec, args[1]);
+    return subcommand != nullptr ? subcommand : spec;
+  }
+  return spec;
+}
+
+/// Commands that run at once although a MULTI is open.
+bool breaks_queue(CommandId id) {
+  return id == CommandId::kExec || id == CommandId::kDiscard || id == CommandId::kMulti ||
+         id == CommandId::kQuit || id == CommandId::kReset;
+}
+
+}  // namespace
+
+/// Replies move to the output when the outermost entry ends, so that no slot goes away under a
+/// handler or task whose question was answered at once.
+class SessionEntry {
+ public:
+  explicit SessionEntry(uint16_t& depth) : depth_(depth) { ++depth_; }
+  ~SessionEntry() { --depth_; }
+  SessionEntry(const SessionEntry&) = delete;
+  SessionEntry& operator=(const SessionEntry&) = delete;
+
+ private:
+  uint16_t& depth_;
+};
+
+Session::Session(SessionHub& hub, SessionId id, ClientInfo info)
+    : hub_(hub), id_(id), info_(std::move(info)), parser_(hub.settings().request_limits) {
+  set_authenticated(hub.settings().password.empty());
+}
+
+Session::~Session() = default;
+
+void Session::commit(size_t size) {
+  hub_.stats().bytes_received += size;
+  parser_.commit(size);
+}
+
+void Session::set_authenticated(bool authenticated) {
+  authenticated_ = authenticated;
+  parser_.set_authenticated(authenticated);
+}
+
+void Session::reset() {
+  transaction_.clear();
+  set_resp_version(RespVersion::kResp2);
+  info_.name.clear();
+  reply_mode_ = ReplyMode::kOn;
+  skip_reply_ = false;
+  last_written_key_.clear();
+  set_authenticated(hub_.settings().password.empty());
+}
+
+// --- parsing and executing ---
+
+void Session::process() {
+  require(depth_ == 0, "a session is entered by its driver only between its steps");
+  if (closed_ || killed_) {
+    return;
+  }
+  hub_.refresh();
+  info_.last_active_ms = hub_.now_ms();
+  const auto begin = std::chrono::steady_clock::now();
+  stalled_ = !run();
+  const auto spent = std::chrono::steady_clock::now() - begin;
+  hub_.share_out_time(
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()));
+  changed();
+}
+
+/// False: stalled, with something left to execute.
+bool Session::run() {
+  while (!closing_) {
+    if (!slots_.empty()) {
+      const ReplySlot& last = slots_.at(slots_.head() + slots_.size() - 1);
+      if (last.task != nullptr && last.task->holds_arguments()) {
+        return false;
+      }
+    }
+    if (transaction_.running()) {
+      if (!run_transaction()) {
+        return false;
+      }
+    } else if (batch_next_ == batch_.size()) {
+      if (!parse_batch()) {
+        return true;
+      }
+    } else if (!execute_next()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// EXEC: one command after another, each when the one before is done. False: wait.
+bool Session::run_transaction() {
+  if (!slots_.empty() || !has_room()) {
+    return false;
+  }
+  if (transaction_.at_end()) {
+    transaction_.clear();
+    return true;
+  }
+  const CommandSpec& spec = transaction_.next_spec();
+  if (!execute(spec, transaction_.next_args(), nullptr)) {
+    return false;
+  }
+  if (transaction_.running()) {
+    transaction_.advance();
+  }
+  return true;
+}
+
+/// Parses what has been read. False: nothing more for now.
+bool Session::parse_batch() {
+  batch_.clear();
+  batch_args_.clear();
+  batch_next_ = 0;
+  // Until a client has authenticated, limits may change with each request.
+  const size_t batch_max = authenticated_ ? kBatchMax : 1;
+  Request request;
+  while (batch_.size() < batch_max) {
+    const ParseStatus status = parser_.next(request);
+    if (status == ParseStatus::kRequest) {
+      add_to_batch(request.args);
+      continue;
+    }
+    if (status != ParseStatus::kNeedMore && batch_.empty()) {
+      refuse_protocol(status);
+      return false;
+    }
+    break;
+  }
+  if (batch_.size() > 1) {
+    for (const ParsedRequest& parsed : batch_) {
+      if (parsed.has_key) {
+        hub_.service().prefetch(parsed.key);
+      }
+    }
+  }
+  return !batch_.empty();
+}
+
+void Session::add_to_batch(std::span<const std::string_view> args) {
+  ParsedRequest& parsed = batch_.emplace_back();
+  parsed.spec = find_spec(args);
+  parsed.first_arg = static_cast<uint32_t>(batch_args_.size());
+  parsed.arg_count = static_cast<uint32_t>(args.size());
+  batch_args_.insert(batch_args_.end(), args.begin(), args.end());
+  if (parsed.spec != nullptr) {
+    const auto first = static_cast<size_t>(parsed.spec->keys.first);
+    if (first != 0 && first < args.size()) {
+      parsed.has_key = true;
+      parsed.key = make_key(args[first], hub_.partition_count());
+    }
+  }
+}
+
+void Session::refuse_protocol(ParseStatus status) {
+  ++hub_.stats().protocol_errors;
+  const std::string reason(parser_.error_text());
+  if (status == ParseStatus::kError) {
+    reject(nullptr, reason);
+  }
+  start_close(reason);
+}
+
+/// Room for one more command without promising more output than the backlog allows.
+bool Session::has_room() const {
+  const SessionSettings& settings = hub_.settings();
+  const size_t pending = pending_output_bytes();
+  if (slots_.empty()) {
+    return pending <= settings.output_backlog_bytes;
+  }
+  return slots_.size() < settings.in_flight_max &&
+         pending + slots_.size() * reply_bytes_ <= settings.output_backlog_bytes;
+}
+
+/// False: stalled, to be tried again.
+bool Session::execute_next() {
+  if (!has_room()) {
+    return false;
+  }
+  const ParsedRequest& parsed = batch_[batch_next_];
+  const std::span<const std::string_view> args(batch_args_.data() + parsed.first_arg,
+                                               parsed.arg_count);
+  const CommandSpec* spec = parsed.spec;
+  if (!refuse(spec, args)) {
+    if (transaction_.queueing() && !breaks_queue(spec->id)) {
+      queue(*spec, args);
+    } else if (!execute(*spec, args, parsed.has_key ? &parsed.key : nullptr)) {
+      return false;
+    }
+  }
+  ++batch_next_;
+  return true;
+}
+
+/// Answers a request that may not run and returns true.
+bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> args) {
+  if (spec == nullptr) {
+    reject(nullptr, unknown_command_error(args));
+  } else if (spec->is_container() && args.size() > 1) {
+    reject(spec, unknown_subcommand_error(*spec, args[1]));
+  } else if (!spec->accepts_arg_count(args.size())) {
+    reject(spec, arity_error(*spec));
+  } else if (!authenticated_ && !spec->has(CommandFlag::kNoAuth)) {
+    reject(spec, error_text::kNoAuth);
+  } else if (transaction_.queueing() && spec->has(CommandFlag::kNoMulti)) {
+    reject(spec, error_text::kNotInMulti);
+  } else if (!hub_.ready() && handler_of(spec->id).needs_cluster) {
+    reject(spec, "LOADING Kindred is founding or joining a cluster");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Session::reject(const CommandSpec* spec, std::string_view text) {
+  const bool is_exec = spec != nullptr && spec->id == CommandId::kExec;
+  std::string abort_text;
+  if (transaction_.queueing()) {
+    transaction_.set_broken();
+    if (is_exec) {
+      transaction_.clear();
+      abort_text = "EXECABORT Transaction discarded because of: ";
+      abort_text += text.starts_with("ERR ") ? text.substr(4) : text;
+      text = abort_text;
+    }
+  }
+  const uint32_t sequence = push_slot(spec);
+  hub_.stats().count_error(text);
+  if (spec != nullptr) {
+    ++hub_.stats().of(spec->id).rejected;
+  }
+  open_reply(sequence).error(text);
+  close_reply(sequence);
+  flush_ready();
+}
+
+void Session::queue(const CommandSpec& spec, std::span<const std::string_view> args) {
+  transaction_.queue(spec, args);
+  const uint32_t sequence = push_slot(&spec);
+  open_reply(sequence).simple_string("QUEUED");
+  close_reply(sequence);
+  flush_ready();
+}
+
+/// False: something in flight is in the way, nothing was done.
+bool Session::execute(const CommandSpec& spec, std::span<const std::string_view> args,
+                      const KeyRef* key) {
+  const Handler& handler = handler_of(spec.id);
+  if (handler.waits_for_all && !slots_.empty()) {
+    return false;
+  }
+  const bool skipped = skip_reply_;
+  const uint32_t sequence = push_slot(&spec);
+  bool stalled = false;
+  {
+    const SessionEntry entry(depth_);
+    Call call(*this, sequence, args, key);
+    handler.run(call);
+    stalled = call.stalled();
+  }
+  if (stalled) {
+    slots_.unpush();
+    skip_reply_ = skipped;
+    return false;
+  }
+  info_.last_command = &spec;
+  hub_.count_call(spec.id);
+  flush_ready();
+  return true;
+}
+
+uint32_t Session::push_slot(const CommandSpec* spec) {
+  const uint32_t sequence = slots_.push();
+  ReplySlot& slot = slots_.at(sequence);
+  slot.spec = spec;
+  slot.suppressed = reply_mode_ == ReplyMode::kOff || skip_reply_ ||
+                    (transaction_.running() && transaction_.silent());
+  skip_reply_ = false;
+  return sequence;
+}
+
+void Session::skip_next_reply() {
+  if (reply_mode_ == ReplyMode::kOn) {
+    skip_reply_ = true;
+  }
+}
+
+// --- replies ---
+
+ReplyWriter& Session::open_reply(uint32_t sequence) {
+  require(!reply_open_, "one reply is written at a time");
+  reply_open_ = true;
+  if (sequence != slots_.head()) {
+    std::swap(writer_.buffer(), slots_.at(sequence).early);
+  }
+  reply_mark_ = writer_.size();
+  return writer_;
+}
+
+void Session::close_reply(uint32_t sequence) {
+  ReplySlot& slot = slots_.at(sequence);
+  slot.ready = true;
+  reply_open_ = false;
+  if (slot.suppressed) {
+    writer_.buffer().truncate(reply_mark_);
+  }
+  const size_t bytes = writer_.size() - reply_mark_;
+  reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 8);
+  if (sequence != slots_.head()) {
+    std::swap(writer_.buffer(), slot.early);
+  }
+}
+
+void Session::flush_ready() {
+  require(depth_ == 0, "no handler runs while its slot is freed");
+  while (!slots_.empty() && slots_.at(slots_.head()).ready) {
+    writer_.raw(slots_.at(slots_.head()).early.view());
+    slots_.pop();
+  }
+  const size_t limit = hub_.settings().output_limit_bytes;
+  if (limit != 0 && pending_output_bytes() > limit) {
+    kill("output buffer limit reached");
+  }
+}
+
+void Session::consumed(size_t size) {
+  require(size <= pending_output_bytes(), "no more is sent than there is");
+  hub_.stats().bytes_sent += size;
+  sent_bytes_ += size;
+  if (sent_bytes_ == writer_.size()) {
+    sent_bytes_ = 0;
+    if (writer_.buffer().capacity_bytes() > kRetainedBytes) {
+      writer_.buffer().reset(kRetainedBytes);
+    } else {
+      writer_.buffer().clear();
+    }
+  } else if (sent_bytes_ > kCompactBytes && sent_bytes_ > writer_.size() / 2) {
+    ReplyBuffer rest;
+    rest.append(output());
+    std::swap(writer_.buffer(), rest);
+    sent_bytes_ = 0;
+  }
+  if (stalled_ && has_room()) {
+    hub_.note_stall_ended(*this);
+  }
+}
+
+template <typename Tell>
+void Session::answered(const TokenParts& token, Tell tell) {
+  const uint32_t sequence = slots_.sequence_of(token.slot);
+  require(slots_.in_use(sequence) && !slots_.at(sequence).ready,
+          "an answer finds the reply that waits for it");
+  {
+    const SessionEntry entry(depth_);
+    Call call(*this, sequence, {}, nullptr);
+    tell(call, slots_.at(sequence));
+  }
+  if (depth_ == 0) {
+    flush_ready();
+    if (stalled_) {
+      hub_.note_stall_ended(*this);
+    }
+    changed();
+  }
+}
+
+void Session::operation_done(const TokenParts& token, Outcome& outcome) {
+  answered(token, [&](Call& call, ReplySlot& slot) {
+    if (slot.task != nullptr) {
+      slot.task->operation_done(call, token.part, outcome);
+      return;
+    }
+    require(slot.holds_key, "an operation is answered once");
+    conflicts_.remove(slot.access, slot.bucket);
+    slot.holds_key = false;
+    slot.render(call, outcome);
+  });
+}
+
+void Session::scan_done(const TokenParts& token, ScanPage& page) {
+  answered(token, [&](Call& call, ReplySlot& slot) { slot.task->scan_done(call, page); });
+}
+
+void Session::number_done(const TokenParts& token, uint64_t number) {
+  answered(token, [&](Call& call, ReplySlot& slot) { slot.task->number_done(call, number); });
+}
+
+void Session::keys_done(const TokenParts& token, std::vector<std::string>& keys) {
+  answered(token, [&](Call& call, ReplySlot& slot) { slot.task->keys_done(call, keys); });
+}
+
+void Session::text_done(const TokenParts& token, std::string& text) {
+  answered(token, [&](Call& call, ReplySlot& slot) { slot.task->text_done(call, text); });
+}
+
+void Session::status_done(const TokenParts& token, std::string& error) {
+  answered(token, [&](Call& call, ReplySlot& slot) { slot.task->status_done(call, error); });
+}
+
+// --- life ---
+
+bool Session::wants_read() const {
+  return !closing_ && !stalled_ && pending_output_bytes() <= hub_.settings().output_backlog_bytes;
+}
+
+bool Session::wants_close() const {
+  return killed_ || (closing_ && slots_.empty() && pending_output_bytes() == 0);
+}
+
+void Session::start_close(std::string_view reason) {
+  if (!closing_) {
+    closing_ = true;
+    close_reason_.assign(reason);
+    changed();
+  }
+}
+
+void Session::kill(std::string_view reason) {
+  start_close(reason);
+  killed_ = true;
+  changed();
+}
+
+void Session::shrink_idle() {
+  if (slots_.empty() && batch_next_ == batch_.size() && pending_output_bytes() == 0) {
+    batch_ = {};
+    batch_args_ = {};
+    batch_next_ = 0;
+    parser_.shrink_idle();
+    writer_.buffer().reset(0);
+    slots_ = ReplySlots();
+  }
+}
+
+size_t Session::memory_bytes() const {
+  return sizeof(*this) + parser_.capacity_bytes() + writer_.buffer().capacity_bytes() +
+         batch_.capacity() * sizeof(ParsedRequest) +
+         batch_args_.capacity() * sizeof(std::string_view) + transaction_.queued_bytes();
+}
+
+void Session::changed() {
+  if (!changed_) {
+    changed_ = true;
+    hub_.note_changed(*this);
+  }
+}
+
+}  // namespace kindred

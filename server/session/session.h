@@ -1,0 +1,179 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/resp/parser.h"
+#include "protocol/resp/writer.h"
+#include "replication/node/operation.h"
+#include "replication/node/scan.h"
+#include "server/session/key_conflicts.h"
+#include "server/session/reply_slot.h"
+#include "server/session/token.h"
+#include "server/session/transaction.h"
+
+namespace kindred {
+
+class Call;
+class SessionHub;
+struct SessionSettings;
+
+/// What CLIENT tells of a connection.
+struct ClientInfo {
+  uint64_t id = 0;
+  std::string peer_address;  // "127.0.0.1:50000"
+  std::string local_address;
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::string user = "default";
+  uint64_t created_ms = 0;  // cluster clock, as last_active_ms
+  uint64_t last_active_ms = 0;
+  const CommandSpec* last_command = nullptr;
+  int file_descriptor = -1;
+};
+
+/// One client's connection without its socket: bytes in, bytes out. The driver reads into
+/// writable(), says commit() and process(), and sends output(). Commands run in order; those that
+/// may, overlap; replies leave in the order of their commands.
+/// One owner (the SessionHub), one thread.
+class Session {
+ public:
+  Session(SessionHub& hub, SessionId id, ClientInfo info);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  SessionId id() const { return id_; }
+
+  // --- the driver's side ---
+
+  /// Where to read() into; only while wants_read(). Valid until process().
+  [[nodiscard]] std::span<char> writable(size_t min_bytes) { return parser_.writable(min_bytes); }
+  void commit(size_t size);
+  /// Parses and executes what was read, as far as nothing has to be waited for.
+  void process();
+  /// Bytes to send now. Valid until process(), consumed() or any answer of the service.
+  std::string_view output() const { return writer_.view().substr(sent_bytes_); }
+  void consumed(size_t size);
+  /// False while earlier commands or their replies are backed up: stop reading. True again is told
+  /// through SessionHub::take_changed().
+  bool wants_read() const;
+  /// True when the connection is to be closed now: everything that is still to be said is sent.
+  bool wants_close() const;
+  /// Why, for the log; empty where the client asked for it.
+  std::string_view close_reason() const { return close_reason_; }
+  /// Commands not yet answered.
+  size_t in_flight() const { return slots_.size(); }
+  size_t memory_bytes() const;
+  /// Gives back memory of a connection that has been idle.
+  void shrink_idle();
+  /// Ends the connection once the output so far is sent.
+  void start_close(std::string_view reason);
+  /// Ends the connection without sending the rest.
+  void kill(std::string_view reason);
+
+  // --- what commands see ---
+
+  ClientInfo& info() { return info_; }
+  const ClientInfo& info() const { return info_; }
+  RespVersion resp_version() const { return writer_.version(); }
+  void set_resp_version(RespVersion version) { writer_.set_version(version); }
+  Transaction& transaction() { return transaction_; }
+  const Transaction& transaction() const { return transaction_; }
+  bool authenticated() const { return authenticated_; }
+  void set_authenticated(bool authenticated);
+  enum class ReplyMode : uint8_t { kOn, kOff };
+  void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
+  /// The next command runs without a word.
+  void skip_next_reply();
+  /// The key that this connection wrote last, for WAIT; empty: none.
+  const std::string& last_written_key() const { return last_written_key_; }
+  void set_last_written_key(std::string_view key) { last_written_key_.assign(key); }
+  void forget_last_written_key() { last_written_key_.clear(); }
+  /// RESET: as just connected, but for address and id.
+  void reset();
+  size_t buffered_input_bytes() const { return parser_.buffered_bytes(); }
+  size_t free_input_bytes() const {
+    return std::max(parser_.capacity_bytes(), parser_.buffered_bytes()) - parser_.buffered_bytes();
+  }
+  size_t pending_output_bytes() const { return writer_.size() - sent_bytes_; }
+
+ private:
+  friend class Call;
+  friend class SessionHub;
+
+  struct ParsedRequest {
+    const CommandSpec* spec = nullptr;  // null: unknown
+    uint32_t first_arg = 0;
+    uint32_t arg_count = 0;
+    bool has_key = false;
+    KeyRef key;  // the first one
+  };
+
+  bool run();
+  bool run_transaction();
+  bool parse_batch();
+  void add_to_batch(std::span<const std::string_view> args);
+  void refuse_protocol(ParseStatus status);
+  bool has_room() const;
+  bool execute_next();
+  bool refuse(const CommandSpec* spec, std::span<const std::string_view> args);
+  void reject(const CommandSpec* spec, std::string_view text);
+  void queue(const CommandSpec& spec, std::span<const std::string_view> args);
+  bool execute(const CommandSpec& spec, std::span<const std::string_view> args, const KeyRef* key);
+  uint32_t push_slot(const CommandSpec* spec);
+
+  ReplyWriter& open_reply(uint32_t sequence);
+  void close_reply(uint32_t sequence);
+  void flush_ready();
+  void changed();
+
+  template <typename Tell>
+  void answered(const TokenParts& token, Tell tell);
+  void operation_done(const TokenParts& token, Outcome& outcome);
+  void scan_done(const TokenParts& token, ScanPage& page);
+  void number_done(const TokenParts& token, uint64_t number);
+  void keys_done(const TokenParts& token, std::vector<std::string>& keys);
+  void text_done(const TokenParts& token, std::string& text);
+  void status_done(const TokenParts& token, std::string& error);
+
+  SessionHub& hub_;
+  SessionId id_;
+  ClientInfo info_;
+
+  RequestParser parser_;
+  std::vector<ParsedRequest> batch_;  // parsed out of the last read; views of the parser's buffer
+  std::vector<std::string_view> batch_args_;
+  size_t batch_next_ = 0;
+  Transaction transaction_;
+
+  ReplyWriter writer_;      // its buffer is the output
+  size_t sent_bytes_ = 0;   // of it
+  size_t reply_mark_ = 0;   // where the open reply begins
+  size_t reply_bytes_ = 0;  // of recent replies, the largest, fading
+  ReplySlots slots_;
+  KeyConflicts conflicts_;
+  uint32_t asked_ = 0;  // questions to the service not yet answered
+
+  std::string last_written_key_;
+  std::string close_reason_;
+  uint16_t depth_ = 0;  // of nested entries: replies move to the output when the outermost ends
+  ReplyMode reply_mode_ = ReplyMode::kOn;
+  bool skip_reply_ = false;
+  bool authenticated_ = true;
+  bool reply_open_ = false;
+  bool stalled_ = false;  // something must be answered or sent before more is executed
+  bool closing_ = false;  // executes nothing more
+  bool killed_ = false;
+  bool closed_ = false;        // the client is gone; only answers are still awaited
+  bool changed_ = false;       // in the hub's list
+  bool resume_noted_ = false;  // in the other one
+};
+
+}  // namespace kindred

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "protocol/resp/parser.h"
+
+namespace kindred {
+
+/// What sessions of one worker go by. Owned by the driver; CONFIG SET changes it on the worker's
+/// thread, between calls.
+struct SessionSettings {
+  RequestLimits request_limits;
+  std::string password;  // requirepass; empty: none
+  /// Unsent output above which a client is cut off (client-output-buffer-limit normal); 0: never.
+  size_t output_limit_bytes = 0;
+  /// Unsent and expected output above which a session neither reads nor executes.
+  size_t output_backlog_bytes = size_t{1} << 20;
+  uint32_t request_timeout_ms = 1000;  // as configured, for the texts of errors
+  uint32_t in_flight_max = 512;        // commands of one session waiting for answers, <= kSlotsMax
+};
+
+}  // namespace kindred

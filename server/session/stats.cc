@@ -1,0 +1,50 @@
+#include "server/session/stats.h"
+
+#include <algorithm>
+
+namespace kindred {
+
+void SessionStats::count_error(std::string_view text) {
+  ++error_replies;
+  const std::string_view prefix = text.substr(0, text.find(' '));
+  for (Error& error : errors) {
+    if (error.prefix == prefix) {
+      ++error.count;
+      return;
+    }
+  }
+  if (errors.size() < kErrorPrefixesMax) {
+    errors.push_back({std::string(prefix), 1});
+  }
+}
+
+void SessionStats::add(const SessionStats& other) {
+  for (size_t i = 0; i < commands.size(); ++i) {
+    commands[i].calls += other.commands[i].calls;
+    commands[i].nanoseconds += other.commands[i].nanoseconds;
+    commands[i].rejected += other.commands[i].rejected;
+    commands[i].failed += other.commands[i].failed;
+  }
+  for (const Error& theirs : other.errors) {
+    const auto ours = std::find_if(errors.begin(), errors.end(), [&](const Error& error) {
+      return error.prefix == theirs.prefix;
+    });
+    if (ours != errors.end()) {
+      ours->count += theirs.count;
+    } else {
+      errors.push_back(theirs);
+    }
+  }
+  commands_processed += other.commands_processed;
+  connections_received += other.connections_received;
+  bytes_received += other.bytes_received;
+  bytes_sent += other.bytes_sent;
+  error_replies += other.error_replies;
+  protocol_errors += other.protocol_errors;
+}
+
+void SessionStats::reset() {
+  *this = SessionStats();
+}
+
+}  // namespace kindred
