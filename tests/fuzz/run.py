@@ -37,7 +37,8 @@ def fuzz(name, program, kept, seconds):
     grown, findings = BUILD / "corpus" / name, BUILD / "findings" / name
     for folder in (grown, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    command = [program, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10",
+    words = [f"-dict={path}" for path in kept.parent.glob("*.dict")]
+    command = [program, *words, f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10",
                "-print_final_stats=1", f"-artifact_prefix={findings}/", grown]
     if kept.is_dir():
         command.append(kept)
