@@ -42,6 +42,8 @@ void Membership::on(const Address& from, const Hello& hello, LocalTime now) {
     if (hello.member.peer_address != config_.peer_address) {
       fail("another process at " + address_text(hello.member.peer_address) +
            " runs on a copy of this node's data directory; a directory belongs to one node");
+    } else if (hello.is_reply) {
+      ++metrics_.rejected_messages;  // sent by us to somebody who sent it back: proves nothing
     } else if (is_founding()) {
       founding_->found_self_at(hello.dialed);
       take_founding_step(now);

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "protocol/record/bytes.h"
+#include "replication/membership/node_record.h"
+
+namespace kindred::membership_codec {
+
+/// The fields that messages and the node record share. Reading marks the reader as failed where a
+/// field is out of its bounds. A document is written whole, with its own checksum.
+void write_address(ByteWriter& writer, const Address& address);
+Address read_address(ByteReader& reader);
+void write_promise(ByteWriter& writer, const Promise& promise);
+Promise read_promise(ByteReader& reader);
+std::string read_text(ByteReader& reader);
+void write_document(ByteWriter& writer, const ClusterDocument& document);
+std::shared_ptr<const ClusterDocument> read_document(ByteReader& reader);
+
+}  // namespace kindred::membership_codec

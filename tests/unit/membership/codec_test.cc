@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "protocol/membership/message_codec.h"
+#include "protocol/membership/node_record_codec.h"
+#include "tests/unit/membership/samples.h"
+
+namespace kindred::membership_test {
+namespace {
+
+std::string bytes_of(const MembershipMessage& message) {
+  std::string bytes;
+  encode_membership(message, &bytes);
+  return bytes;
+}
+
+std::string bytes_of(const NodeRecord& record) {
+  std::string bytes;
+  encode_node_record(record, &bytes);
+  return bytes;
+}
+
+TEST(MembershipCodec, EveryMessageComesBackAsItWas) {
+  for (const MembershipMessage& message : sample_messages()) {
+    const auto decoded = decode_membership(bytes_of(message));
+    ASSERT_TRUE(decoded.has_value()) << message.index();
+    ASSERT_EQ(decoded->index(), message.index());
+    if (const auto* offer = std::get_if<DocumentOffer>(&message)) {
+      const auto& other = std::get<DocumentOffer>(*decoded);
+      EXPECT_EQ(other.sender, offer->sender);
+      EXPECT_EQ(*other.document, *offer->document);
+    } else if (const auto* hello = std::get_if<Hello>(&message)) {
+      EXPECT_EQ(std::get<Hello>(*decoded), *hello);
+    } else if (const auto* probe = std::get_if<Probe>(&message)) {
+      EXPECT_EQ(std::get<Probe>(*decoded), *probe);
+    }
+    EXPECT_EQ(bytes_of(*decoded), bytes_of(message));
+  }
+}
+
+TEST(MembershipCodec, NoPartOfAMessageIsAMessage) {
+  for (const MembershipMessage& message : sample_messages()) {
+    const std::string bytes = bytes_of(message);
+    for (std::size_t length = 0; length < bytes.size(); ++length) {
+      EXPECT_FALSE(decode_membership(std::string_view(bytes).substr(0, length)));
+    }
+    EXPECT_FALSE(decode_membership(bytes + '\0'));
+  }
+}
+
+TEST(MembershipCodec, AlteredAndRandomBytesAreRefusedOrReadWithinBounds) {
+  std::mt19937_64 prng(5);
+  std::size_t accepted = 0;
+  for (int round = 0; round < 300; ++round) {
+    for (const MembershipMessage& message : sample_messages()) {
+      std::string bytes = bytes_of(message);
+      bytes[prng() % bytes.size()] = static_cast<char>(prng());
+      if (const auto decoded = decode_membership(bytes)) {
+        ++accepted;
+        EXPECT_EQ(bytes_of(*decoded), bytes);
+      }
+    }
+    std::string noise(prng() % 200, '\0');
+    for (char& byte : noise) {
+      byte = static_cast<char>(prng());
+    }
+    EXPECT_FALSE(decode_membership(noise));
+  }
+  EXPECT_GT(accepted, 0u);
+}
+
+TEST(MembershipCodec, OverlongTextsAndCountsAreRefused) {
+  Hello hello = sample_hello();
+  hello.member.name.assign(kNameBytesMax + 1, 'x');
+  EXPECT_FALSE(decode_membership(bytes_of(hello)));
+  hello = sample_hello();
+  hello.seeds.assign(kSeedsMax + 1, {"127.0.0.1", 1});
+  EXPECT_FALSE(decode_membership(bytes_of(hello)));
+  hello.seeds.pop_back();
+  EXPECT_TRUE(decode_membership(bytes_of(hello)));
+}
+
+TEST(NodeRecordCodec, ComesBackAsItWas) {
+  for (const bool has_document : {false, true}) {
+    NodeRecord record = sample_record();
+    if (!has_document) {
+      record.document = nullptr;
+    }
+    NodeRecord decoded;
+    ASSERT_EQ(decode_node_record(bytes_of(record), &decoded), NodeRecordBytes::kValid);
+    EXPECT_EQ(decoded.node_id, record.node_id);
+    EXPECT_EQ(decoded.directory_id, record.directory_id);
+    EXPECT_EQ(decoded.name, record.name);
+    EXPECT_EQ(decoded.promised_to, record.promised_to);
+    EXPECT_EQ(decoded.clock_offset_ms, record.clock_offset_ms);
+    EXPECT_EQ(decoded.copies_filling, record.copies_filling);
+    ASSERT_EQ(decoded.document != nullptr, has_document);
+    if (has_document) {
+      EXPECT_EQ(*decoded.document, *record.document);
+    }
+  }
+}
+
+TEST(NodeRecordCodec, SaysWhatIsWrong) {
+  NodeRecord decoded;
+  const std::string bytes = bytes_of(sample_record());
+  EXPECT_EQ(decode_node_record("", &decoded), NodeRecordBytes::kForeign);
+  EXPECT_EQ(decode_node_record("something else entirely", &decoded), NodeRecordBytes::kForeign);
+  for (std::size_t at = 8; at < bytes.size(); ++at) {
+    std::string altered = bytes;
+    altered[at] = static_cast<char>(altered[at] ^ 1);
+    EXPECT_EQ(decode_node_record(altered, &decoded), NodeRecordBytes::kDamaged) << at;
+    EXPECT_EQ(decode_node_record(bytes.substr(0, at), &decoded), NodeRecordBytes::kDamaged) << at;
+  }
+}
+
+}  // namespace
+}  // namespace kindred::membership_test

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "replication/membership/messages.h"
+#include "replication/ring/claim.h"
+
+namespace kindred::membership_test {
+
+inline Member sample_member(NodeId id) {
+  Member member;
+  member.id = id;
+  member.directory = id + 1000;
+  member.name = "node-" + std::to_string(id);
+  member.client_address = {"127.0.0.1", static_cast<uint16_t>(7000 + id)};
+  member.peer_address = {"127.0.0.1", static_cast<uint16_t>(17000 + id)};
+  member.zone = "default";
+  return member;
+}
+
+inline std::shared_ptr<const ClusterDocument> sample_document() {
+  auto document = std::make_shared<ClusterDocument>();
+  document->cluster_id = 77;
+  document->epoch = 1;
+  std::vector<ClaimMember> claims;
+  for (NodeId id = 1; id <= 3; ++id) {
+    document->members.push_back(sample_member(id));
+    claims.push_back({id, 1, "default"});
+  }
+  document->ring = BalancedClaim().place(nullptr, claims, {8, 3});
+  document->flush_stamp = 12345;
+  document->tag_keys.push_back({1, {9, 8, 7}});
+  return document;
+}
+
+inline Hello sample_hello() {
+  return {{1, 1001, 0},
+          false,
+          {"127.0.0.1", 17002},
+          sample_member(1),
+          {{"127.0.0.1", 17002}, {"::1", 17003}},
+          {2, 1002, {"127.0.0.1", 17002}}};
+}
+
+inline std::vector<MembershipMessage> sample_messages() {
+  const Sender sender{1, 1001, 77};
+  return {sample_hello(),          DocumentOffer{sender, sample_document()},
+          DocumentRequest{sender}, Probe{sender, true, 5, 1'700'000'000'000, {1, 2, 3, 4}, true},
+          StampQuery{sender, 6},   StampAnswer{sender, 6, 7, 8},
+          Flush{sender, 6, 9},     FlushAck{sender, 6}};
+}
+
+inline NodeRecord sample_record() {
+  return {1, 1001, "willow", {2, 1002, {"127.0.0.1", 17002}}, sample_document(), -12, true};
+}
+
+}  // namespace kindred::membership_test
