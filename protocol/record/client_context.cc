@@ -48,22 +48,23 @@ char* store_causal_context(char* to, const CausalContext& context) {
 bool load_causal_context(ByteReader& reader, size_t entry_count, size_t dot_count,
                          CausalContext* context) {
   context->clear();
-  for (size_t i = 0; i < entry_count; ++i) {
-    CausalContext::Entry entry;
-    entry.actor = reader.u64();
-    entry.stamp = reader.u64();
-    if (!context->append_entry(entry)) {  // also where the input has ended: zeros are refused
-      reader.fail();
-      return false;
-    }
+  const size_t elements_max = reader.remaining() / kDotBytes;
+  if (entry_count > elements_max || dot_count > elements_max - entry_count) {
+    reader.fail();
+    return false;
   }
-  for (size_t i = 0; i < dot_count; ++i) {
-    if (!context->append_dot(load_dot(reader))) {
-      reader.fail();
-      return false;
-    }
+  const char* at = reader.raw((entry_count + dot_count) * kDotBytes).data();
+  bool is_valid = reader.ok();
+  for (size_t i = 0; i < entry_count && is_valid; ++i, at += kDotBytes) {
+    is_valid = context->append_entry({load_le<ActorId>(at), load_le<Stamp>(at + sizeof(ActorId))});
   }
-  return true;
+  for (size_t i = 0; i < dot_count && is_valid; ++i, at += kDotBytes) {
+    is_valid = context->append_dot({load_le<Stamp>(at), load_le<ActorId>(at + sizeof(Stamp))});
+  }
+  if (!is_valid) {
+    reader.fail();
+  }
+  return is_valid;
 }
 
 }  // namespace kindred
