@@ -69,8 +69,9 @@ FrameStatus FrameReader::next(Frame* frame) {
   if (!frame_checksum_holds(whole)) {
     return fail(FrameError::kBadChecksum);
   }
-  if (header_.kind == FrameKind::kData &&
-      (header_.origin.cluster_id != cluster_id_ || cluster_id_ == 0)) {
+  const bool is_for_strangers =
+      header_.kind == FrameKind::kHello || header_.kind == FrameKind::kMembership;
+  if (!is_for_strangers && (header_.origin.cluster_id != cluster_id_ || cluster_id_ == 0)) {
     return fail(FrameError::kForeignCluster);
   }
   frame->header = header_;

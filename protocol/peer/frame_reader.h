@@ -29,7 +29,7 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
-  /// The cluster whose data frames are taken; 0, as at the start: none is. Frames of other kinds
+  /// The cluster whose frames are taken; 0, as at the start: none is. Hello and membership frames
   /// come through whatever their cluster, for their readers to judge (founding needs them).
   void set_cluster(ClusterId cluster_id) { cluster_id_ = cluster_id; }
 
