@@ -121,6 +121,13 @@ class Engine {
   // A hint that `key` is asked for soon: may start loading it, never waits, never fails.
   virtual void prefetch(std::string_view key) { static_cast<void>(key); }
 
+  // The same for several keys, so that their loads overlap: a pipeline's keys in one call.
+  virtual void prefetch_all(std::span<const std::string_view> keys) {
+    for (const std::string_view key : keys) {
+      prefetch(key);
+    }
+  }
+
   // results[i] answers keys[i]; the spans are of one size. Keys may repeat. Not a snapshot.
   virtual void multi_get(std::span<const std::string_view> keys, std::span<Lookup> results) {
     for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -50,6 +50,11 @@ void CountingEngine::prefetch(std::string_view key) {
   engine_->prefetch(key);
 }
 
+void CountingEngine::prefetch_all(std::span<const std::string_view> keys) {
+  add(&counts_->prefetch, keys.size());
+  engine_->prefetch_all(keys);
+}
+
 void CountingEngine::multi_get(std::span<const std::string_view> keys, std::span<Lookup> results) {
   add(&counts_->multi_get, 1);
   engine_->multi_get(keys, results);

@@ -92,6 +92,10 @@ void FaultEngine::prefetch(std::string_view key) {
   engine_->prefetch(key);
 }
 
+void FaultEngine::prefetch_all(std::span<const std::string_view> keys) {
+  engine_->prefetch_all(keys);
+}
+
 void FaultEngine::multi_get(std::span<const std::string_view> keys, std::span<Lookup> results) {
   const std::optional<Fault> fault = plan_->next(EngineCall::kMultiGet);
   if (!fault) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 
 #include "plugins/api/engine.h"
 
@@ -76,6 +77,7 @@ class FaultEngine : public Engine {
   Status get(std::string_view key, std::string* value) override;
   TryGet try_get(std::string_view key, PinnedValue* value) override;
   void prefetch(std::string_view key) override;
+  void prefetch_all(std::span<const std::string_view> keys) override;
   void multi_get(std::span<const std::string_view> keys, std::span<Lookup> results) override;
   Status apply(const WriteBatch& batch, Durability durability) override;
   Status scan(std::string_view begin, std::string_view end, ScanVisitor visitor) override;

@@ -1,10 +1,13 @@
 #include "plugins/memory/memory_engine.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +19,7 @@
 namespace kindred::plugins::memory {
 namespace {
 
-// Beyond this many operations the first prefetched lines would be gone again.
+// With many more, the first loaded lines would be gone before their turn comes.
 constexpr std::size_t kPrefetchAhead = 16;
 
 class MemoryEngine : public Engine {
@@ -48,7 +51,9 @@ class MemoryEngine : public Engine {
     return TryGet::kFound;
   }
 
-  void prefetch(std::string_view key) override { index_.prefetch(key); }
+  void prefetch(std::string_view key) override { index_.prefetch({&key, 1}); }
+
+  void prefetch_all(std::span<const std::string_view> keys) override { index_.prefetch(keys); }
 
   Status apply(const WriteBatch& batch, Durability durability) override {
     if (durability == Durability::kGroup) {
@@ -61,15 +66,9 @@ class MemoryEngine : public Engine {
       return Status(StatusCode::kNoSpace,
                     "memory-bytes-max of " + std::to_string(memory_bytes_max_) + " reached");
     }
-    const std::size_t count = batch.size();
-    if (count > 1) {
-      for (std::size_t i = 0; i < count && i < kPrefetchAhead; ++i) {
-        index_.prefetch(batch[i].key);
-      }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      if (i + kPrefetchAhead < count) {
-        index_.prefetch(batch[i + kPrefetchAhead].key);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (i % kPrefetchAhead == 0 && batch.size() > 1) {
+        prefetch_operations(batch, i);
       }
       const WriteBatch::Operation operation = batch[i];
       if (operation.kind == WriteBatch::Kind::kDelete) {
@@ -113,6 +112,15 @@ class MemoryEngine : public Engine {
  private:
   static Status out_of_memory() {
     return Status(StatusCode::kNoSpace, "the memory engine is out of memory");
+  }
+
+  void prefetch_operations(const WriteBatch& batch, std::size_t from) const {
+    std::array<std::string_view, kPrefetchAhead> keys;
+    const std::size_t count = std::min(kPrefetchAhead, batch.size() - from);
+    for (std::size_t i = 0; i < count; ++i) {
+      keys[i] = batch[from + i].key;
+    }
+    index_.prefetch({keys.data(), count});
   }
 
   // False when memory is out; the key keeps its old value then.

@@ -1,6 +1,7 @@
 #include "plugins/memory/ordered_index.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -9,15 +10,20 @@
 namespace kindred::plugins::memory {
 namespace {
 
-constexpr std::size_t kCacheLineBytes = 64;
+constexpr std::ptrdiff_t kCacheLineBytes = 64;
 // Twice two and a half standard deviations of the guess among 500 chunks and 90 entries.
 constexpr std::size_t kFirstsWindow = 16;
 constexpr std::size_t kEntriesWindow = 24;
 
+// Shorter keys are filled up with zeros.
 std::uint64_t prefix_of(std::string_view key) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, key.data(), std::min(key.size(), sizeof(bytes)));
   static_assert(std::endian::native == std::endian::little);
+  std::uint64_t bytes = 0;
+  if (key.size() >= sizeof(bytes)) [[likely]] {
+    std::memcpy(&bytes, key.data(), sizeof(bytes));
+  } else if (!key.empty()) {
+    std::memcpy(&bytes, key.data(), key.size());
+  }
   return __builtin_bswap64(bytes);
 }
 
@@ -218,23 +224,45 @@ Record OrderedIndex::find(std::string_view key) const {
   return position.found ? at(position) : nullptr;
 }
 
-void OrderedIndex::prefetch(std::string_view key) const {
+// In two passes, because a record's address is known only once its entry is loaded.
+void OrderedIndex::prefetch(std::span<const std::string_view> keys) const {
+  constexpr std::size_t kAtOnce = 16;
+  while (keys.size() > kAtOnce) {
+    prefetch(keys.first(kAtOnce));
+    keys = keys.subspan(kAtOnce);
+  }
   if (groups_.empty()) {
     return;
   }
-  const std::uint64_t prefix = prefix_of(key);
-  const std::size_t group = group_of(prefix, key);
-  const std::size_t chunk = chunk_of(group, prefix, key);
-  const Entry* entries = groups_[group].chunks[chunk].data();
-  const std::size_t count = groups_[group].chunks[chunk].size();
-  const std::size_t entry =
-      lower_bound_near<kEntriesWindow>(guess_entry(group, chunk, prefix), count, prefix,
-                                       [entries](std::size_t i) { return entries[i].prefix; });
-  if (entry < count) {
-    // Header, key and the value's beginning; the second line is asked for as well because half of
-    // all blocks straddle one.
-    __builtin_prefetch(entries[entry].record);
-    __builtin_prefetch(entries[entry].record + kCacheLineBytes);
+  struct Search {
+    const Chunk* entries;
+    std::size_t guess;
+    std::uint64_t prefix;
+  };
+  std::array<Search, kAtOnce> searches;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::uint64_t prefix = prefix_of(keys[i]);
+    const std::size_t group = group_of(prefix, keys[i]);
+    const std::size_t chunk = chunk_of(group, prefix, keys[i]);
+    const std::size_t guess = guess_entry(group, chunk, prefix);
+    searches[i] = {&groups_[group].chunks[chunk], guess, prefix};
+    const auto* at = reinterpret_cast<const char*>(searches[i].entries->data() + guess);
+    constexpr std::ptrdiff_t kHalfWindowBytes = kEntriesWindow / 2 * sizeof(Entry);
+    for (std::ptrdiff_t offset = -kHalfWindowBytes; offset <= kHalfWindowBytes;
+         offset += kCacheLineBytes) {
+      __builtin_prefetch(at + offset);
+    }
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const Chunk& entries = *searches[i].entries;
+    const std::size_t entry =
+        lower_bound_near<kEntriesWindow>(searches[i].guess, entries.size(), searches[i].prefix,
+                                         [&entries](std::size_t at) { return entries[at].prefix; });
+    if (entry < entries.size()) {
+      // Header, key and the value's beginning: half of all blocks straddle a line.
+      __builtin_prefetch(entries[entry].record);
+      __builtin_prefetch(entries[entry].record + kCacheLineBytes);
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 #include <boost/container/vector.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "plugins/memory/record.h"
@@ -47,8 +48,8 @@ class OrderedIndex {
   // Null when there is none.
   Record find(std::string_view key) const;
 
-  // Loads the cache lines that find(key) will need.
-  void prefetch(std::string_view key) const;
+  // Loads the cache lines that find will need for each of the keys, all at the same time.
+  void prefetch(std::span<const std::string_view> keys) const;
 
   // `position` came from lower_bound(key of record) without found. Takes the record over unless it
   // throws.

@@ -191,6 +191,8 @@ TEST_P(Conformance, TryGetSeesWhatWasJustWrittenOrWouldBlock) {
   put("key", value);
   engine_->prefetch("key");
   engine_->prefetch("missing");
+  const std::vector<std::string_view> many(40, "key");
+  engine_->prefetch_all(many);
   PinnedValue pinned;
   const TryGet outcome = engine_->try_get("key", &pinned);
   if (!capabilities().try_get) {
