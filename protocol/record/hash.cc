@@ -21,7 +21,7 @@ const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 uint64_t hash64(std::string_view bytes) {
 #ifdef __x86_64__
   if (bytes.size() >= kLongBytes && kHasAvx2) {
-    return hash64_avx2(bytes);
+    return hash64_avx2(bytes.data(), bytes.size());
   }
 #endif
   return XXH3_64bits(bytes.data(), bytes.size());

@@ -1,4 +1,4 @@
-// Compiled for AVX2: includes nothing whose inline functions another file could come to share.
+// Compiled for AVX2: includes nothing whose inline functions other files could be linked to.
 #include "protocol/record/hash_avx2.h"
 
 #define XXH_INLINE_ALL
@@ -6,8 +6,8 @@
 
 namespace kindred {
 
-uint64_t hash64_avx2(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
+uint64_t hash64_avx2(const char* bytes, size_t size) {
+  return XXH3_64bits(bytes, size);
 }
 
 }  // namespace kindred
