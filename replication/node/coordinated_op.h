@@ -69,7 +69,8 @@ struct CoordinatedOp {
   bool has_version = false;
   bool is_register = false;
   bool restamped = false;
-  bool written = false;  // a first round went out: from then on a failure leaves the outcome unknown
+  bool written =
+      false;  // a first round went out: from then on a failure leaves the outcome unknown
   CausalContext first_round;
   Outcome outcome;  // what to tell once the write is through
 

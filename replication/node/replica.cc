@@ -76,7 +76,7 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
   if (incoming.highest_stamp() <= core_.cluster().flush_stamp) {
     return refuse_flushed(from, message);
   }
-  core_.filter(incoming);
+  const bool partly_flushed = core_.filter(incoming);
   core_.clock.observe(now.cluster_ms, incoming.highest_stamp());
   ack.highest = held.highest_dot();
   ack.status = held_status(message.key.partition);
@@ -96,9 +96,11 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
                             message.durability, task.id, now);
     }
   } else if (includes(incoming, held)) {
+    // Equal states are equal bytes: what came is what is kept.
     status =
         core_.commit(message.key, before, live_mark(incoming),
-                     core_.ports.encode(message.key, incoming), message.durability, task.id, now);
+                     partly_flushed ? core_.ports.encode(message.key, incoming) : message.record,
+                     message.durability, task.id, now);
   } else {
     const State merged = merge(held, incoming);
     status =

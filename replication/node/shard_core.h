@@ -80,8 +80,8 @@ class ShardCore {
 
   /// ShardPorts::try_load with what a flush made dead taken away.
   [[nodiscard]] LoadStatus load(const KeyRef& key, State* state);
-  /// Takes away what the last flush made dead.
-  void filter(State& state) const { apply_flush(state, cluster_->flush_stamp); }
+  /// Takes away what the last flush made dead. True if there was something.
+  bool filter(State& state) const { return apply_flush(state, cluster_->flush_stamp); }
   /// Stores `record` (the encoding of the state whose mark is `after`) and counts it.
   [[nodiscard]] StoreStatus commit(const KeyRef& key, const LiveMark& before, const LiveMark& after,
                                    std::string_view record, Durability durability, StoreToken token,
