@@ -14,6 +14,7 @@ enum class FrameKind : uint8_t {
   kHello = 1,   // who the sender is; first on each link. Payload opaque here
   kMembership,  // liveness, founding, cluster documents. Payload opaque here
   kData,        // a batch of Message, see MessageReader
+  kControl,     // questions between the nodes' servers. Payload opaque here
 };
 
 inline constexpr uint8_t kFrameVersion = 1;

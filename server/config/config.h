@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kindred {
+
+enum class DurabilityDirective : uint8_t { kNone, kAsync, kGroup };
+enum class LogVerbosity : uint8_t { kDebug, kVerbose, kNotice, kWarning };
+
+/// HOST:PEERPORT as written in the configuration.
+struct SeedAddress {
+  std::string host;
+  uint16_t port = 0;
+  friend bool operator==(const SeedAddress&, const SeedAddress&) = default;
+};
+
+/// What the directives say, one member each; the table in directives.cc fills and prints it.
+struct Config {
+  std::vector<std::string> bind = {"127.0.0.1"};  // numeric; the first one is announced
+  uint16_t port = 6379;
+  uint16_t peer_port = 0;  // 0: port + 10000
+  std::string announce_host;
+  uint16_t announce_port = 0;
+  uint16_t announce_peer_port = 0;
+  std::string dir = ".";
+  std::string node_name;
+  std::string zone = "default";
+  uint32_t weight = 1;
+  std::vector<SeedAddress> seeds;
+  std::string storage_engine = "rocksdb";
+  std::vector<std::string> plugins;
+  std::vector<std::pair<std::string, std::string>> engine_settings;
+  uint32_t ring_partitions = 256;
+  uint32_t replicas = 3;
+  uint32_t read_quorum = 2;
+  uint32_t write_quorum = 2;
+  uint32_t durable_quorum = 0;
+  DurabilityDirective durability = DurabilityDirective::kGroup;
+  uint32_t request_timeout_ms = 1000;
+  uint32_t max_siblings = 100;
+  uint32_t workers = 0;  // 0: one a core
+  uint32_t maxclients = 10000;
+  uint64_t proto_max_bulk_len_bytes = 512ULL << 20;
+  uint64_t client_query_buffer_limit_bytes = 1ULL << 30;
+  uint64_t client_output_buffer_limit_bytes = 0;       // 0: none
+  uint64_t client_output_buffer_soft_limit_bytes = 0;  // 0: none
+  uint32_t client_output_buffer_soft_s = 0;
+  uint32_t timeout_s = 0;
+  std::string requirepass;
+  LogVerbosity loglevel = LogVerbosity::kNotice;
+  std::string logfile;
+  std::string pidfile;
+
+  uint16_t effective_peer_port() const {
+    return peer_port != 0 ? peer_port : static_cast<uint16_t>(port + 10000);
+  }
+};
+
+}  // namespace kindred

@@ -1,0 +1,281 @@
+#include "server/config/directives.h"
+
+#include <bit>
+
+#include "server/config/directive_setters.h"
+
+namespace kindred {
+
+namespace {
+
+using namespace directive_setters;  // NOLINT: the table reads better
+
+constexpr Choice<DurabilityDirective> kDurabilities[] = {{"none", DurabilityDirective::kNone},
+                                                         {"async", DurabilityDirective::kAsync},
+                                                         {"group", DurabilityDirective::kGroup}};
+constexpr Choice<LogVerbosity> kLogLevels[] = {{"debug", LogVerbosity::kDebug},
+                                           {"verbose", LogVerbosity::kVerbose},
+                                           {"notice", LogVerbosity::kNotice},
+                                           {"warning", LogVerbosity::kWarning}};
+
+std::string set_bind(Config& config, Words words) {
+  if (words.empty()) {
+    return "needs at least one address";
+  }
+  config.bind.assign(words.begin(), words.end());
+  return "";
+}
+
+std::string print_bind(const Config& config) {
+  std::string out;
+  for (const std::string& host : config.bind) {
+    out += (out.empty() ? "" : " ") + host;
+  }
+  return out;
+}
+
+std::string print_peer_port(const Config& config) {
+  return std::to_string(config.effective_peer_port());
+}
+
+std::string set_partitions(Config& config, Words words) {
+  const auto value = words.size() == 1 ? parse_number(words[0]) : std::nullopt;
+  if (!value || *value < 16 || *value > 16384 || !std::has_single_bit(*value)) {
+    return must_be("a power of two from 16 to 16384", words);
+  }
+  config.ring_partitions = static_cast<uint32_t>(*value);
+  return "";
+}
+
+std::string add_seed(Config& config, Words words) {
+  constexpr size_t kSeedsMax = 64;
+  const auto seed = words.size() == 1 ? parse_seed(words[0]) : std::nullopt;
+  if (!seed) {
+    return must_be("HOST:PEERPORT", words);
+  }
+  if (config.seeds.size() == kSeedsMax) {
+    return "may be given 64 times at most";
+  }
+  config.seeds.push_back(*seed);
+  return "";
+}
+
+std::string print_seeds(const Config& config) {
+  std::string out;
+  for (const SeedAddress& seed : config.seeds) {
+    out += (out.empty() ? "" : " ") + to_text(seed);
+  }
+  return out;
+}
+
+std::string add_plugin(Config& config, Words words) {
+  if (words.size() != 1 || words[0].empty()) {
+    return must_be("the path of a shared object", words);
+  }
+  config.plugins.push_back(words[0]);
+  return "";
+}
+
+std::string print_plugins(const Config& config) {
+  std::string out;
+  for (const std::string& path : config.plugins) {
+    out += (out.empty() ? "" : " ") + path;
+  }
+  return out;
+}
+
+std::string add_engine_setting(Config& config, Words words) {
+  if (words.size() != 2) {
+    return must_be("a name and a value", words);
+  }
+  config.engine_settings.emplace_back(words[0], words[1]);
+  return "";
+}
+
+std::string print_engine_settings(const Config& config) {
+  std::string out;
+  for (const auto& [name, value] : config.engine_settings) {
+    out += (out.empty() ? "" : " ") + name + " " + value;
+  }
+  return out;
+}
+
+std::string set_output_limit(Config& config, Words words) {
+  const bool four = words.size() == 4 && lower_case(words[0]) == "normal";
+  const auto hard = four ? parse_memory_size(words[1]) : std::nullopt;
+  const auto soft = four ? parse_memory_size(words[2]) : std::nullopt;
+  const auto soft_s = four ? parse_number(words[3]) : std::nullopt;
+  if (!hard || !soft || !soft_s || *soft_s > UINT32_MAX) {
+    return must_be("'normal HARD-SIZE SOFT-SIZE SOFT-SECONDS'", words);
+  }
+  config.client_output_buffer_limit_bytes = *hard;
+  config.client_output_buffer_soft_limit_bytes = *soft;
+  config.client_output_buffer_soft_s = static_cast<uint32_t>(*soft_s);
+  return "";
+}
+
+std::string print_output_limit(const Config& config) {
+  return "normal " + std::to_string(config.client_output_buffer_limit_bytes) + " " +
+         std::to_string(config.client_output_buffer_soft_limit_bytes) + " " +
+         std::to_string(config.client_output_buffer_soft_s);
+}
+
+constexpr bool kRuntime = true;
+constexpr bool kStart = false;
+constexpr bool kRepeatable = true;
+constexpr bool kOnce = false;
+
+// clang-format off
+constexpr Directive kDirectives[] = {
+    {"bind", "ADDRESS...", "127.0.0.1", kStart, kOnce,
+     "Addresses to listen on for clients and peers; connections to peers leave from the first. "
+     "Loopback only in this release.", set_bind, print_bind},
+    {"port", "PORT", "6379", kStart, kOnce, "Port for clients.",
+     set_number<&Config::port, 1, 65535>, print_number<&Config::port>},
+    {"peer-port", "PORT", "port + 10000", kStart, kOnce, "Port for the other nodes.",
+     set_number<&Config::peer_port, 1, 65535>, print_peer_port},
+    {"announce-host", "ADDRESS", "", kStart, kOnce,
+     "The address that others are told, where it is not the first of bind.",
+     set_text<&Config::announce_host>, print_text<&Config::announce_host>},
+    {"announce-port", "PORT", "0", kStart, kOnce, "The client port that others are told; 0: port.",
+     set_number<&Config::announce_port, 0, 65535>, print_number<&Config::announce_port>},
+    {"announce-peer-port", "PORT", "0", kStart, kOnce,
+     "The peer port that others are told; 0: peer-port.",
+     set_number<&Config::announce_peer_port, 0, 65535>, print_number<&Config::announce_peer_port>},
+    {"admin-port", "PORT", "0", kStart, kOnce, "Port of the HTTP admin pages; 0: off.", nullptr, nullptr},
+    {"dir", "DIRECTORY", ".", kStart, kOnce,
+     "Where the node keeps its data. One process a directory.",
+     set_text<&Config::dir>, print_text<&Config::dir>},
+    {"node-name", "NAME", "", kStart, kOnce,
+     "The node's name; a random one, kept in dir, where it is not given.",
+     set_name<&Config::node_name>, print_text<&Config::node_name>},
+    {"zone", "NAME", "default", kStart, kOnce,
+     "Where the node stands: copies of a key go to different zones where there are several. Fixed "
+     "when the cluster is founded.",
+     set_name<&Config::zone>, print_text<&Config::zone>},
+    {"weight", "NUMBER", "1", kStart, kOnce,
+     "The node's share of the data relative to the others'. Fixed when the cluster is founded.",
+     set_number<&Config::weight, 1, 1000>, print_number<&Config::weight>},
+    {"seed", "HOST:PEERPORT", "", kStart, kRepeatable,
+     "A node to find the cluster through. A node with no seed founds a cluster of its own; nodes "
+     "that name each other found one together.", add_seed, print_seeds},
+    {"auto-join", "yes|no", "yes", kStart, kOnce,
+     "Whether a node with a seed joins without more commands.", nullptr, nullptr},
+    {"cluster-secret", "SECRET", "", kStart, kOnce, "Shared by all nodes; authenticates peers.",
+     nullptr, nullptr},
+    {"storage-engine", "NAME", "rocksdb", kStart, kOnce,
+     "What keeps the data: rocksdb, memory, or an engine from a plugin.",
+     set_name<&Config::storage_engine>, print_text<&Config::storage_engine>},
+    {"storage-engine-setting", "NAME VALUE", "", kStart, kRepeatable,
+     "A setting of the engine's own.", add_engine_setting, print_engine_settings},
+    {"plugin", "PATH", "", kStart, kRepeatable, "A shared object with a storage engine.",
+     add_plugin, print_plugins},
+    {"ring-partitions", "NUMBER", "256", kStart, kOnce,
+     "Q, the number of partitions: a power of two from 16 to 16384. Fixed when the cluster is "
+     "founded.", set_partitions, print_number<&Config::ring_partitions>},
+    {"replicas", "NUMBER", "3", kStart, kOnce,
+     "N, copies of each key. Fixed when the cluster is founded.",
+     set_number<&Config::replicas, 1, 16>, print_number<&Config::replicas>},
+    {"read-quorum", "NUMBER", "2", kStart, kOnce,
+     "R, copies that must answer a read; capped at the number of members.",
+     set_number<&Config::read_quorum, 1, 16>, print_number<&Config::read_quorum>},
+    {"write-quorum", "NUMBER", "2", kStart, kOnce,
+     "W, copies that must hold a write; capped at the number of members.",
+     set_number<&Config::write_quorum, 1, 16>, print_number<&Config::write_quorum>},
+    {"durable-quorum", "NUMBER", "0", kStart, kOnce, "DW, copies that must have synced a write.",
+     set_number<&Config::durable_quorum, 0, 16>, print_number<&Config::durable_quorum>},
+    {"durability", "none|async|group", "group", kStart, kOnce,
+     "How safe a copy is before it counts: in memory, written to the log, or synced (one sync "
+     "serves all writes that wait). The memory engine has none.",
+     set_choice<&Config::durability, kDurabilities>, print_choice<&Config::durability, kDurabilities>},
+    {"sloppy-quorum", "yes|no", "no", kStart, kOnce,
+     "Whether other nodes may stand in for replicas that are down.", nullptr, nullptr},
+    {"hint-ttl-ms", "MILLISECONDS", "", kStart, kOnce, "Age limit of hints.", nullptr, nullptr},
+    {"request-timeout-ms", "MILLISECONDS", "1000", kStart, kOnce,
+     "How long a request waits for its quorum.",
+     set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},
+    {"tombstone-grace-ms", "MILLISECONDS", "", kStart, kOnce,
+     "Age from which tombstones may be reaped.", nullptr, nullptr},
+    {"anti-entropy-interval-ms", "MILLISECONDS", "", kStart, kOnce,
+     "Time between exchanges with a peer.", nullptr, nullptr},
+    {"max-siblings", "NUMBER", "100", kStart, kOnce,
+     "Siblings of a key above which DPUT is refused.",
+     set_number<&Config::max_siblings, 1, 100'000>, print_number<&Config::max_siblings>},
+    {"workers", "NUMBER", "0", kStart, kOnce, "Event loops, each with its share of the partitions; 0: one a core.",
+     set_number<&Config::workers, 0, 64>, print_number<&Config::workers>},
+    {"maxclients", "NUMBER", "10000", kRuntime, kOnce, "Client connections at a time.",
+     set_number<&Config::maxclients, 1, 1'000'000>, print_number<&Config::maxclients>},
+    {"proto-max-bulk-len", "SIZE", "512mb", kRuntime, kOnce, "Longest value or argument.",
+     set_size<&Config::proto_max_bulk_len_bytes, 1 << 20>, print_number<&Config::proto_max_bulk_len_bytes>},
+    {"client-query-buffer-limit", "SIZE", "1gb", kRuntime, kOnce,
+     "Bytes of one request that a client may have sent unfinished.",
+     set_size<&Config::client_query_buffer_limit_bytes, 1 << 20>, print_number<&Config::client_query_buffer_limit_bytes>},
+    {"client-output-buffer-limit", "normal HARD-SIZE SOFT-SIZE SOFT-SECONDS", "normal 0 0 0", kRuntime, kOnce,
+     "Unread replies at which a client is let go: at once, or after a time; 0: never.",
+     set_output_limit, print_output_limit},
+    {"timeout", "SECONDS", "0", kRuntime, kOnce, "Idle time after which a client is let go; 0: never.",
+     set_number<&Config::timeout_s, 0, INT32_MAX>, print_number<&Config::timeout_s>},
+    {"requirepass", "PASSWORD", "", kRuntime, kOnce, "What clients must give AUTH first; empty: nothing.",
+     set_text<&Config::requirepass>, print_text<&Config::requirepass>},
+    {"user", "RULES", "", kStart, kOnce, "A user and what it may do.", nullptr, nullptr},
+    {"aclfile", "PATH", "", kStart, kOnce, "A file of users.", nullptr, nullptr},
+    {"protected-mode", "yes|no", "yes", kStart, kOnce,
+     "Refuses clients from other machines while no password is set.", nullptr, nullptr},
+    {"tls-port", "PORT", "0", kStart, kOnce, "Port for clients with TLS; 0: off.", nullptr, nullptr},
+    {"tls-cert-file", "PATH", "", kStart, kOnce, "The node's certificate.", nullptr, nullptr},
+    {"tls-key-file", "PATH", "", kStart, kOnce, "The certificate's key.", nullptr, nullptr},
+    {"tls-ca-cert-file", "PATH", "", kStart, kOnce, "Who signs certificates.", nullptr, nullptr},
+    {"tls-peers", "yes|no", "no", kStart, kOnce, "TLS between nodes.", nullptr, nullptr},
+    {"slowlog-log-slower-than", "MICROSECONDS", "", kStart, kOnce, "From when a command is slow.", nullptr, nullptr},
+    {"slowlog-max-len", "NUMBER", "", kStart, kOnce, "Slow commands that are kept.", nullptr, nullptr},
+    {"loglevel", "debug|verbose|notice|warning", "notice", kRuntime, kOnce, "How much is logged.",
+     set_choice<&Config::loglevel, kLogLevels>, print_choice<&Config::loglevel, kLogLevels>},
+    {"logfile", "PATH", "", kStart, kOnce, "Where to log; empty: standard output.",
+     set_text<&Config::logfile>, print_text<&Config::logfile>},
+    {"pidfile", "PATH", "", kStart, kOnce, "A file that holds the process id while the node runs.",
+     set_text<&Config::pidfile>, print_text<&Config::pidfile>},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Directive> directives() {
+  return kDirectives;
+}
+
+const Directive* find_directive(std::string_view name) {
+  const std::string wanted = lower_case(name);
+  for (const Directive& directive : kDirectives) {
+    if (directive.name == wanted) {
+      return &directive;
+    }
+  }
+  return nullptr;
+}
+
+std::string set_directive(Config& config, std::string_view name,
+                          std::span<const std::string> words) {
+  const Directive* directive = find_directive(name);
+  if (directive == nullptr) {
+    return "unknown directive '" + std::string(name) + "' (kindred-server --help lists them)";
+  }
+  const std::string subject = "directive '" + std::string(directive->name) + "' ";
+  if (words.empty()) {
+    return subject + "needs a value: " + std::string(directive->argument);
+  }
+  if (!directive->is_built()) {
+    if (words.size() == 1 && !directive->default_text.empty() &&
+        lower_case(words[0]) == directive->default_text) {
+      return "";
+    }
+    std::string why = subject + "is not built yet in this release";
+    if (!directive->default_text.empty()) {
+      why += "; only '" + std::string(directive->default_text) + "' is accepted";
+    }
+    return why;
+  }
+  const std::string wrong = directive->set(config, words);
+  return wrong.empty() ? "" : subject + wrong;
+}
+
+}  // namespace kindred

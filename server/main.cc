@@ -1,0 +1,95 @@
+// The composition root: reads the configuration and puts a node together.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plugins/api/loader.h"
+#include "plugins/api/registry.h"
+#include "plugins/memory/memory_engine.h"
+#include "plugins/rocksdb/rocksdb_engine.h"
+#include "server/config/directives.h"
+#include "server/config/load.h"
+#include "server/io/loop.h"
+#include "server/log/log.h"
+#include "server/node/node.h"
+
+namespace kindred {
+namespace {
+
+constexpr char kUsage[] =
+    "Usage: kindred-server [FILE.conf] [--directive value ...]\n\n"
+    "One node of a Kindred cluster. Directives [and their defaults]:\n";
+
+int fail(const std::string& error) {
+  std::fprintf(stderr, "%s\n", error.c_str());
+  return 1;
+}
+
+std::string register_engines(const Config& config, plugins::Registry* registry) {
+  for (const auto& [name, factory] :
+       {std::pair("memory", plugins::memory::memory_engine_factory()),
+        std::pair("rocksdb", plugins::rocks::rocksdb_engine_factory())}) {
+    const plugins::Status status = registry->register_engine(name, factory);
+    if (!status.ok()) {
+      return status.text();
+    }
+  }
+  for (const std::string& path : config.plugins) {
+    const plugins::Status status = plugins::register_plugin(path, registry);
+    if (!status.ok()) {
+      return "directive 'plugin': " + status.text();
+    }
+  }
+  return "";
+}
+
+int run_node(Config config) {
+  std::string error;
+  const std::unique_ptr<Log> log = Log::open(config.loglevel, config.logfile, &error);
+  if (log == nullptr) {
+    return fail("directive 'logfile': " + error);
+  }
+  plugins::Registry engines;
+  error = register_engines(config, &engines);
+  if (!error.empty()) {
+    return fail(error);
+  }
+  log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
+  const std::unique_ptr<Node> node =
+      Node::open({std::move(config), KINDRED_VERSION, &engines, log.get()}, &error);
+  if (node == nullptr) {
+    log->warning(error);
+    return fail(error);
+  }
+  return node->run();
+}
+
+int run(const std::vector<std::string>& arguments) {
+  LoadedConfig loaded = load_config(arguments);
+  if (!loaded.error.empty()) {
+    return fail(loaded.error);
+  }
+  switch (loaded.action) {
+    case StartAction::kShowHelp:
+      std::fputs((kUsage + directives_help()).c_str(), stdout);
+      return 0;
+    case StartAction::kShowVersion:
+      std::puts("kindred-server " KINDRED_VERSION);
+      return 0;
+    case StartAction::kShowDirectivesPage:
+      std::fputs(directives_page().c_str(), stdout);
+      return 0;
+    case StartAction::kRun:
+      break;
+  }
+  ignore_broken_pipes();
+  return run_node(std::move(loaded.config));
+}
+
+}  // namespace
+}  // namespace kindred
+
+int main(int argc, char** argv) {
+  return kindred::run(std::vector<std::string>(argv + 1, argv + argc));
+}

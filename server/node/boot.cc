@@ -1,0 +1,84 @@
+#include "server/node/boot.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr std::string_view kHeader = "kindred-boot 1\n";
+constexpr std::string_view kClean = "stop clean\n";
+constexpr std::string_view kUnclean = "stop none\n";
+
+std::string_view durability_word(DurabilityDirective durability) {
+  switch (durability) {
+    case DurabilityDirective::kNone:
+      return "none";
+    case DurabilityDirective::kAsync:
+      return "async";
+    case DurabilityDirective::kGroup:
+      return "group";
+  }
+  return "none";
+}
+
+// Takes `line` (with its line break) off the front of `text`.
+bool take(std::string_view line, std::string_view* text) {
+  if (!text->starts_with(line)) {
+    return false;
+  }
+  text->remove_prefix(line.size());
+  return true;
+}
+
+}  // namespace
+
+bool copies_need_filling(const BootSituation& situation) {
+  if (!situation.engine_persistent || !situation.engine_had_data || !situation.has_record) {
+    return true;
+  }
+  const BootRecord& before = situation.before;
+  if (before.clean_stop) {
+    return false;
+  }
+  // Killed without a crash of the machine: what was handed to the system is still there.
+  const bool same_machine_run =
+      !situation.machine_boot_id.empty() && before.machine_boot_id == situation.machine_boot_id;
+  if (same_machine_run) {
+    return before.durability == DurabilityDirective::kNone;
+  }
+  // After a crash of the machine a write that only reached the log may be gone.
+  return before.durability != DurabilityDirective::kGroup;
+}
+
+std::string encode_boot_record(const BootRecord& record) {
+  std::string text(kHeader);
+  text += record.clean_stop ? kClean : kUnclean;
+  text += "machine " + record.machine_boot_id + "\n";
+  text += "durability " + std::string(durability_word(record.durability)) + "\n";
+  return text;
+}
+
+bool decode_boot_record(std::string_view text, BootRecord* record) {
+  if (!take(kHeader, &text)) {
+    return false;
+  }
+  record->clean_stop = text.starts_with(kClean);
+  if (!take(record->clean_stop ? kClean : kUnclean, &text) || !take("machine ", &text)) {
+    return false;
+  }
+  const size_t end = text.find('\n');
+  if (end == std::string_view::npos) {
+    return false;
+  }
+  record->machine_boot_id = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  for (const DurabilityDirective durability :
+       {DurabilityDirective::kNone, DurabilityDirective::kAsync, DurabilityDirective::kGroup}) {
+    if (text == "durability " + std::string(durability_word(durability)) + "\n") {
+      record->durability = durability;
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace kindred

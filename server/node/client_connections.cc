@@ -1,0 +1,130 @@
+#include "server/node/client_connections.h"
+
+#include <string>
+#include <utility>
+
+namespace kindred {
+
+namespace {
+constexpr size_t kReadBytes = 16 * 1024;
+}
+
+struct ClientConnections::Client final : TcpHandler {
+  Client(ClientConnections& owner_in) : owner(owner_in) {}
+
+  std::span<char> read_room() override { return session->writable(kReadBytes); }
+
+  void received(size_t bytes) override {
+    session->commit(bytes);
+    owner.before_commands_();
+    session->process();
+    // A session that waits holds views of its buffer: nothing may be read into it.
+    if (!session->wants_read()) {
+      connection->stop_reading();
+    }
+  }
+
+  void drained() override { owner.update(session->id()); }
+  void closed(std::string_view) override { owner.end(*this, ""); }
+
+  ClientConnections& owner;
+  Session* session = nullptr;
+  std::unique_ptr<TcpConnection> connection;
+};
+
+ClientConnections::ClientConnections(Loop& loop, SessionHub& hub,
+                                     std::function<void()> before_commands,
+                                     std::function<void(std::string_view)> closed)
+    : loop_(loop),
+      hub_(hub),
+      before_commands_(std::move(before_commands)),
+      closed_(std::move(closed)) {}
+
+ClientConnections::~ClientConnections() = default;
+
+void ClientConnections::serve(int socket) {
+  auto client = std::make_unique<Client>(*this);
+  client->connection = TcpConnection::adopt(loop_, socket, *client);
+  if (client->connection == nullptr) {
+    closed_("a connection broke before it was served");
+    return;
+  }
+  client->session = hub_.open(to_text(client->connection->remote_address()),
+                              to_text(client->connection->local_address()), socket);
+  if (client->session == nullptr) {
+    closed_("too many connections for one worker");
+    return;
+  }
+  const uint32_t index = client->session->id().index;
+  if (clients_.size() <= index) {
+    clients_.resize(index + 1);
+  }
+  clients_[index] = std::move(client);
+  ++open_count_;
+}
+
+bool ClientConnections::pump() {
+  hub_.take_changed(&changed_);
+  for (const SessionId id : changed_) {
+    update(id);
+  }
+  return !changed_.empty();
+}
+
+void ClientConnections::update(SessionId id) {
+  Session* session = hub_.find(id);
+  if (session == nullptr) {
+    return;
+  }
+  Client& client = *clients_[id.index];
+  while (true) {
+    const std::string_view output = session->output();
+    if (output.empty()) {
+      break;
+    }
+    const size_t taken = client.connection->send(output);
+    if (taken == 0) {
+      break;
+    }
+    session->consumed(taken);
+  }
+  if (session->wants_close() && !client.connection->draining()) {
+    end(client, session->close_reason());
+  } else if (session->wants_read() && !stopping_) {
+    client.connection->start_reading();
+  } else {
+    client.connection->stop_reading();
+  }
+}
+
+void ClientConnections::end(Client& client, std::string_view reason) {
+  const std::string kept_reason(reason);
+  const SessionId id = client.session->id();
+  // Destroys `client`, perhaps from within one of its own callbacks: nothing of it is used after.
+  const std::unique_ptr<Client> keep = std::move(clients_[id.index]);
+  --open_count_;
+  hub_.close(id);
+  closed_(kept_reason);
+}
+
+void ClientConnections::stop_reading() {
+  stopping_ = true;
+  for (const auto& client : clients_) {
+    if (client != nullptr) {
+      client->connection->stop_reading();
+    }
+  }
+}
+
+bool ClientConnections::is_quiet() {
+  for (const auto& client : clients_) {
+    if (client != nullptr &&
+        (client->session->in_flight() > 0 || !client->session->output().empty() ||
+         client->connection->draining())) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace kindred

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugins/api/engine.h"
+#include "replication/node/shard.h"
+#include "server/node/peer_links.h"
+#include "server/session/stats.h"
+
+namespace kindred {
+
+/// What one worker counts, taken on its thread; sums over the workers are the node's.
+struct WorkerFigures {
+  SessionStats sessions;
+  ShardMetrics shard;
+  uint64_t clients = 0;
+  uint64_t operations_in_flight = 0;
+  uint64_t keys = 0;
+  uint64_t expiring_keys = 0;
+  uint64_t keys_with_siblings = 0;
+  uint64_t filling_copies = 0;
+  uint64_t whole_copies = 0;
+  uint64_t failed_writes = 0;
+  uint64_t dropped_messages = 0;
+  plugins::EngineStats engine;
+
+  void add(const WorkerFigures& other);
+};
+
+/// What INFO tells of.
+struct NodeFigures {
+  WorkerFigures sum;
+  PeerLinkMetrics links;
+  std::string version;
+  std::string node_name;
+  std::string engine;
+  std::string durability;
+  uint64_t node_id = 0;
+  uint64_t cluster_id = 0;
+  uint64_t ring_epoch = 0;
+  uint64_t ring_hash = 0;
+  uint64_t members_up = 0;
+  uint64_t members_down = 0;
+  int64_t clock_offset_ms = 0;
+  uint64_t membership_rejected = 0;
+  uint64_t uptime_s = 0;
+  uint64_t maxclients = 0;
+  uint64_t rejected_connections = 0;
+  uint64_t inventory_damaged = 0;
+  uint16_t port = 0;
+  uint32_t workers = 1;
+  std::string config_file;
+  bool loading = false;
+};
+
+/// INFO's text for the sections asked for ("all", "default", "everything", or names); none: the
+/// default ones. Source: the INFO page of Redis's command reference.
+std::string info_text(const NodeFigures& figures, const std::vector<std::string>& sections);
+
+}  // namespace kindred

@@ -1,0 +1,324 @@
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <span>
+
+#include "protocol/command/command_table.h"
+#include "server/config/value_text.h"
+#include "server/node/figures.h"
+
+namespace kindred {
+
+namespace {
+
+/// The version of Redis whose commands and replies clients may expect.
+constexpr std::string_view kRedisVersion = "7.0.15";
+
+void line(std::string* out, std::string_view name, std::string_view value) {
+  out->append(name).append(":").append(value).append("\r\n");
+}
+void line(std::string* out, std::string_view name, uint64_t value) {
+  line(out, name, std::to_string(value));
+}
+
+std::string human_bytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "K", "M", "G", "T"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f%s" : "%.2f%s", value, kUnits[unit]);
+  return text;
+}
+
+std::string hex(uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+uint64_t resident_bytes() {
+  std::ifstream stream("/proc/self/statm");
+  uint64_t total = 0;
+  uint64_t resident = 0;
+  stream >> total >> resident;
+  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void server_section(const NodeFigures& figures, std::string* out) {
+  utsname system{};
+  ::uname(&system);
+  line(out, "redis_version", kRedisVersion);
+  line(out, "kindred_version", figures.version);
+  line(out, "redis_mode", "cluster");
+  line(out, "os", std::string(system.sysname) + " " + system.release + " " + system.machine);
+  line(out, "arch_bits", uint64_t{64});
+  line(out, "multiplexing_api", "epoll");
+  line(out, "process_id", static_cast<uint64_t>(::getpid()));
+  line(out, "run_id", hex(figures.node_id) + hex(figures.node_id) + "00000000");
+  line(out, "tcp_port", figures.port);
+  line(out, "uptime_in_seconds", figures.uptime_s);
+  line(out, "uptime_in_days", figures.uptime_s / 86400);
+  line(out, "io_threads_active", uint64_t{figures.workers > 1});
+  line(out, "config_file", figures.config_file);
+}
+
+void clients_section(const NodeFigures& figures, std::string* out) {
+  line(out, "connected_clients", figures.sum.clients);
+  line(out, "cluster_connections", uint64_t{0});
+  line(out, "maxclients", figures.maxclients);
+  line(out, "blocked_clients", uint64_t{0});
+}
+
+void memory_section(const NodeFigures& figures, std::string* out) {
+  const struct mallinfo2 heap = ::mallinfo2();
+  const uint64_t used = heap.uordblks + heap.hblkhd;
+  const uint64_t resident = resident_bytes();
+  line(out, "used_memory", used);
+  line(out, "used_memory_human", human_bytes(used));
+  line(out, "used_memory_rss", resident);
+  line(out, "used_memory_rss_human", human_bytes(resident));
+  line(out, "used_memory_peak", std::max(used, resident));
+  line(out, "used_memory_dataset", figures.sum.engine.data_bytes);
+  line(out, "maxmemory", uint64_t{0});
+  line(out, "maxmemory_policy", "noeviction");
+  line(out, "mem_allocator", "libc");
+}
+
+void persistence_section(const NodeFigures& figures, std::string* out) {
+  line(out, "loading", uint64_t{figures.loading});
+  line(out, "rdb_changes_since_last_save", uint64_t{0});
+  line(out, "rdb_bgsave_in_progress", uint64_t{0});
+  line(out, "rdb_last_bgsave_status", "ok");
+  line(out, "aof_enabled", uint64_t{0});
+  line(out, "aof_rewrite_in_progress", uint64_t{0});
+  line(out, "storage_engine", figures.engine);
+  line(out, "storage_durability", figures.durability);
+  line(out, "storage_disk_bytes", figures.sum.engine.disk_bytes);
+  line(out, "storage_failed_writes", figures.sum.failed_writes);
+}
+
+void stats_section(const NodeFigures& figures, std::string* out) {
+  const SessionStats& sessions = figures.sum.sessions;
+  line(out, "total_connections_received", sessions.connections_received);
+  line(out, "total_commands_processed", sessions.commands_processed);
+  line(out, "total_net_input_bytes", sessions.bytes_received);
+  line(out, "total_net_output_bytes", sessions.bytes_sent);
+  line(out, "rejected_connections", figures.rejected_connections);
+  line(out, "expired_keys", uint64_t{0});
+  line(out, "evicted_keys", uint64_t{0});
+  line(out, "total_error_replies", sessions.error_replies);
+  line(out, "peer_input_bytes", figures.links.bytes_received);
+  line(out, "peer_output_bytes", figures.links.bytes_sent);
+  line(out, "peer_frames_received", figures.links.frames_received);
+  line(out, "peer_frames_sent", figures.links.frames_sent);
+  line(out, "peer_frames_dropped", figures.links.frames_dropped);
+  line(out, "operations_in_flight", figures.sum.operations_in_flight);
+}
+
+void replication_section(const NodeFigures& figures, std::string* out) {
+  const ShardMetrics& shard = figures.sum.shard;
+  line(out, "role", "master");
+  line(out, "connected_slaves", uint64_t{0});
+  line(out, "master_repl_offset", uint64_t{0});
+  line(out, "coordinated_reads", shard.coordinated_reads);
+  line(out, "coordinated_writes", shard.coordinated_writes);
+  line(out, "passed_on_requests", shard.passed_on_requests);
+  line(out, "read_repairs", shard.read_repairs);
+  line(out, "quorum_failures", shard.quorum_failures);
+  line(out, "hedged_reads", shard.hedged_reads);
+  line(out, "overload_refusals", shard.overload_refusals);
+  for (const std::string_view hint : {"stored", "delivered", "superseded", "expired", "pending"}) {
+    line(out, "hints_" + std::string(hint), uint64_t{0});
+  }
+  line(out, "restamped_writes", shard.restamped_writes);
+  line(out, "recomputed_modifications", shard.recomputed_modifications);
+  line(out, "whole_copies", figures.sum.whole_copies);
+  line(out, "filling_copies", figures.sum.filling_copies);
+}
+
+void cpu_section(const NodeFigures&, std::string* out) {
+  const auto seconds = [](const timeval& time) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(time.tv_sec),
+                  static_cast<long long>(time.tv_usec));
+    return std::string(text);
+  };
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  line(out, "used_cpu_sys", seconds(usage.ru_stime));
+  line(out, "used_cpu_user", seconds(usage.ru_utime));
+}
+
+void command_line(const CommandSpec& spec, const SessionStats& stats, std::string* out) {
+  const SessionStats::Command& command = stats.commands[static_cast<size_t>(spec.id)];
+  if (command.calls == 0 && command.rejected == 0) {
+    return;
+  }
+  const uint64_t usec = command.nanoseconds / 1000;
+  char text[192];
+  std::snprintf(
+      text, sizeof text,
+      "calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu",
+      static_cast<unsigned long long>(command.calls), static_cast<unsigned long long>(usec),
+      command.calls == 0
+          ? 0.0
+          : static_cast<double>(command.nanoseconds) / 1000 / static_cast<double>(command.calls),
+      static_cast<unsigned long long>(command.rejected),
+      static_cast<unsigned long long>(command.failed));
+  line(out, "cmdstat_" + std::string(spec.name), text);
+}
+
+void commandstats_section(const NodeFigures& figures, std::string* out) {
+  for (const CommandSpec* spec : all_commands()) {
+    command_line(*spec, figures.sum.sessions, out);
+    for (const CommandSpec& subcommand : spec->subcommands) {
+      command_line(subcommand, figures.sum.sessions, out);
+    }
+  }
+}
+
+void errorstats_section(const NodeFigures& figures, std::string* out) {
+  for (const SessionStats::Error& error : figures.sum.sessions.errors) {
+    line(out, "errorstat_" + error.prefix, "count=" + std::to_string(error.count));
+  }
+}
+
+void cluster_section(const NodeFigures&, std::string* out) {
+  line(out, "cluster_enabled", uint64_t{1});
+}
+
+void keyspace_section(const NodeFigures& figures, std::string* out) {
+  if (figures.sum.keys > 0) {
+    line(out, "db0",
+         "keys=" + std::to_string(figures.sum.keys) +
+             ",expires=" + std::to_string(figures.sum.expiring_keys) + ",avg_ttl=0");
+  }
+}
+
+void kindred_section(const NodeFigures& figures, std::string* out) {
+  line(out, "kindred_version", figures.version);
+  line(out, "node_name", figures.node_name);
+  line(out, "node_id", hex(figures.node_id));
+  line(out, "cluster_id", hex(figures.cluster_id));
+  line(out, "ring_epoch", figures.ring_epoch);
+  line(out, "ring_hash", hex(figures.ring_hash));
+  line(out, "members_up", figures.members_up);
+  line(out, "members_down", figures.members_down);
+  line(out, "clock_offset_ms", std::to_string(figures.clock_offset_ms));
+}
+
+void versions_section(const NodeFigures& figures, std::string* out) {
+  line(out, "keys_with_siblings", figures.sum.keys_with_siblings);
+  line(out, "conflicts_hidden", figures.sum.shard.conflicts_seen);
+}
+
+// Exchanges come with a later release; tools that ask find the names.
+void anti_entropy_section(const NodeFigures&, std::string* out) {
+  for (const std::string_view name :
+       {"exchanges", "keys_compared", "keys_repaired", "bytes", "last_full_cycle_ms"}) {
+    line(out, name, uint64_t{0});
+  }
+}
+
+void integrity_section(const NodeFigures& figures, std::string* out) {
+  line(out, "checksum_failures_disk",
+       figures.inventory_damaged + figures.sum.shard.quarantined_records);
+  line(out, "checksum_failures_wire",
+       figures.links.checksum_failures + figures.sum.shard.damaged_records_received);
+  line(out, "rejected_frames", figures.links.rejected_frames + figures.membership_rejected);
+  line(out, "quarantined_records", figures.sum.shard.quarantined_records);
+}
+
+struct Section {
+  std::string_view title;
+  bool by_default;
+  void (*write)(const NodeFigures&, std::string*);
+};
+
+constexpr Section kSections[] = {
+    {"Server", true, server_section},
+    {"Clients", true, clients_section},
+    {"Memory", true, memory_section},
+    {"Persistence", true, persistence_section},
+    {"Stats", true, stats_section},
+    {"Replication", true, replication_section},
+    {"CPU", true, cpu_section},
+    {"Commandstats", false, commandstats_section},
+    {"Errorstats", true, errorstats_section},
+    {"Cluster", true, cluster_section},
+    {"Keyspace", true, keyspace_section},
+    {"Kindred", true, kindred_section},
+    {"Versions", true, versions_section},
+    {"AntiEntropy", true, anti_entropy_section},
+    {"Integrity", true, integrity_section},
+};
+
+bool is_wanted(const Section& section, const std::vector<std::string>& names) {
+  if (names.empty()) {
+    return section.by_default;
+  }
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    const std::string word = lower_case(name);
+    return word == "all" || word == "everything" || word == lower_case(section.title) ||
+           (word == "default" && section.by_default);
+  });
+}
+
+}  // namespace
+
+void WorkerFigures::add(const WorkerFigures& other) {
+  sessions.add(other.sessions);
+  shard.coordinated_reads += other.shard.coordinated_reads;
+  shard.coordinated_writes += other.shard.coordinated_writes;
+  shard.passed_on_requests += other.shard.passed_on_requests;
+  shard.read_repairs += other.shard.read_repairs;
+  shard.quorum_failures += other.shard.quorum_failures;
+  shard.restamped_writes += other.shard.restamped_writes;
+  shard.recomputed_modifications += other.shard.recomputed_modifications;
+  shard.hedged_reads += other.shard.hedged_reads;
+  shard.overload_refusals += other.shard.overload_refusals;
+  shard.conflicts_seen += other.shard.conflicts_seen;
+  shard.quarantined_records += other.shard.quarantined_records;
+  shard.damaged_records_received += other.shard.damaged_records_received;
+  shard.storage_failures += other.shard.storage_failures;
+  shard.filled_copies += other.shard.filled_copies;
+  clients += other.clients;
+  operations_in_flight += other.operations_in_flight;
+  keys += other.keys;
+  expiring_keys += other.expiring_keys;
+  keys_with_siblings += other.keys_with_siblings;
+  filling_copies += other.filling_copies;
+  whole_copies += other.whole_copies;
+  failed_writes += other.failed_writes;
+  dropped_messages += other.dropped_messages;
+  engine.records += other.engine.records;
+  engine.data_bytes += other.engine.data_bytes;
+  engine.memory_bytes += other.engine.memory_bytes;
+  engine.disk_bytes += other.engine.disk_bytes;
+}
+
+std::string info_text(const NodeFigures& figures, const std::vector<std::string>& sections) {
+  std::string out;
+  for (const Section& section : kSections) {
+    if (is_wanted(section, sections)) {
+      if (!out.empty()) {
+        out += "\r\n";
+      }
+      out.append("# ").append(section.title).append("\r\n");
+      section.write(figures, &out);
+    }
+  }
+  return out;
+}
+
+}  // namespace kindred

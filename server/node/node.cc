@@ -1,0 +1,328 @@
+#include "server/node/node.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "protocol/membership/node_record_codec.h"
+#include "server/node/boot.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr char kNodeRecordFile[] = "node";
+constexpr char kBootFile[] = "boot";
+/// Of keys and records as this program stores them in an engine.
+constexpr uint32_t kHostLayout = 1;
+constexpr uint64_t kReadyCheckMs = 20;
+constexpr uint64_t kReadyWaitUsMax = 2'000'000;
+constexpr uint64_t kStopSlackMs = 500;
+constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+
+std::string_view record_flaw(NodeRecordBytes result) {
+  switch (result) {
+    case NodeRecordBytes::kValid:
+      return "";
+    case NodeRecordBytes::kForeign:
+      return "is no node record";
+    case NodeRecordBytes::kVersionNewer:
+      return "was written by a later version of Kindred";
+    case NodeRecordBytes::kDamaged:
+      break;
+  }
+  return "is damaged";
+}
+
+uint8_t workers_wanted(const Config& config) {
+  const uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<uint8_t>(std::min(config.workers == 0 ? cores : config.workers, 64U));
+}
+
+}  // namespace
+
+Node::Node(Setup setup)
+    : version_(std::move(setup.version)),
+      registry_(*setup.engines),
+      log_(*setup.log),
+      config_(std::make_shared<const Config>(std::move(setup.config))),
+      worker_count_(workers_wanted(*config_)),
+      view_(std::make_shared<const ClusterView>()) {}
+
+Node::~Node() = default;
+
+std::unique_ptr<Node> Node::open(Setup setup, std::string* error) {
+  std::unique_ptr<Node> node(new Node(std::move(setup)));
+  *error = node->open_engines();
+  if (error->empty()) {
+    node->make_workers();
+    *error = node->listen();
+  }
+  return error->empty() ? std::move(node) : nullptr;
+}
+
+// Reads what the directory says of the node's life so far; `engine_had_data` is what was found
+// before the engine was opened.
+std::string Node::open_engines() {
+  std::string error;
+  directory_ = NodeDirectory::open(config_->dir, &error);
+  if (directory_ == nullptr) {
+    return error;
+  }
+  const std::optional<std::string> record = directory_->read(kNodeRecordFile, &error);
+  if (record) {
+    const std::string_view flaw = record_flaw(decode_node_record(*record, &loaded_record_));
+    if (!flaw.empty()) {
+      return "'" + directory_->path_of(kNodeRecordFile) + "' " + std::string(flaw);
+    }
+  }
+  BootSituation situation;
+  std::optional<std::string> boot;
+  if (error.empty()) {
+    boot = directory_->read(kBootFile, &error);
+  }
+  if (!error.empty()) {
+    return error;
+  }
+  situation.has_record = boot && decode_boot_record(*boot, &situation.before);
+  situation.machine_boot_id = machine_boot_id();
+
+  const plugins::EngineFactory* factory = registry_.find(config_->storage_engine);
+  const bool per_worker = factory != nullptr && factory->capabilities.thread_bound;
+  situation.engine_had_data = true;
+  for (uint8_t i = 0; i < (per_worker ? worker_count_ : 1); ++i) {
+    plugins::OpenOptions options;
+    options.dir = directory_->path_of("data-" + config_->storage_engine +
+                                      (i == 0 ? "" : "-" + std::to_string(i)));
+    options.settings = config_->engine_settings;
+    options.host_layout = kHostLayout;
+    struct stat found {};
+    situation.engine_had_data &= ::stat(options.dir.c_str(), &found) == 0;
+    plugins::OpenedEngine opened = registry_.open(config_->storage_engine, options);
+    if (!opened.status.ok()) {
+      return "storage engine '" + config_->storage_engine + "': " + opened.status.text();
+    }
+    engines_.push_back(std::move(opened.engine));
+  }
+  engine_capabilities_ = engines_.front()->capabilities();
+  situation.engine_persistent = engine_capabilities_.persistent;
+
+  // A lone copy has nobody to be filled from: what is there is all there is.
+  const bool has_other_copies =
+      loaded_record_.document != nullptr && loaded_record_.document->ring.copies() > 1;
+  if (has_other_copies && copies_need_filling(situation)) {
+    loaded_record_.copies_filling = true;
+  }
+  const BootRecord now{false, situation.machine_boot_id, config_->durability};
+  return directory_->write(kBootFile, encode_boot_record(now));
+}
+
+void Node::make_workers() {
+  for (uint8_t i = 0; i < worker_count_; ++i) {
+    Worker::Setup setup;
+    setup.index = i;
+    setup.worker_count = worker_count_;
+    setup.config = config_;
+    setup.log_client_closed = [this](std::string_view reason) {
+      if (!reason.empty()) {
+        log_.notice("Client closed: " + std::string(reason));
+      }
+    };
+    plugins::Engine& engine = *engines_[engines_.size() > 1 ? i : 0];
+    workers_.push_back(std::make_unique<Worker>(setup, engine, shared_, *this, workers_));
+  }
+}
+
+std::string Node::listen() {
+  Loop& loop = workers_.front()->loop();
+  links_.emplace(loop, config_->bind.front(), *this);
+  std::string error;
+  for (const std::string& host : config_->bind) {
+    listeners_.push_back(TcpListener::open(
+        loop, {host, config_->port}, [this](int socket) { accept(socket); }, &error));
+    if (error.empty()) {
+      listeners_.push_back(TcpListener::open(
+          loop, {host, config_->effective_peer_port()},
+          [this](int socket) { links_->serve(socket); }, &error));
+    }
+    if (!error.empty()) {
+      return error;
+    }
+  }
+  return "";
+}
+
+void Node::accept(int socket) {
+  if (shared_.client_count.load(std::memory_order_relaxed) >= config_->maxclients) {
+    ++rejected_connections_;
+    refuse_socket(socket, kTooManyClients);
+    return;
+  }
+  shared_.client_count.fetch_add(1, std::memory_order_relaxed);
+  Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  if (worker.index() == 0) {
+    worker.serve(socket);
+  } else {
+    worker.post(NewClient{socket});
+  }
+}
+
+void Node::post_to_all(const std::function<void(Worker&)>& run) {
+  for (const auto& worker : workers_) {
+    worker->post_errand([run, &target = *worker] { run(target); });
+  }
+}
+
+int Node::run() {
+  Worker& main_worker = *workers_.front();
+  Loop& loop = main_worker.loop();
+  background_.emplace();
+  for (const int number : {SIGTERM, SIGINT}) {
+    signals_.push_back(std::make_unique<SignalWatcher>(loop, number, [this] { stop(); }));
+  }
+  membership_timer_.emplace(loop, [this] {
+    membership_->tick(local_time());
+    after_membership_step();
+  });
+  ready_timer_.emplace(loop, [this] { announce_when_ready(); });
+  count_timer_.emplace(loop, [this] { end_late_counts(); });
+  write_pidfile();
+  for (const auto& worker : workers_) {
+    if (worker->index() != 0) {
+      worker->start_thread();
+    }
+  }
+  membership_.emplace(membership_config(), *this);
+  membership_->start(std::move(loaded_record_), local_time());
+  after_membership_step();
+  loop.run();
+
+  for (const auto& worker : workers_) {
+    if (worker->index() != 0) {
+      worker->post_errand([&target = *worker] {
+        target.close_storage();
+        target.quit();
+      });
+      worker->join();
+    }
+  }
+  main_worker.close_storage();
+  background_.reset();
+  const std::string error = close_engines();
+  if (!error.empty()) {
+    log_.warning(error);
+    exit_code_ = 1;
+  }
+  if (!config_->pidfile.empty()) {
+    ::unlink(config_->pidfile.c_str());
+  }
+  if (exit_code_ == 0) {
+    log_.notice("Kindred is now ready to exit, bye bye...");
+  }
+  return exit_code_;
+}
+
+void Node::write_pidfile() {
+  if (!config_->pidfile.empty()) {
+    std::ofstream stream(config_->pidfile);
+    stream << ::getpid() << '\n';
+    if (!stream.flush()) {
+      log_.warning("can't write the pidfile '" + config_->pidfile + "'");
+    }
+  }
+}
+
+// On the main thread, once for each worker that has taken in the first document.
+void Node::finish_install(const Inventory& inventory) {
+  inventory_damaged_ += inventory.damaged;
+  if (!inventory.status.ok()) {
+    fatal("can't read the stored records: " + inventory.status.text());
+    return;
+  }
+  if (inventory.damaged > 0) {
+    log_.warning(std::to_string(inventory.damaged) + " damaged records were put aside");
+  }
+  if (--installs_missing_ == 0) {
+    ready_ = true;
+    ready_us_ = Loop::mono_us();
+    ready_timer_->start(0, kReadyCheckMs);
+  }
+}
+
+// Clients that come right after the log line should find their quorums: members that start together
+// are waited for, for a while.
+void Node::announce_when_ready() {
+  refresh_view();
+  const bool all_up = membership_->members_up() == document_->members.size();
+  if (all_up || Loop::mono_us() > ready_us_ + kReadyWaitUsMax) {
+    ready_timer_->stop();
+    log_.notice("Node " + membership_->record().name + " sees " +
+                std::to_string(membership_->members_up()) + " of " +
+                std::to_string(document_->members.size()) + " members, itself included");
+    log_.notice("Ready to accept connections on port " + std::to_string(config_->port));
+  }
+}
+
+void Node::stop() {
+  if (stopping_) {
+    return;
+  }
+  stopping_ = true;
+  log_.notice("Asked to stop: finishing what is in flight");
+  ready_timer_->stop();
+  listeners_.clear();
+  drains_missing_ = workers_.size();
+  const uint64_t timeout_ms = config_->request_timeout_ms + kStopSlackMs;
+  post_to_all([this, timeout_ms](Worker& worker) {
+    worker.drain(timeout_ms, [this] {
+      workers_.front()->post_errand([this] {
+        if (--drains_missing_ == 0) {
+          workers_.front()->quit();
+        }
+      });
+    });
+  });
+}
+
+// A stop is clean once all that was written is on the device, whatever the durability.
+std::string Node::close_engines() {
+  for (const auto& engine : engines_) {
+    plugins::Status status;
+    if (engine_capabilities_.can_sync) {
+      status = engine->apply(plugins::WriteBatch(), plugins::Durability::kGroup);
+    }
+    if (status.ok()) {
+      status = engine->close();
+    }
+    if (!status.ok()) {
+      return "closing the storage engine: " + status.text();
+    }
+  }
+  if (exit_code_ != 0) {
+    return "";
+  }
+  const BootRecord clean{true, machine_boot_id(), config_->durability};
+  return directory_->write(kBootFile, encode_boot_record(clean));
+}
+
+void Node::persist(const NodeRecord& record, PersistToken token) {
+  std::string bytes;
+  encode_node_record(record, &bytes);
+  background_->post([this, token, content = std::move(bytes)] {
+    const std::string error = directory_->write(kNodeRecordFile, content);
+    workers_.front()->post_errand([this, token, error] {
+      if (!error.empty()) {
+        fatal(error);
+        return;
+      }
+      membership_->persisted(token, local_time());
+      after_membership_step();
+    });
+  });
+}
+
+}  // namespace kindred

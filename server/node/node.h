@@ -1,0 +1,165 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "plugins/api/registry.h"
+#include "replication/membership/membership.h"
+#include "server/config/config.h"
+#include "server/io/loop.h"
+#include "server/io/tcp.h"
+#include "server/log/log.h"
+#include "server/node/background_thread.h"
+#include "server/node/figures.h"
+#include "server/node/node_directory.h"
+#include "server/node/node_shared.h"
+#include "server/node/peer_links.h"
+#include "server/node/worker.h"
+
+namespace kindred {
+
+/// The process's one node: its directory, engine, workers, links and membership. Lives on the main
+/// thread, which is worker 0's.
+class Node final : public NodeControl, public MembershipPorts, public PeerLinkEvents {
+ public:
+  struct Setup {
+    Config config;
+    std::string version;
+    const plugins::Registry* engines = nullptr;  // outlives the node, as does the log
+    Log* log = nullptr;
+  };
+
+  /// Locks the directory, opens the engine and listens. Null with `error` set where it can't.
+  static std::unique_ptr<Node> open(Setup setup, std::string* error);
+  ~Node() override;
+
+  /// Serves until it is told to stop (SIGTERM, SIGINT, SHUTDOWN); the process's exit code.
+  int run();
+
+ private:
+  struct KeyCount {
+    Asker asker;
+    uint64_t keys = 0;
+    size_t answers_missing = 0;
+    uint64_t deadline_us = 0;
+  };
+  struct InfoRequest {
+    Asker asker;
+    std::vector<std::string> sections;
+    WorkerFigures sum;
+    size_t answers_missing = 0;
+  };
+
+  explicit Node(Setup setup);
+
+  // Starting and stopping (node.cc).
+  std::string open_engines();
+  std::string listen();
+  void make_workers();
+  void accept(int socket);
+  void finish_install(const Inventory& inventory);
+  void announce_when_ready();
+  std::string close_engines();
+  void post_to_all(const std::function<void(Worker&)>& run);
+  void write_pidfile();
+
+  // Membership's driver (node_membership.cc).
+  static LocalTime local_time();
+  Address announced(uint16_t announce_port, uint16_t port) const;
+  MembershipConfig membership_config() const;
+  void after_membership_step();
+  void refresh_view();
+  bool all_copies_whole() const;
+  std::vector<NodeId> first_live_holders() const;
+  void say_hello();
+
+  // Questions to the whole node (node_questions.cc).
+  void count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions);
+  void count_own_keys(const std::vector<uint16_t>& partitions, std::function<void(uint64_t)> done);
+  void add_key_count(uint64_t id, uint64_t keys);
+  void end_late_counts();
+  void answer_control(const LinkHello& from, const ControlMessage& message);
+  NodeFigures figures(const WorkerFigures& sum) const;
+
+  void flush_all(Asker asker) override;
+  void count_keys(Asker asker) override;
+  void tell_info(Asker asker, std::vector<std::string> sections) override;
+  void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
+  void stop() override;
+  void send_frame(NodeId to, std::string_view frame) override;
+
+  void send(const Address& to, const MembershipMessage& message) override;
+  void persist(const NodeRecord& record, PersistToken token) override;
+  void installed(std::shared_ptr<const ClusterDocument> document, NodeId self,
+                 bool copies_filling) override;
+  void alive_changed(NodeId member, bool is_up) override;
+  void collect_stamp(StampToken token) override;
+  void flush_done(FlushToken token, std::string_view error) override;
+  void log(kindred::LogLevel level, std::string_view text) override;
+  void fatal(std::string_view text) override;
+  uint64_t random() override;
+
+  void link_up(const Address& address) override;
+  void link_down(const Address& address) override;
+  [[nodiscard]] bool frame_arrived(const LinkHello& from, const Frame& frame) override;
+  void frame_rejected(const std::string& from, std::string_view why) override;
+  void route_data(NodeId from, const Frame& frame);
+
+  const std::string version_;
+  const plugins::Registry& registry_;
+  Log& log_;
+  std::shared_ptr<const Config> config_;
+  uint8_t worker_count_ = 1;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+
+  std::unique_ptr<NodeDirectory> directory_;
+  NodeRecord loaded_record_;
+  std::vector<std::unique_ptr<plugins::Engine>> engines_;  // one, or one a worker
+  plugins::Capabilities engine_capabilities_;
+  NodeShared shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  // All below live on worker 0's loop and go before it.
+  std::optional<PeerLinks> links_;
+  std::vector<std::unique_ptr<TcpListener>> listeners_;
+  std::optional<Membership> membership_;
+  std::optional<Timer> membership_timer_;
+  std::optional<Timer> ready_timer_;
+  std::optional<Timer> count_timer_;
+  std::vector<std::unique_ptr<SignalWatcher>> signals_;
+
+  std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
+  std::map<NodeId, Address> peer_addresses_;
+  std::shared_ptr<const ClusterDocument> document_;
+  NodeId self_ = 0;
+  std::shared_ptr<const ClusterView> view_;
+  uint8_t installs_missing_ = 0;
+  bool ready_ = false;
+  uint64_t ready_us_ = 0;
+  uint64_t links_swept_us_ = 0;
+  uint64_t inventory_damaged_ = 0;
+
+  std::map<uint64_t, KeyCount> key_counts_;
+  std::map<uint64_t, InfoRequest> info_requests_;
+  std::map<FlushToken, Asker> flushes_;
+  uint64_t last_question_ = 0;
+  uint64_t rejected_connections_ = 0;
+  size_t next_worker_ = 0;
+  // Routing of peers' messages where there are several workers.
+  std::optional<MessageReader> router_;
+  std::vector<FrameBuilder> routed_;  // by worker
+
+  bool stopping_ = false;
+  size_t drains_missing_ = 0;
+  int exit_code_ = 0;
+  std::optional<BackgroundThread> background_;
+};
+
+}  // namespace kindred

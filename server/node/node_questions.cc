@@ -1,0 +1,271 @@
+// What concerns all workers or other nodes: DBSIZE, INFO, CONFIG SET, FLUSHALL, and whose message
+// is whose.
+#include <algorithm>
+
+#include "protocol/peer/frame.h"
+#include "replication/ring/ring.h"
+#include "server/config/directives.h"
+#include "server/node/node.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr uint64_t kCountCheckMs = 50;
+
+/// The worker a message is for: replies carry the index of the shard that asked, the rest belongs
+/// to its partition.
+uint8_t receiver_of(const Message& message, uint8_t worker_count) {
+  return std::visit(
+      [worker_count](const auto& content) -> uint8_t {
+        using Content = std::decay_t<decltype(content)>;
+        if constexpr (std::is_same_v<Content, Replicate> || std::is_same_v<Content, Fetch>) {
+          return static_cast<uint8_t>(content.key.partition % worker_count);
+        } else if constexpr (std::is_same_v<Content, PassOn>) {
+          return static_cast<uint8_t>(content.operation->key.partition % worker_count);
+        } else if constexpr (std::is_same_v<Content, FetchRange>) {
+          return static_cast<uint8_t>(content.partition % worker_count);
+        } else {
+          return static_cast<uint8_t>(content.id >> 56);
+        }
+      },
+      message);
+}
+
+}  // namespace
+
+void Node::send_frame(NodeId to, std::string_view frame) {
+  const auto address = peer_addresses_.find(to);
+  if (address != peer_addresses_.end()) {
+    links_->send(address->second, frame);
+  }
+}
+
+// A peer's frame holds messages for several workers: each gets its own in a frame of its own.
+void Node::route_data(NodeId from, const Frame& frame) {
+  if (!router_) {
+    return;
+  }
+  const auto hand_over = [&](size_t worker) {
+    if (routed_[worker].message_count() > 0) {
+      std::string bytes(routed_[worker].finish(frame.header.origin));
+      routed_[worker].clear();
+      workers_.front()->send_to(static_cast<uint8_t>(worker), ArrivedFrame{from, std::move(bytes)});
+    }
+  };
+  router_->start(frame);
+  workers_.front()->refresh_now();
+  ShardDriver* own = workers_.front()->driver();
+  while (const Message* message = router_->next()) {
+    const uint8_t receiver = receiver_of(*message, worker_count_);
+    if (receiver == 0 && own != nullptr) {
+      own->receive(from, *message);
+    } else if (receiver != 0 && receiver < worker_count_ && !routed_[receiver].append(*message)) {
+      hand_over(receiver);
+      static_cast<void>(routed_[receiver].append(*message));
+    }
+  }
+  for (size_t worker = 1; worker < workers_.size(); ++worker) {
+    hand_over(worker);
+  }
+}
+
+void Node::flush_all(Asker asker) {
+  const FlushToken token = ++last_question_;
+  flushes_[token] = asker;
+  membership_->request_flush(token, local_time());
+  after_membership_step();
+}
+
+void Node::flush_done(FlushToken token, std::string_view error) {
+  const auto found = flushes_.find(token);
+  if (found == flushes_.end()) {
+    return;
+  }
+  Worker& worker = *workers_[found->second.worker];
+  worker.post_errand([&worker, token = found->second.token, text = std::string(error)] {
+    worker.hub().status_done(token, std::string(text));
+  });
+  flushes_.erase(found);
+}
+
+void Node::count_keys(Asker asker) {
+  const uint64_t id = ++last_question_;
+  std::map<NodeId, std::vector<uint16_t>> by_holder;
+  for (size_t partition = 0; partition < view_->first_live_holders.size(); ++partition) {
+    const NodeId holder = view_->first_live_holders[partition];
+    if (holder != 0) {
+      by_holder[holder].push_back(static_cast<uint16_t>(partition));
+    }
+  }
+  KeyCount& count = key_counts_[id];
+  count.asker = asker;
+  count.answers_missing = by_holder.size();
+  count.deadline_us = Loop::mono_us() + uint64_t{config_->request_timeout_ms} * 1000;
+  if (by_holder.empty()) {
+    count.answers_missing = 1;
+    add_key_count(id, 0);
+    return;
+  }
+  count_timer_->start(kCountCheckMs, kCountCheckMs);
+  for (auto& [holder, partitions] : by_holder) {
+    count_keys_at(holder, id, std::move(partitions));
+  }
+}
+
+void Node::count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions) {
+  if (holder == self_) {
+    count_own_keys(partitions, [this, id](uint64_t keys) { add_key_count(id, keys); });
+    return;
+  }
+  std::string frame;
+  encode_frame(FrameKind::kControl, {}, encode_control(CountKeys{id, std::move(partitions)}),
+               &frame);
+  send_frame(holder, frame);
+}
+
+// `done` runs on this thread, in a later turn.
+void Node::count_own_keys(const std::vector<uint16_t>& partitions,
+                          std::function<void(uint64_t)> done) {
+  struct Sum {
+    size_t missing;
+    uint64_t keys = 0;
+  };
+  const auto sum = std::make_shared<Sum>(Sum{workers_.size()});
+  post_to_all([this, partitions, sum, done](Worker& worker) {
+    const uint64_t keys =
+        worker.driver() != nullptr ? worker.driver()->count_live_keys(partitions) : 0;
+    workers_.front()->post_errand([sum, done, keys] {
+      sum->keys += keys;
+      if (--sum->missing == 0) {
+        done(sum->keys);
+      }
+    });
+  });
+}
+
+void Node::add_key_count(uint64_t id, uint64_t keys) {
+  const auto found = key_counts_.find(id);
+  if (found == key_counts_.end()) {
+    return;
+  }
+  KeyCount& count = found->second;
+  count.keys += keys;
+  if (--count.answers_missing > 0) {
+    return;
+  }
+  Worker& worker = *workers_[count.asker.worker];
+  worker.post_errand([&worker, token = count.asker.token, total = count.keys] {
+    worker.hub().number_done(token, total);
+  });
+  key_counts_.erase(found);
+  if (key_counts_.empty()) {
+    count_timer_->stop();
+  }
+}
+
+// A node that doesn't answer leaves its keys out.
+void Node::end_late_counts() {
+  const uint64_t now_us = Loop::mono_us();
+  std::vector<uint64_t> late;
+  for (auto& [id, count] : key_counts_) {
+    if (count.deadline_us <= now_us) {
+      count.answers_missing = 1;
+      late.push_back(id);
+    }
+  }
+  for (const uint64_t id : late) {
+    add_key_count(id, 0);
+  }
+}
+
+void Node::answer_control(const LinkHello& from, const ControlMessage& message) {
+  if (const auto* reply = std::get_if<CountKeysReply>(&message)) {
+    add_key_count(reply->id, reply->keys);
+    return;
+  }
+  const CountKeys& question = std::get<CountKeys>(message);
+  count_own_keys(
+      question.partitions, [this, id = question.id, address = from.peer_address](uint64_t keys) {
+        std::string frame;
+        encode_frame(FrameKind::kControl, {}, encode_control(CountKeysReply{id, keys}), &frame);
+        links_->send(address, frame);
+      });
+}
+
+void Node::tell_info(Asker asker, std::vector<std::string> sections) {
+  const uint64_t id = ++last_question_;
+  InfoRequest& request = info_requests_[id];
+  request.asker = asker;
+  request.sections = std::move(sections);
+  request.answers_missing = workers_.size();
+  post_to_all([this, id](Worker& worker) {
+    const auto taken = std::make_shared<WorkerFigures>(worker.figures());
+    workers_.front()->post_errand([this, id, taken] {
+      const auto found = info_requests_.find(id);
+      InfoRequest& asked = found->second;
+      asked.sum.add(*taken);
+      if (--asked.answers_missing > 0) {
+        return;
+      }
+      Worker& asking = *workers_[asked.asker.worker];
+      asking.post_errand([&asking, token = asked.asker.token,
+                          text = info_text(figures(asked.sum), asked.sections)] {
+        asking.hub().text_done(token, std::string(text));
+      });
+      info_requests_.erase(found);
+    });
+  });
+}
+
+NodeFigures Node::figures(const WorkerFigures& sum) const {
+  NodeFigures figures;
+  figures.sum = sum;
+  figures.links = links_->metrics();
+  figures.version = version_;
+  figures.node_name = membership_->record().name;
+  figures.engine = config_->storage_engine;
+  figures.durability = "none";
+  if (config_->durability == DurabilityDirective::kAsync && engine_capabilities_.persistent) {
+    figures.durability = "async";
+  } else if (config_->durability == DurabilityDirective::kGroup && engine_capabilities_.can_sync) {
+    figures.durability = "group";
+  }
+  figures.node_id = membership_->self();
+  if (document_ != nullptr) {
+    figures.cluster_id = document_->cluster_id;
+    figures.ring_epoch = document_->epoch;
+    figures.ring_hash = ring_hash(document_->ring);
+    figures.members_up = membership_->members_up();
+    figures.members_down = document_->members.size() - figures.members_up;
+  }
+  figures.clock_offset_ms = membership_->clock_offset_ms();
+  figures.membership_rejected =
+      membership_->metrics().foreign_messages + membership_->metrics().rejected_messages;
+  figures.uptime_s = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_)
+          .count());
+  figures.maxclients = config_->maxclients;
+  figures.rejected_connections = rejected_connections_;
+  figures.inventory_damaged = inventory_damaged_;
+  figures.port = config_->port;
+  figures.workers = worker_count_;
+  figures.loading = !ready_;
+  return figures;
+}
+
+void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) {
+  Config changed = *config_;
+  const std::string error = set_at_runtime(changed, settings);
+  if (error.empty()) {
+    config_ = std::make_shared<const Config>(std::move(changed));
+    log_.set_level(config_->loglevel);
+    post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
+  }
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token, error] {
+    worker.hub().status_done(token, std::string(error));
+  });
+}
+
+}  // namespace kindred

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replication/membership/cluster.h"
+#include "server/config/config.h"
+#include "server/session/node_service.h"
+
+namespace kindred {
+
+/// The cluster as a worker goes by it; replaced as a whole.
+struct ClusterView {
+  std::shared_ptr<const ClusterDocument> document;
+  NodeId self = 0;
+  /// For each partition the first live holder, 0 where none is.
+  std::vector<NodeId> first_live_holders;
+  bool ready = false;
+};
+
+/// What the workers of a node have in common and any thread may touch.
+struct NodeShared {
+  std::atomic<int64_t> clock_offset_ms{0};  // cluster clock less this machine's
+  std::atomic<uint64_t> next_client_id{1};
+  std::atomic<uint32_t> client_count{0};
+
+  std::vector<MemberStatus> member_statuses() const {
+    const std::lock_guard lock(mutex_);
+    return statuses_;
+  }
+  void set_member_statuses(std::vector<MemberStatus> statuses) {
+    const std::lock_guard lock(mutex_);
+    statuses_.swap(statuses);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<MemberStatus> statuses_;
+};
+
+/// A question of a worker's session to the whole node; the answer goes to that worker.
+struct Asker {
+  uint8_t worker = 0;
+  ClientToken token = 0;
+};
+
+/// What only the node as a whole can do. On worker 0's thread; answers through the worker of the
+/// asker, perhaps much later.
+class NodeControl {
+ public:
+  virtual ~NodeControl() = default;
+  virtual void flush_all(Asker asker) = 0;
+  virtual void count_keys(Asker asker) = 0;
+  virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
+  virtual void set_config(Asker asker,
+                          std::vector<std::pair<std::string, std::string>> settings) = 0;
+  virtual void stop() = 0;
+
+  /// A worker's frame for a peer.
+  virtual void send_frame(NodeId to, std::string_view frame) = 0;
+};
+
+}  // namespace kindred

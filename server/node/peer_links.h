@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "protocol/peer/frame.h"
+#include "server/io/loop.h"
+#include "server/io/tcp.h"
+#include "server/node/peer_messages.h"
+
+namespace kindred {
+
+/// Hears what comes over the links. Must not destroy the links.
+class PeerLinkEvents {
+ public:
+  virtual ~PeerLinkEvents() = default;
+  /// A link that this node dialled is there, or broke, or could not be made.
+  virtual void link_up(const Address& address) = 0;
+  virtual void link_down(const Address& address) = 0;
+  /// A verified frame of any kind but kHello; its payload holds during the call. False: malformed,
+  /// the link is to be closed.
+  [[nodiscard]] virtual bool frame_arrived(const LinkHello& from, const Frame& frame) = 0;
+  /// Bytes that were no good; the link is being closed.
+  virtual void frame_rejected(const std::string& from, std::string_view why) = 0;
+};
+
+struct PeerLinkMetrics {
+  uint64_t frames_sent = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t frames_received = 0;
+  uint64_t bytes_received = 0;
+  uint64_t frames_dropped = 0;  // for a link that was not up or was full
+  uint64_t rejected_frames = 0;
+  uint64_t checksum_failures = 0;
+};
+
+/// The node's links to other nodes: one that it dials to each address, over which it says all that
+/// it has to say there, and those that others dial to it, over which it hears them. A link that
+/// breaks is dialled again, with growing pauses. Worker 0's thread.
+class PeerLinks {
+ public:
+  /// Bytes that a slow peer may leave unread before its link is given up.
+  static constexpr size_t kQueuedBytesMax = size_t{64} << 20;
+
+  /// Dials from `local_host`. `events` outlives the links.
+  PeerLinks(Loop& loop, std::string local_host, PeerLinkEvents& events);
+  ~PeerLinks();
+  PeerLinks(const PeerLinks&) = delete;
+  PeerLinks& operator=(const PeerLinks&) = delete;
+
+  /// Said first on every link; a change is said on those that are up.
+  void set_hello(const LinkHello& hello);
+  /// Data frames of this cluster alone are taken from now on.
+  void set_cluster(ClusterId cluster_id);
+  /// Sends a sealed frame, or loses it: the first one to an address dials it, one to a link that is
+  /// waiting to be dialled again is dropped.
+  void send(const Address& to, std::string_view frame);
+  /// Takes over a socket that another node dialled.
+  void serve(int socket);
+  /// Lets go of links that nobody has used for a while. Now and then.
+  void forget_unused();
+
+  const PeerLinkMetrics& metrics() const { return metrics_; }
+
+ private:
+  class Outgoing;
+  class Incoming;
+
+  Loop& loop_;
+  const std::string local_host_;
+  PeerLinkEvents& events_;
+  ClusterId cluster_id_ = 0;
+  std::string hello_frame_;
+  std::map<Address, std::unique_ptr<Outgoing>> outgoing_;
+  std::list<std::unique_ptr<Incoming>> incoming_;
+  PeerLinkMetrics metrics_;
+  uint64_t jitter_ = 0x9e3779b97f4a7c15;  // spreads redials; needs no quality
+};
+
+}  // namespace kindred

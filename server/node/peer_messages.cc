@@ -1,0 +1,83 @@
+#include "server/node/peer_messages.h"
+
+#include "protocol/record/bytes.h"
+#include "replication/ring/slot.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr uint8_t kHelloVersion = 1;
+constexpr size_t kHostBytesMax = 255;
+
+enum class ControlKind : uint8_t { kCountKeys = 1, kCountKeysReply = 2 };
+
+}  // namespace
+
+std::string encode_hello(const LinkHello& hello) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.u8(kHelloVersion);
+  writer.u64(hello.node);
+  writer.sized(hello.peer_address.host);
+  writer.u16(hello.peer_address.port);
+  writer.u64(hello.capabilities);
+  return bytes;
+}
+
+// A later version may say more behind what this one knows.
+bool decode_hello(std::string_view bytes, LinkHello* hello) {
+  ByteReader reader(bytes);
+  const uint8_t version = reader.u8();
+  hello->node = reader.u64();
+  hello->peer_address.host = reader.sized();
+  hello->peer_address.port = reader.u16();
+  hello->capabilities = reader.u64();
+  return reader.ok() && version >= kHelloVersion &&
+         hello->peer_address.host.size() <= kHostBytesMax;
+}
+
+std::string encode_control(const ControlMessage& message) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  if (const auto* count = std::get_if<CountKeys>(&message)) {
+    writer.u8(static_cast<uint8_t>(ControlKind::kCountKeys));
+    writer.u64(count->id);
+    writer.varint(count->partitions.size());
+    for (const uint16_t partition : count->partitions) {
+      writer.u16(partition);
+    }
+  } else if (const auto* reply = std::get_if<CountKeysReply>(&message)) {
+    writer.u8(static_cast<uint8_t>(ControlKind::kCountKeysReply));
+    writer.u64(reply->id);
+    writer.u64(reply->keys);
+  }
+  return bytes;
+}
+
+bool decode_control(std::string_view bytes, ControlMessage* message) {
+  ByteReader reader(bytes);
+  switch (static_cast<ControlKind>(reader.u8())) {
+    case ControlKind::kCountKeys: {
+      CountKeys count;
+      count.id = reader.u64();
+      const size_t size = reader.count(sizeof(uint16_t), kSlotCount);
+      count.partitions.reserve(size);
+      for (size_t i = 0; i < size; ++i) {
+        count.partitions.push_back(reader.u16());
+      }
+      *message = std::move(count);
+      return reader.complete();
+    }
+    case ControlKind::kCountKeysReply: {
+      CountKeysReply reply;
+      reply.id = reader.u64();
+      reply.keys = reader.u64();
+      *message = reply;
+      return reader.complete();
+    }
+  }
+  return false;
+}
+
+}  // namespace kindred

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "replication/membership/cluster.h"
+
+namespace kindred {
+
+/// First on each link: who dials, and where answers go.
+struct LinkHello {
+  NodeId node = 0;
+  Address peer_address;
+  uint64_t capabilities = 0;  // none is defined
+  friend bool operator==(const LinkHello&, const LinkHello&) = default;
+};
+
+/// "How many live keys have your whole copies of these partitions?" (DBSIZE)
+struct CountKeys {
+  uint64_t id = 0;
+  std::vector<uint16_t> partitions;
+  friend bool operator==(const CountKeys&, const CountKeys&) = default;
+};
+struct CountKeysReply {
+  uint64_t id = 0;
+  uint64_t keys = 0;
+  friend bool operator==(const CountKeysReply&, const CountKeysReply&) = default;
+};
+
+/// Questions of one node's server to another's, apart from data and membership.
+using ControlMessage = std::variant<CountKeys, CountKeysReply>;
+
+/// Payloads of frames of kind kHello and kControl. Decoding is false for anything malformed.
+std::string encode_hello(const LinkHello& hello);
+[[nodiscard]] bool decode_hello(std::string_view bytes, LinkHello* hello);
+std::string encode_control(const ControlMessage& message);
+[[nodiscard]] bool decode_control(std::string_view bytes, ControlMessage* message);
+
+}  // namespace kindred

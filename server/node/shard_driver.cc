@@ -1,0 +1,209 @@
+#include "server/node/shard_driver.h"
+
+#include <utility>
+
+#include "protocol/record/record.h"
+#include "server/node/random_number.h"
+
+namespace kindred {
+
+namespace {
+
+// Storage tokens of the driver's own; those of shards have their index (under 64) in the top byte.
+constexpr StoreToken kListingTokens = StoreToken{0xff} << 56;
+constexpr uint32_t kListingEntries = 256;
+constexpr uint32_t kListingBytes = 1 << 20;
+
+}  // namespace
+
+ShardDriver::ShardDriver(const ShardConfig& config, NodeId self, StateStore& store,
+                         ShardOutlet& outlet)
+    : store_(store), outlet_(outlet), shard_(config, self, *this) {}
+
+ShardDriver::~ShardDriver() = default;
+
+void ShardDriver::set_cluster(const std::shared_ptr<const ClusterDocument>& cluster,
+                              CopyState fresh_copies) {
+  origin_ = {cluster->cluster_id, cluster->generation, cluster->epoch};
+  messages_.set_partition_count(cluster->ring.partition_count());
+  store_.set_partition_count(cluster->ring.partition_count());
+  shard_.set_cluster(cluster, fresh_copies);
+}
+
+bool ShardDriver::receive_frame(NodeId from, const Frame& frame) {
+  const Now now = outlet_.now();
+  messages_.start(frame);
+  while (const Message* message = messages_.next()) {
+    shard_.receive(from, *message, now);
+  }
+  return !messages_.failed();
+}
+
+void ShardDriver::receive(NodeId from, const Message& message) {
+  shard_.receive(from, message, outlet_.now());
+}
+
+bool ShardDriver::deliver_storage() {
+  return store_.deliver(*this);
+}
+
+void ShardDriver::flush() {
+  store_.flush();
+  for (PeerOutput& output : outputs_) {
+    if (output.builder.message_count() > 0) {
+      finish_frame(output);
+    }
+  }
+}
+
+void ShardDriver::finish_frame(PeerOutput& output) {
+  outlet_.deliver_frame(output.node, output.builder.finish(origin_));
+  output.builder.clear();
+}
+
+FrameBuilder& ShardDriver::builder_for(NodeId to) {
+  for (PeerOutput& output : outputs_) {
+    if (output.node == to) {
+      return output.builder;
+    }
+  }
+  outputs_.emplace_back();
+  outputs_.back().node = to;
+  return outputs_.back().builder;
+}
+
+std::string_view ShardDriver::encode(const KeyRef& key, const State& state) {
+  encode_record(key, state, &record_);
+  return record_;
+}
+
+bool ShardDriver::decode(const KeyRef& key, std::string_view record, State* state) {
+  return decode_record(key, record, state);
+}
+
+LoadStatus ShardDriver::try_load(const KeyRef& key, State* state) {
+  return store_.try_load(key, state);
+}
+
+void ShardDriver::load(const KeyRef& key, StoreToken token) {
+  store_.load(key, token);
+}
+
+StoreStatus ShardDriver::store(const KeyRef& key, std::string_view record, Durability durability,
+                               StoreToken token) {
+  return store_.store(key, record, durability, token);
+}
+
+void ShardDriver::read_range(const FetchRange& range, StoreToken token) {
+  store_.read_range(range, token);
+}
+
+void ShardDriver::quarantine(const KeyRef& key) {
+  store_.quarantine(key);
+}
+
+void ShardDriver::send(NodeId to, const Message& message) {
+  if (builder_for(to).append(message)) {
+    return;
+  }
+  // The frame is full: this one goes first.
+  for (PeerOutput& output : outputs_) {
+    if (output.node == to && output.builder.message_count() > 0) {
+      finish_frame(output);
+    }
+  }
+  if (!builder_for(to).append(message)) {
+    ++dropped_messages_;
+  }
+}
+
+void ShardDriver::reply(ClientToken token, Outcome&& outcome) {
+  outlet_.deliver_outcome(token, std::move(outcome));
+}
+
+void ShardDriver::reply_scan(ClientToken token, ScanPage&& page) {
+  outlet_.deliver_page(token, std::move(page));
+}
+
+uint64_t ShardDriver::random() {
+  return random_number();
+}
+
+void ShardDriver::stored(StoreToken token, bool ok) {
+  shard_.stored(token, ok, outlet_.now());
+}
+
+void ShardDriver::loaded(StoreToken token, LoadStatus status, const State& state) {
+  shard_.loaded(token, status, state, outlet_.now());
+}
+
+void ShardDriver::range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
+                             bool done) {
+  if (token >= kListingTokens) {
+    list_page(token, ok, entries, done);
+  } else {
+    shard_.range_read(token, ok, entries, done, outlet_.now());
+  }
+}
+
+void ShardDriver::list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit,
+                                 KeysAnswer answer) {
+  if (shard_.copies().at(partition).state == CopyState::kNone) {
+    answer({});
+    return;
+  }
+  const StoreToken token = kListingTokens | ++last_listing_;
+  SlotListing& listing = listings_[token];
+  listing.next.partition = partition;
+  listing.next.from_slot = slot;
+  listing.next.entries_max = kListingEntries;
+  listing.next.bytes_max = kListingBytes;
+  listing.next.values_wanted = false;
+  listing.limit = limit;
+  listing.answer = std::move(answer);
+  store_.read_range(listing.next, token);
+}
+
+void ShardDriver::list_page(StoreToken token, bool ok, std::span<const RangeEntry> entries,
+                            bool done) {
+  const auto found = listings_.find(token);
+  if (found == listings_.end()) {
+    return;
+  }
+  SlotListing& listing = found->second;
+  const uint64_t now_ms = outlet_.now().cluster_ms;
+  bool more = ok && !done && !entries.empty();
+  State state;
+  for (const RangeEntry& entry : entries) {
+    if (entry.key.slot != listing.next.from_slot || listing.keys.size() >= listing.limit) {
+      more = false;
+      break;
+    }
+    if (decode_record(entry.key, entry.record, &state) && state.has_live_sibling(now_ms)) {
+      listing.keys.emplace_back(entry.key.key);
+    }
+  }
+  if (!more) {
+    const SlotListing finished = std::move(listing);
+    listings_.erase(found);
+    finished.answer(std::vector<std::string>(finished.keys));
+    return;
+  }
+  const RangeEntry& last = entries.back();
+  listing.after_key.assign(last.key.key);
+  listing.next.from_hash = last.key.hash;
+  listing.next.after_key = listing.after_key;
+  store_.read_range(listing.next, token);
+}
+
+uint64_t ShardDriver::count_live_keys(const std::vector<uint16_t>& partitions) {
+  uint64_t keys = 0;
+  for (const uint16_t partition : partitions) {
+    if (partition < shard_.copies().size()) {
+      keys += shard_.copies().at(partition).count.live(outlet_.now().cluster_ms);
+    }
+  }
+  return keys;
+}
+
+}  // namespace kindred

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/peer/frame_builder.h"
+#include "protocol/peer/message_reader.h"
+#include "replication/node/shard.h"
+#include "server/storage/state_store.h"
+
+namespace kindred {
+
+/// Where a shard's answers and messages go.
+class ShardOutlet {
+ public:
+  virtual ~ShardOutlet() = default;
+  /// Called from within a step: must not step the shard. Tokens as they were submitted.
+  virtual void deliver_outcome(ClientToken token, Outcome&& outcome) = 0;
+  virtual void deliver_page(ClientToken token, ScanPage&& page) = 0;
+  /// A sealed frame of a turn's messages to `to`; the bytes hold during the call.
+  virtual void deliver_frame(NodeId to, std::string_view frame) = 0;
+  virtual Now now() = 0;
+};
+
+/// Runs one worker's shard on its loop: gives it time, storage and a way out. One thread.
+class ShardDriver final : public ShardPorts, private StoreClient {
+ public:
+  /// `store` and `outlet` outlive the driver.
+  ShardDriver(const ShardConfig& config, NodeId self, StateStore& store, ShardOutlet& outlet);
+  ~ShardDriver() override;
+
+  Shard& shard() { return shard_; }
+
+  void set_cluster(const std::shared_ptr<const ClusterDocument>& cluster, CopyState fresh_copies);
+  /// Reads a data frame of a peer; false where it is malformed.
+  [[nodiscard]] bool receive_frame(NodeId from, const Frame& frame);
+  void receive(NodeId from, const Message& message);
+  /// Steps for what storage has finished; true where there was anything.
+  bool deliver_storage();
+  /// Sends what the steps of this turn gathered: storage batch and peer frames.
+  void flush();
+
+  /// Live keys of a slot in this node's copy, at most `limit`; `answer` is called later, once.
+  using KeysAnswer = std::function<void(std::vector<std::string>&&)>;
+  void list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit, KeysAnswer answer);
+  /// Live keys in this node's copies of those of `partitions` that are this shard's.
+  uint64_t count_live_keys(const std::vector<uint16_t>& partitions);
+
+  uint64_t dropped_messages() const { return dropped_messages_; }
+
+  std::string_view encode(const KeyRef& key, const State& state) override;
+  [[nodiscard]] bool decode(const KeyRef& key, std::string_view record, State* state) override;
+  [[nodiscard]] LoadStatus try_load(const KeyRef& key, State* state) override;
+  void load(const KeyRef& key, StoreToken token) override;
+  [[nodiscard]] StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
+                                  StoreToken token) override;
+  void read_range(const FetchRange& range, StoreToken token) override;
+  void quarantine(const KeyRef& key) override;
+  void send(NodeId to, const Message& message) override;
+  void reply(ClientToken token, Outcome&& outcome) override;
+  void reply_scan(ClientToken token, ScanPage&& page) override;
+  uint64_t random() override;
+
+ private:
+  struct PeerOutput {
+    NodeId node = 0;
+    FrameBuilder builder;
+  };
+
+  struct SlotListing {
+    FetchRange next;  // after_key views after_key below
+    std::string after_key;
+    uint32_t limit = 0;
+    std::vector<std::string> keys;
+    KeysAnswer answer;
+  };
+
+  void list_page(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done);
+  FrameBuilder& builder_for(NodeId to);
+  void finish_frame(PeerOutput& output);
+
+  void stored(StoreToken token, bool ok) override;
+  void loaded(StoreToken token, LoadStatus status, const State& state) override;
+  void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
+                  bool done) override;
+
+  StateStore& store_;
+  ShardOutlet& outlet_;
+  FrameOrigin origin_;
+  MessageReader messages_{1};
+  std::vector<PeerOutput> outputs_;  // few peers: a scan beats a hash
+  std::string record_;
+  uint64_t dropped_messages_ = 0;
+  std::map<StoreToken, SlotListing> listings_;
+  StoreToken last_listing_ = 0;
+  Shard shard_;
+};
+
+}  // namespace kindred

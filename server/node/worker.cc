@@ -1,0 +1,408 @@
+#include "server/node/worker.h"
+
+#include <utility>
+
+#include "protocol/record/key.h"
+#include "server/node/random_number.h"
+#include "server/storage/direct_store.h"
+#include "server/storage/threaded_store.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr unsigned kReadersPerWorker = 2;
+constexpr uint64_t kDrainCheckMs = 5;
+// The top byte of a client's token, which sessions leave to the node: the worker that asked.
+constexpr unsigned kOriginShift = 56;
+
+ClientToken with_origin(ClientToken token, uint8_t worker) {
+  return token | ClientToken{worker} << kOriginShift;
+}
+uint8_t origin_of(ClientToken token) {
+  return static_cast<uint8_t>(token >> kOriginShift);
+}
+ClientToken without_origin(ClientToken token) {
+  return token & ((ClientToken{1} << kOriginShift) - 1);
+}
+
+std::unique_ptr<StateStore> make_store(plugins::Engine& engine, std::function<void()> wake) {
+  if (engine.capabilities().nonblocking) {
+    return std::make_unique<DirectStore>(engine);
+  }
+  return std::make_unique<ThreadedStore>(engine, kReadersPerWorker, std::move(wake));
+}
+
+Durability durability_of(const Config& config, const plugins::Capabilities& engine) {
+  switch (config.durability) {
+    case DurabilityDirective::kNone:
+      return Durability::kMemory;
+    case DurabilityDirective::kAsync:
+      return engine.persistent ? Durability::kLogged : Durability::kMemory;
+    case DurabilityDirective::kGroup:
+      return engine.can_sync ? Durability::kSynced : Durability::kMemory;
+  }
+  return Durability::kMemory;
+}
+
+}  // namespace
+
+Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
+               NodeControl& control, std::vector<std::unique_ptr<Worker>>& workers)
+    : setup_(setup),
+      engine_(engine),
+      shared_(shared),
+      control_(control),
+      workers_(workers),
+      config_(setup.config),
+      view_(std::make_shared<ClusterView>()),
+      engine_capabilities_(engine.capabilities()),
+      wakeup_(loop_, [this] { take_mail(); }),
+      mailbox_([this] { wakeup_.wake(); }),
+      outboxes_(setup.worker_count),
+      store_(make_store(engine, [this] { wakeup_.wake(); })),
+      settings_(session_settings()),
+      hub_(settings_, shared.next_client_id, random_number()),
+      service_(*this),
+      clients_(
+          loop_, hub_, [this] { refresh_now(); },
+          [this](std::string_view reason) {
+            shared_.client_count.fetch_sub(1, std::memory_order_relaxed);
+            setup_.log_client_closed(reason);
+          }),
+      tick_(loop_,
+            [this] {
+              driver_->shard().tick(refresh_now());
+              note_filling_copies();
+              if (!driver_->shard().needs_tick()) {
+                tick_.stop();
+              }
+            }),
+      turn_end_(loop_, [this] { end_turn(); }) {
+  refresh_now();
+  hub_.attach(service_);
+}
+
+Worker::~Worker() {
+  join();
+}
+
+void Worker::start_thread() {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+}
+
+Now Worker::refresh_now() {
+  now_.mono_us = Loop::mono_us();
+  const int64_t offset_ms = shared_.clock_offset_ms.load(std::memory_order_relaxed);
+  now_.cluster_ms = Loop::unix_ms() + static_cast<uint64_t>(offset_ms);
+  return now_;
+}
+
+SessionSettings Worker::session_settings() const {
+  SessionSettings settings;
+  settings.request_limits.proto_max_bulk_len =
+      static_cast<int64_t>(config_->proto_max_bulk_len_bytes);
+  settings.request_limits.query_buffer_limit = config_->client_query_buffer_limit_bytes;
+  settings.password = config_->requirepass;
+  settings.output_limit_bytes = config_->client_output_buffer_limit_bytes;
+  return settings;
+}
+
+void Worker::set_config(std::shared_ptr<const Config> config) {
+  config_ = std::move(config);
+  settings_ = session_settings();
+  if (driver_) {
+    driver_->shard().set_config(shard_config());
+  }
+}
+
+ShardConfig Worker::shard_config() const {
+  ShardConfig config;
+  config.shard_index = setup_.index;
+  config.shard_count = setup_.worker_count;
+  config.quorum.read = static_cast<uint8_t>(config_->read_quorum);
+  config.quorum.write = static_cast<uint8_t>(config_->write_quorum);
+  config.quorum.durable = static_cast<uint8_t>(config_->durable_quorum);
+  config.durability = durability_of(*config_, engine_capabilities_);
+  config.engine_can_sync = engine_capabilities_.can_sync;
+  config.request_timeout_ms = config_->request_timeout_ms;
+  config.siblings_max = config_->max_siblings;
+  config.value_bytes_max = config_->proto_max_bulk_len_bytes;
+  return config;
+}
+
+void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fresh_copies) {
+  view_ = std::move(view);
+  refresh_now();
+  if (!driver_) {
+    driver_.emplace(shard_config(), view_->self, *store_, *this);
+  }
+  driver_->set_cluster(view_->document, fresh_copies);
+  note_filling_copies();
+}
+
+Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
+  Shard& shard = driver_->shard();
+  const Now at_start = refresh_now();
+  std::vector<std::string> damaged;
+  Inventory inventory = kindred::take_inventory(
+      engine_, view_->document->ring.partition_count(),
+      [this](uint32_t partition) {
+        return worker_of(static_cast<uint16_t>(partition)) == setup_.index;
+      },
+      [&](const KeyRef& key, const State& state) { shard.count_existing(key, state, at_start); },
+      [&](const KeyRef& key) { damaged.emplace_back(key.key); }, progress);
+  for (const std::string& key : damaged) {
+    shard.found_corrupt(make_key(key, view_->document->ring.partition_count()));
+  }
+  store_->flush();
+  note_filling_copies();
+  return inventory;
+}
+
+void Worker::note_filling_copies() {
+  filling_copies_.store(driver_->shard().copies().count(CopyState::kFilling),
+                        std::memory_order_relaxed);
+}
+
+WorkerFigures Worker::figures() {
+  WorkerFigures figures;
+  figures.sessions = hub_.stats();
+  figures.clients = clients_.count();
+  figures.failed_writes = store_->failed_writes();
+  if (engine_capabilities_.thread_bound || setup_.index == 0) {
+    figures.engine = engine_.stats();
+  }
+  if (!driver_) {
+    return figures;
+  }
+  Shard& shard = driver_->shard();
+  figures.shard = shard.metrics();
+  figures.operations_in_flight = shard.operations_in_flight();
+  figures.dropped_messages = driver_->dropped_messages();
+  Copies& copies = shard.copies();
+  figures.filling_copies = copies.count(CopyState::kFilling);
+  figures.whole_copies = copies.count(CopyState::kWhole);
+  for (uint32_t partition = 0; partition < copies.size(); ++partition) {
+    Copy& copy = copies.at(static_cast<uint16_t>(partition));
+    if (copy.state != CopyState::kNone) {
+      figures.keys += copy.count.live(now_.cluster_ms);
+      figures.expiring_keys += copy.count.expiring(now_.cluster_ms);
+      figures.keys_with_siblings += copy.keys_with_siblings;
+    }
+  }
+  return figures;
+}
+
+void Worker::set_alive(NodeId peer, bool alive) {
+  if (driver_) {
+    driver_->shard().set_alive(peer, alive, refresh_now());
+  }
+}
+
+void Worker::receive_frame(NodeId from, const Frame& frame) {
+  if (driver_) {
+    refresh_now();
+    static_cast<void>(driver_->receive_frame(from, frame));
+  }
+}
+
+void Worker::send_to(uint8_t worker, WorkerMessage message) {
+  outboxes_[worker].push_back(std::move(message));
+}
+
+void Worker::submit(ClientToken token, const Operation& operation) {
+  const uint8_t owner = worker_of(operation.key.partition);
+  if (owner != setup_.index) {
+    send_to(owner, ForwardedOperation(with_origin(token, setup_.index), operation));
+  } else if (driver_) {
+    driver_->shard().submit(with_origin(token, setup_.index), operation, now_);
+  } else {
+    Outcome outcome;
+    outcome.code = OutcomeCode::kNoReplicas;
+    hub_.operation_done(token, std::move(outcome));
+  }
+}
+
+void Worker::submit_scan(ClientToken token, const ScanRequest& request) {
+  const auto slot = static_cast<SlotIndex>(request.cursor >> ScanRequest::kHashBits);
+  const uint8_t owner =
+      slot < kSlotCount && view_->document != nullptr
+          ? worker_of(static_cast<uint16_t>(view_->document->ring.partition_of(slot)))
+          : setup_.index;
+  if (owner != setup_.index) {
+    send_to(owner, ForwardedScan{with_origin(token, setup_.index), request});
+  } else if (driver_) {
+    driver_->shard().submit_scan(with_origin(token, setup_.index), request, now_);
+  } else {
+    ScanPage page;
+    page.no_replicas = true;
+    hub_.scan_done(token, std::move(page));
+  }
+}
+
+void Worker::list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit) {
+  if (view_->document == nullptr) {
+    hub_.keys_done(token, {});
+    return;
+  }
+  const auto partition = static_cast<uint16_t>(view_->document->ring.partition_of(slot));
+  Worker& owner = other(worker_of(partition));
+  const auto answer = [this, token](std::vector<std::string>&& keys) {
+    const auto kept = std::make_shared<std::vector<std::string>>(std::move(keys));
+    post_errand([this, token, kept] { hub_.keys_done(token, std::move(*kept)); });
+  };
+  owner.post_errand([&owner, partition, slot, limit, answer] {
+    if (owner.driver_) {
+      owner.driver_->list_slot_keys(partition, slot, limit, answer);
+    } else {
+      answer({});
+    }
+  });
+}
+
+void Worker::prefetch(const KeyRef& key) {
+  if (worker_of(key.partition) == setup_.index) {
+    store_->prefetch(key);
+  }
+}
+
+void Worker::drain(uint64_t timeout_ms, std::function<void()> done) {
+  clients_.stop_reading();
+  if (driver_) {
+    driver_->shard().drain();
+  }
+  const uint64_t deadline_us = Loop::mono_us() + timeout_ms * 1000;
+  drain_check_.emplace(loop_, [this, deadline_us, told = std::move(done)] {
+    if (is_idle() || Loop::mono_us() >= deadline_us) {
+      drain_check_->stop();
+      told();
+    }
+  });
+  drain_check_->start(0, kDrainCheckMs);
+}
+
+bool Worker::is_idle() {
+  return clients_.is_quiet() && (!driver_ || driver_->shard().operations_in_flight() == 0);
+}
+
+void Worker::take_mail() {
+  mailbox_.take(&arrived_);
+  if (arrived_.empty()) {
+    return;
+  }
+  refresh_now();
+  for (WorkerMessage& message : arrived_) {
+    std::visit([this](auto& content) { handle(content); }, message);
+  }
+  arrived_.clear();
+}
+
+void Worker::handle(ForwardedOperation& asked) {
+  if (driver_) {
+    driver_->shard().submit(asked.token, asked.settle(), now_);
+    return;
+  }
+  Outcome outcome;
+  outcome.code = OutcomeCode::kNoReplicas;
+  deliver_outcome(asked.token, std::move(outcome));
+}
+
+void Worker::handle(ForwardedScan& asked) {
+  if (driver_) {
+    driver_->shard().submit_scan(asked.token, asked.request, now_);
+    return;
+  }
+  ScanPage page;
+  page.no_replicas = true;
+  deliver_page(asked.token, std::move(page));
+}
+
+void Worker::handle(ForwardedOutcome& answer) {
+  hub_.operation_done(answer.token, std::move(answer.outcome));
+}
+
+void Worker::handle(ForwardedPage& answer) {
+  hub_.scan_done(answer.token, std::move(answer.page));
+}
+
+void Worker::handle(ArrivedFrame& arrived) {
+  Frame frame;
+  if (read_frame_header(arrived.bytes, kFramePayloadBytesMax, &frame.header) == FrameError::kNone) {
+    frame.payload = std::string_view(arrived.bytes).substr(kFrameHeaderBytes);
+    receive_frame(arrived.from, frame);
+  }
+}
+
+void Worker::handle(DepartingFrame& departing) {
+  control_.send_frame(departing.to, departing.bytes);
+}
+
+void Worker::handle(NewClient& client) {
+  clients_.serve(client.socket);
+}
+
+void Worker::handle(Errand& errand) {
+  errand.run();
+}
+
+// Steps that storage answers set off, replies that let sessions go on, and commands that these then
+// run feed each other: around until all is still. What goes out leaves in one write each.
+void Worker::end_turn() {
+  bool again = true;
+  while (again) {
+    again = false;
+    if (driver_) {
+      again = driver_->deliver_storage();
+    }
+    hub_.resume();
+    if (driver_) {
+      driver_->flush();
+    }
+    again = clients_.pump() || again;
+  }
+  for (size_t worker = 0; worker < outboxes_.size(); ++worker) {
+    if (!outboxes_[worker].empty()) {
+      workers_[worker]->mailbox_.post(&outboxes_[worker]);
+    }
+  }
+  if (driver_ && !tick_.active() && driver_->shard().needs_tick()) {
+    tick_.start(Shard::kTickMs, Shard::kTickMs);
+  }
+}
+
+void Worker::deliver_outcome(ClientToken token, Outcome&& outcome) {
+  const uint8_t origin = origin_of(token);
+  if (origin == setup_.index) {
+    hub_.operation_done(without_origin(token), std::move(outcome));
+    return;
+  }
+  outcome.value.own();
+  outcome.state.own();
+  send_to(origin, ForwardedOutcome{without_origin(token), std::move(outcome)});
+}
+
+void Worker::deliver_page(ClientToken token, ScanPage&& page) {
+  const uint8_t origin = origin_of(token);
+  if (origin == setup_.index) {
+    hub_.scan_done(without_origin(token), std::move(page));
+  } else {
+    send_to(origin, ForwardedPage{without_origin(token), std::move(page)});
+  }
+}
+
+void Worker::deliver_frame(NodeId to, std::string_view frame) {
+  if (setup_.index == 0) {
+    control_.send_frame(to, frame);
+  } else {
+    send_to(0, DepartingFrame{to, std::string(frame)});
+  }
+}
+
+}  // namespace kindred

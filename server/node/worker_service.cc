@@ -1,0 +1,86 @@
+#include "server/node/worker_service.h"
+
+#include <utility>
+
+#include "server/config/directives.h"
+#include "server/node/worker.h"
+
+namespace kindred {
+
+void WorkerService::at_node(std::function<void()> run) {
+  worker_.other(0).post_errand(std::move(run));
+}
+
+void WorkerService::submit(ClientToken token, const Operation& operation) {
+  worker_.submit(token, operation);
+}
+
+void WorkerService::submit_scan(ClientToken token, const ScanRequest& request) {
+  worker_.submit_scan(token, request);
+}
+
+void WorkerService::count_keys(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.count_keys(asker);
+  });
+}
+
+void WorkerService::keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) {
+  worker_.list_slot_keys(token, slot, limit);
+}
+
+void WorkerService::flush_all(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.flush_all(asker);
+  });
+}
+
+void WorkerService::info(ClientToken token, std::vector<std::string> sections) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(sections)] { node.tell_info(asker, wanted); });
+}
+
+void WorkerService::config_set(ClientToken token,
+                               std::vector<std::pair<std::string, std::string>> settings) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(settings)] { node.set_config(asker, wanted); });
+}
+
+std::vector<std::pair<std::string, std::string>> WorkerService::config_get(
+    const std::vector<std::string>& patterns) {
+  return matching_directives(worker_.config(), patterns);
+}
+
+void WorkerService::shut_down() {
+  at_node([&node = worker_.control()] { node.stop(); });
+}
+
+std::shared_ptr<const ClusterDocument> WorkerService::cluster() {
+  return worker_.view().document;
+}
+
+NodeId WorkerService::self() {
+  return worker_.view().self;
+}
+
+std::vector<MemberStatus> WorkerService::member_statuses() {
+  return worker_.shared().member_statuses();
+}
+
+std::vector<NodeId> WorkerService::first_live_holders() {
+  return worker_.view().first_live_holders;
+}
+
+uint64_t WorkerService::cluster_now_ms() {
+  return worker_.now().cluster_ms;
+}
+
+bool WorkerService::ready() {
+  return worker_.view().ready;
+}
+
+void WorkerService::prefetch(const KeyRef& key) {
+  worker_.prefetch(key);
+}
+
+}  // namespace kindred

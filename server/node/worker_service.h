@@ -1,0 +1,41 @@
+#pragma once
+
+#include "server/session/node_service.h"
+
+namespace kindred {
+
+class Worker;
+
+/// What a worker's sessions ask: keys' operations of the worker itself, the rest of the node.
+class WorkerService final : public NodeService {
+ public:
+  explicit WorkerService(Worker& worker) : worker_(worker) {}
+
+  void submit(ClientToken token, const Operation& operation) override;
+  void submit_scan(ClientToken token, const ScanRequest& request) override;
+  void count_keys(ClientToken token) override;
+  void keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) override;
+  void flush_all(ClientToken token) override;
+  void info(ClientToken token, std::vector<std::string> sections) override;
+  void config_set(ClientToken token,
+                  std::vector<std::pair<std::string, std::string>> settings) override;
+  std::vector<std::pair<std::string, std::string>> config_get(
+      const std::vector<std::string>& patterns) override;
+  void shut_down() override;
+
+  std::shared_ptr<const ClusterDocument> cluster() override;
+  NodeId self() override;
+  std::vector<MemberStatus> member_statuses() override;
+  std::vector<NodeId> first_live_holders() override;
+  uint64_t cluster_now_ms() override;
+  bool ready() override;
+  void prefetch(const KeyRef& key) override;
+
+ private:
+  /// Runs on worker 0's thread, after this turn.
+  void at_node(std::function<void()> run);
+
+  Worker& worker_;
+};
+
+}  // namespace kindred

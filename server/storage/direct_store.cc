@@ -1,0 +1,89 @@
+#include "server/storage/direct_store.h"
+
+#include "protocol/record/key.h"
+#include "protocol/record/record.h"
+
+namespace kindred {
+
+LoadStatus DirectStore::try_load(const KeyRef& key, State* state) {
+  encode_stored_key(key, &stored_key_);
+  switch (engine_.try_get(stored_key_, &pinned_)) {
+    case plugins::TryGet::kFound:
+      return decode_record(key, pinned_.view(), state) ? LoadStatus::kLoaded : LoadStatus::kCorrupt;
+    case plugins::TryGet::kNotFound:
+      *state = State();
+      return LoadStatus::kLoaded;
+    case plugins::TryGet::kWouldBlock:
+      break;
+  }
+  return LoadStatus::kPending;
+}
+
+void DirectStore::load(const KeyRef& key, StoreToken token) {
+  loads_.push_back({token, key, std::string(key.key)});
+}
+
+StoreStatus DirectStore::store(const KeyRef& key, std::string_view record, Durability, StoreToken) {
+  encode_stored_key(key, &stored_key_);
+  batch_.clear();
+  batch_.put(stored_key_, record);
+  if (!engine_.apply(batch_, plugins::Durability::kNone).ok()) {
+    ++failed_writes_;
+    return StoreStatus::kFailed;
+  }
+  return StoreStatus::kDone;
+}
+
+void DirectStore::read_range(const FetchRange& range, StoreToken token) {
+  ranges_.emplace_back(token, OwnedRange(range));
+}
+
+void DirectStore::quarantine(const KeyRef& key) {
+  encode_stored_key(key, &stored_key_);
+  std::string damaged;
+  batch_.clear();
+  if (engine_.get(stored_key_, &damaged).ok()) {
+    batch_.put(quarantine_key(stored_key_), damaged);
+  }
+  batch_.remove(stored_key_);
+  if (!engine_.apply(batch_, plugins::Durability::kNone).ok()) {
+    ++failed_writes_;
+  }
+}
+
+void DirectStore::prefetch(const KeyRef& key) {
+  encode_stored_key(key, &stored_key_);
+  engine_.prefetch(stored_key_);
+}
+
+bool DirectStore::deliver(StoreClient& client) {
+  if (loads_.empty() && ranges_.empty()) {
+    return false;
+  }
+  std::vector<Load> loads = std::move(loads_);
+  loads_.clear();
+  for (Load& load : loads) {
+    load.key.key = load.key_bytes;
+    encode_stored_key(load.key, &stored_key_);
+    std::string record;
+    State state;
+    const plugins::Status status = engine_.get(stored_key_, &record);
+    LoadStatus result = LoadStatus::kLoaded;
+    if (status.ok()) {
+      result = decode_record(load.key, record, &state) ? LoadStatus::kLoaded : LoadStatus::kCorrupt;
+    } else if (!status.not_found()) {
+      result = LoadStatus::kFailed;
+    }
+    client.loaded(load.token, result, state);
+  }
+  const auto ranges = std::move(ranges_);
+  ranges_.clear();
+  for (const auto& [token, range] : ranges) {
+    const RangeContent content = read_engine_range(engine_, range.view(), partition_count_);
+    content.entries(partition_count_, &entries_);
+    client.range_read(token, content.ok, entries_, content.done);
+  }
+  return true;
+}
+
+}  // namespace kindred

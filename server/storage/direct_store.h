@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plugins/api/engine.h"
+#include "server/storage/range_scan.h"
+#include "server/storage/state_store.h"
+
+namespace kindred {
+
+/// For an engine that never blocks: every call goes straight to it.
+class DirectStore final : public StateStore {
+ public:
+  /// `engine` outlives the store.
+  explicit DirectStore(plugins::Engine& engine) : engine_(engine) {}
+
+  [[nodiscard]] LoadStatus try_load(const KeyRef& key, State* state) override;
+  void load(const KeyRef& key, StoreToken token) override;
+  [[nodiscard]] StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
+                                  StoreToken token) override;
+  void read_range(const FetchRange& range, StoreToken token) override;
+  void quarantine(const KeyRef& key) override;
+  void prefetch(const KeyRef& key) override;
+  void flush() override {}
+  bool deliver(StoreClient& client) override;
+  void stop() override {}
+
+ private:
+  struct Load {
+    StoreToken token;
+    KeyRef key;  // views key_bytes
+    std::string key_bytes;
+  };
+
+  plugins::Engine& engine_;
+  plugins::PinnedValue pinned_;
+  plugins::WriteBatch batch_;
+  std::string stored_key_;
+  std::vector<std::pair<StoreToken, OwnedRange>> ranges_;  // asked within a step, read after it
+  std::vector<Load> loads_;
+  std::vector<RangeEntry> entries_;
+};
+
+}  // namespace kindred

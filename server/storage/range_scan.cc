@@ -1,0 +1,122 @@
+#include "server/storage/range_scan.h"
+
+#include <utility>
+
+#include "protocol/record/key.h"
+#include "protocol/record/record.h"
+
+namespace kindred {
+
+namespace {
+
+constexpr char kQuarantineKind = '\x7f';
+constexpr uint64_t kRecordsBetweenProgress = 100'000;
+
+// Siblings with their values taken off, for readers that want to know of keys alone. A record that
+// can't be read stays as it is, so that the reader sees the damage.
+std::string without_values(const KeyRef& key, std::string_view record) {
+  State state;
+  if (!decode_record(key, record, &state)) {
+    return std::string(record);
+  }
+  for (Sibling& sibling : state.siblings) {
+    sibling.value = Value();
+  }
+  std::string bare;
+  encode_record(key, state, &bare);
+  return bare;
+}
+
+}  // namespace
+
+bool RangeContent::entries(uint32_t partition_count, std::vector<RangeEntry>* out) const {
+  out->clear();
+  bool all_sound = true;
+  std::string_view rest = bytes;
+  for (const Piece& piece : pieces) {
+    RangeEntry entry;
+    entry.record = rest.substr(piece.key_size, piece.record_size);
+    if (decode_stored_key(rest.substr(0, piece.key_size), partition_count, &entry.key)) {
+      out->push_back(entry);
+    } else {
+      all_sound = false;
+    }
+    rest.remove_prefix(piece.key_size + piece.record_size);
+  }
+  return all_sound;
+}
+
+RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
+                               uint32_t partition_count) {
+  RangeContent content;
+  const StoredKeyRange bounds = fetch_range(range, partition_count);
+  if (bounds.begin >= bounds.end) {
+    content.ok = true;
+    content.done = true;
+    return content;
+  }
+  bool stopped = false;
+  const plugins::Status status = engine.scan(
+      bounds.begin, bounds.end, [&](std::string_view stored_key, std::string_view record) {
+        const bool full =
+            !content.pieces.empty() &&
+            (content.pieces.size() >= range.entries_max ||
+             content.bytes.size() + stored_key.size() + record.size() > range.bytes_max);
+        if (full) {
+          stopped = true;
+          return false;
+        }
+        std::string bare;
+        KeyRef key;
+        if (!range.values_wanted && decode_stored_key(stored_key, partition_count, &key)) {
+          bare = without_values(key, record);
+          record = bare;
+        }
+        content.bytes.append(stored_key).append(record);
+        content.pieces.push_back({stored_key.size(), record.size()});
+        return true;
+      });
+  content.ok = status.ok();
+  content.done = status.ok() && !stopped;
+  return content;
+}
+
+Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
+                         const std::function<bool(uint32_t)>& wanted,
+                         const std::function<void(const KeyRef&, const State&)>& found,
+                         const std::function<void(const KeyRef&)>& damaged,
+                         const std::function<void(uint64_t)>& progress) {
+  Inventory inventory;
+  State state;
+  for (uint32_t partition = 0; partition < partition_count && inventory.status.ok(); ++partition) {
+    if (!wanted(partition)) {
+      continue;
+    }
+    const StoredKeyRange bounds = partition_range(partition, partition_count);
+    inventory.status = engine.scan(bounds.begin, bounds.end,
+                                   [&](std::string_view stored_key, std::string_view record) {
+                                     KeyRef key;
+                                     if (!decode_stored_key(stored_key, partition_count, &key)) {
+                                       ++inventory.damaged;
+                                     } else if (!decode_record(key, record, &state)) {
+                                       ++inventory.damaged;
+                                       damaged(key);
+                                     } else {
+                                       found(key, state);
+                                     }
+                                     if (++inventory.records % kRecordsBetweenProgress == 0) {
+                                       progress(inventory.records);
+                                     }
+                                     return true;
+                                   });
+  }
+  return inventory;
+}
+
+std::string quarantine_key(std::string_view stored_key) {
+  std::string key(stored_key);
+  key[0] = kQuarantineKind;
+  return key;
+}
+
+}  // namespace kindred

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "plugins/api/engine.h"
+#include "replication/node/messages.h"
+
+namespace kindred {
+
+/// A FetchRange that owns its key.
+struct OwnedRange {
+  FetchRange range;
+  std::string after_key;
+
+  explicit OwnedRange(const FetchRange& asked) : range(asked), after_key(asked.after_key) {}
+  FetchRange view() const {
+    FetchRange view = range;
+    view.after_key = after_key;
+    return view;
+  }
+};
+
+/// Part of a partition, owned.
+struct RangeContent {
+  bool ok = false;
+  bool done = false;
+  std::string bytes;  // stored keys and records, one after the other
+  struct Piece {
+    size_t key_size;
+    size_t record_size;
+  };
+  std::vector<Piece> pieces;
+
+  /// Views into this; false where a stored key is damaged, which is left out.
+  bool entries(uint32_t partition_count, std::vector<RangeEntry>* out) const;
+};
+
+/// Reads from an engine; on whatever thread the engine allows.
+RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
+                               uint32_t partition_count);
+
+/// What is found at start.
+struct Inventory {
+  plugins::Status status;
+  uint64_t records = 0;
+  uint64_t damaged = 0;
+};
+
+/// Reads all records of the partitions that `wanted` picks and checks them. `found` and `damaged`
+/// must not use the engine; `progress` is told the count now and then.
+Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
+                         const std::function<bool(uint32_t)>& wanted,
+                         const std::function<void(const KeyRef&, const State&)>& found,
+                         const std::function<void(const KeyRef&)>& damaged,
+                         const std::function<void(uint64_t)>& progress);
+
+/// The key under which a damaged record is put aside.
+std::string quarantine_key(std::string_view stored_key);
+
+}  // namespace kindred

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "replication/node/messages.h"
+#include "replication/node/ports.h"
+
+namespace kindred {
+
+/// Hears what a store finished; a shard's steps of the same names.
+class StoreClient {
+ public:
+  virtual ~StoreClient() = default;
+  virtual void stored(StoreToken token, bool ok) = 0;
+  virtual void loaded(StoreToken token, LoadStatus status, const State& state) = 0;
+  virtual void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
+                          bool done) = 0;
+};
+
+/// Keys' states over an engine, one store a worker, on the worker's thread. The first five calls
+/// are those of ShardPorts and keep their promises; a store never calls back from within them.
+class StateStore {
+ public:
+  virtual ~StateStore() = default;
+
+  [[nodiscard]] virtual LoadStatus try_load(const KeyRef& key, State* state) = 0;
+  virtual void load(const KeyRef& key, StoreToken token) = 0;
+  [[nodiscard]] virtual StoreStatus store(const KeyRef& key, std::string_view record,
+                                          Durability durability, StoreToken token) = 0;
+  virtual void read_range(const FetchRange& range, StoreToken token) = 0;
+  virtual void quarantine(const KeyRef& key) = 0;
+
+  /// Brings what try_load(key) will look at near; may do nothing.
+  virtual void prefetch(const KeyRef& key) = 0;
+  /// Hands over what was asked since the last call, as one batch. Once a loop turn.
+  virtual void flush() = 0;
+  /// Tells the client what is finished; returns whether there was anything. Outside of any step.
+  virtual bool deliver(StoreClient& client) = 0;
+  /// Waits until all that was stored is with the engine. Nothing may be asked afterwards; what is
+  /// not delivered is dropped.
+  virtual void stop() = 0;
+
+  /// Needed for reading ranges; before the first of them.
+  void set_partition_count(uint32_t count) { partition_count_ = count; }
+  /// Writes that the engine refused, for INFO and the log.
+  uint64_t failed_writes() const { return failed_writes_; }
+
+ protected:
+  uint32_t partition_count_ = 1;
+  uint64_t failed_writes_ = 0;
+};
+
+}  // namespace kindred

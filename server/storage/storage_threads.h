@@ -1,0 +1,92 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plugins/api/engine.h"
+#include "replication/causal/value.h"
+#include "replication/node/ports.h"
+#include "server/storage/range_scan.h"
+
+namespace kindred {
+
+/// One thing that a worker asks of its storage threads.
+struct StorageJob {
+  enum class Kind : uint8_t { kPut, kQuarantine, kLoad, kRange };
+  Kind kind = Kind::kPut;
+  Durability durability = Durability::kMemory;
+  bool wants_answer = false;
+  StoreToken token = 0;
+  uint64_t sequence = 0;          // kPut, kQuarantine: names the pending entry
+  std::string stored_key;         // all but kRange
+  Value record;                   // kPut; owned
+  std::vector<OwnedRange> range;  // kRange: one
+};
+
+/// What came of a job.
+struct StorageResult {
+  StorageJob::Kind kind = StorageJob::Kind::kPut;
+  bool ok = false;
+  bool found = false;  // kLoad
+  bool wants_answer = false;
+  StoreToken token = 0;
+  uint64_t sequence = 0;
+  std::string stored_key;
+  std::string record;    // kLoad
+  RangeContent content;  // kRange
+};
+
+/// The threads that may wait for a device, for one worker: one writer, which applies all that has
+/// come since its last sync as one batch, and a few readers. A range is read after all writes that
+/// were submitted before it. Made and stopped on the worker's thread.
+class StorageThreads {
+ public:
+  /// `engine` outlives this. `wake` is called from the threads when there are results.
+  StorageThreads(plugins::Engine& engine, unsigned readers, std::function<void()> wake);
+  ~StorageThreads();
+  StorageThreads(const StorageThreads&) = delete;
+  StorageThreads& operator=(const StorageThreads&) = delete;
+
+  void set_partition_count(uint32_t count);
+  /// Takes all jobs; `jobs` is empty afterwards.
+  void submit(std::vector<StorageJob>* jobs);
+  /// Replaces `results` by what has finished, in the order of finishing.
+  void take_results(std::vector<StorageResult>* results);
+  /// Finishes all jobs and ends the threads.
+  void stop();
+
+ private:
+  void write_loop();
+  void read_loop();
+  void apply(std::vector<StorageJob>* jobs);
+  void publish(std::vector<StorageResult>* results);
+  StorageResult read(const StorageJob& job);
+
+  plugins::Engine& engine_;
+  const std::function<void()> wake_;
+
+  std::mutex write_mutex_;
+  std::condition_variable write_ready_;
+  std::vector<StorageJob> writes_;
+  bool stopping_writes_ = false;
+
+  std::mutex read_mutex_;
+  std::condition_variable read_ready_;
+  std::deque<StorageJob> reads_;
+  uint32_t partition_count_ = 1;
+  bool stopping_reads_ = false;
+
+  std::mutex result_mutex_;
+  std::vector<StorageResult> results_;
+
+  plugins::WriteBatch batch_;  // the writer's
+  std::thread writer_;
+  std::vector<std::thread> readers_;
+};
+
+}  // namespace kindred
