@@ -123,8 +123,10 @@ void run_reset(Call& call) {
 
 void run_select(Call& call) {
   const auto index = parse_int64(call.arg(1));
-  if (!index || *index > INT32_MAX || *index < INT32_MIN) {
+  if (!index) {
     call.error(error_text::kNotAnInteger);
+  } else if (*index > INT32_MAX || *index < INT32_MIN) {
+    call.error("ERR value is out of range, value must between -2147483648 and 2147483647");
   } else if (*index != 0) {
     call.error(error_text::kDbIndexOutOfRange);
   } else {

@@ -118,7 +118,7 @@ void run_config_get(Call& call) {
 
 void run_config_set(Call& call) {
   if (call.arg_count() % 2 != 0) {
-    call.error(arity_error(call.spec()));
+    call.error(error_text::kSyntax);
     return;
   }
   call.start(std::make_unique<ConfigSet>());

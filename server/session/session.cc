@@ -368,7 +368,7 @@ void Session::consumed(size_t size) {
     }
   } else if (sent_bytes_ > kCompactBytes && sent_bytes_ > writer_.size() / 2) {
     ReplyBuffer rest;
-    rest.append(output());
+    rest.append(writer_.view().substr(sent_bytes_));
     std::swap(writer_.buffer(), rest);
     sent_bytes_ = 0;
   }

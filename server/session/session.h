@@ -59,13 +59,17 @@ class Session {
   /// Parses and executes what was read, as far as nothing has to be waited for.
   void process();
   /// Bytes to send now. Valid until process(), consumed() or any answer of the service.
-  std::string_view output() const { return writer_.view().substr(sent_bytes_); }
+  std::string_view output() const {
+    return killed_ ? std::string_view() : writer_.view().substr(sent_bytes_);
+  }
   void consumed(size_t size);
   /// False while earlier commands or their replies are backed up: stop reading. True again is told
   /// through SessionHub::take_changed().
   bool wants_read() const;
-  /// True when the connection is to be closed now: everything that is still to be said is sent.
+  /// True when the connection is to be closed now: everything that is still to be said is sent, or
+  /// killed(): then without waiting for bytes on their way.
   bool wants_close() const;
+  bool killed() const { return killed_; }
   /// Why, for the log; empty where the client asked for it.
   std::string_view close_reason() const { return close_reason_; }
   /// Commands not yet answered.

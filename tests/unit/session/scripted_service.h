@@ -1,0 +1,93 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/session/ok_service.h"
+
+namespace kindred {
+
+/// A node that takes questions and answers when the test says so, in the order it says.
+class ScriptedService final : public NodeService {
+ public:
+  struct Asked {
+    ClientToken token = 0;
+    Operation operation;  // key and value point into the strings below
+    std::string key;
+    std::string value;
+  };
+
+  explicit ScriptedService(ServiceClient& client) : client_(client), inner_(client) {}
+
+  std::vector<Asked>& asked() { return asked_; }
+  void set_now_ms(uint64_t now_ms) { now_ms_ = now_ms; }
+  size_t prefetches() const { return prefetches_; }
+
+  /// Answers question number `index`, counted from the first ever.
+  void answer(size_t index, Outcome outcome = {}) {
+    client_.operation_done(asked_[index].token, std::move(outcome));
+  }
+  /// Answers a read with one live string.
+  void answer_value(size_t index, std::string_view value) {
+    Outcome outcome;
+    Sibling sibling;
+    sibling.dot = {stamp_at_ms(1), 1};
+    sibling.value = Value::copied(value);
+    outcome.state.context.raise(1, sibling.dot.stamp);
+    outcome.state.siblings.push_back(std::move(sibling));
+    answer(index, std::move(outcome));
+  }
+
+  void submit(ClientToken token, const Operation& operation) override {
+    Asked asked;
+    asked.token = token;
+    asked.operation = operation;
+    asked.key = operation.key.key;
+    asked.value = operation.value.bytes();
+    asked.operation.value = Value();
+    asked_.push_back(std::move(asked));
+  }
+  void submit_scan(ClientToken token, const ScanRequest& request) override {
+    scans_.emplace_back(token, request);
+  }
+  std::vector<std::pair<ClientToken, ScanRequest>>& scans() { return scans_; }
+  ServiceClient& client() { return client_; }
+
+  void count_keys(ClientToken token) override { other_tokens_.push_back(token); }
+  void keys_in_slot(ClientToken token, uint16_t, uint32_t) override {
+    other_tokens_.push_back(token);
+  }
+  void flush_all(ClientToken token) override { other_tokens_.push_back(token); }
+  void info(ClientToken token, std::vector<std::string>) override {
+    other_tokens_.push_back(token);
+  }
+  void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
+    other_tokens_.push_back(token);
+  }
+  std::vector<ClientToken>& other_tokens() { return other_tokens_; }
+
+  std::vector<std::pair<std::string, std::string>> config_get(
+      const std::vector<std::string>&) override {
+    return {};
+  }
+  void shut_down() override {}
+  std::shared_ptr<const ClusterDocument> cluster() override { return inner_.cluster(); }
+  NodeId self() override { return inner_.self(); }
+  std::vector<MemberStatus> member_statuses() override { return inner_.member_statuses(); }
+  std::vector<NodeId> first_live_holders() override { return inner_.first_live_holders(); }
+  uint64_t cluster_now_ms() override { return now_ms_; }
+  bool ready() override { return true; }
+  void prefetch(const KeyRef&) override { ++prefetches_; }
+
+ private:
+  ServiceClient& client_;
+  OkService inner_;
+  std::vector<Asked> asked_;
+  std::vector<std::pair<ClientToken, ScanRequest>> scans_;
+  std::vector<ClientToken> other_tokens_;
+  uint64_t now_ms_ = 1'700'000'000'000;
+  size_t prefetches_ = 0;
+};
+
+}  // namespace kindred
