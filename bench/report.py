@@ -56,6 +56,7 @@ def table(rows):
 def table_line(row):
     marks = " errors!" if row["errors"] else ""
     marks += " (redis noisy)" if row.get("redis_noisy") else ""
-    ratios = "".join(f"{row.get(name) or float('nan'):11.2f}" for name in ("cpu_ratio", "ops_ratio"))
+    ratios = "".join(f"{row.get(name) or float('nan'):11.2f}"
+                     for name in ("cpu_ratio", "ops_ratio"))
     return (f"  {row['server']:26}{row['client']:20}{row['ops_per_s']:10.0f}{row['p50_us']:10.0f}"
             f"{row['p99_us']:10.0f}{row['p999_us']:10.0f}{row['cpu_us']:11.2f}{ratios}{marks}")

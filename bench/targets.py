@@ -59,8 +59,8 @@ def targets(index, footprint, counts):
     for pipeline, goal, stretch in THROUGHPUT_TARGETS:
         value = ratio(index, ("kindred 3 memory", "one coordinator"),
                       ("redis + 2 replicas", "WAIT 1 each write"), "ops_per_s", "set", pipeline)
-        found.append(Target(f"three nodes, operations against redis + WAIT 1 each, P={pipeline}", value,
-                            goal, stretch, at_least=True))
+        words = f"three nodes, operations against redis + WAIT 1 each, P={pipeline}"
+        found.append(Target(words, value, goal, stretch, at_least=True))
     mine = footprint.get("kindred 1 memory", {})
     found += [Target(words, mine.get(figure), goal, stretch)
               for words, figure, goal, stretch in FOOTPRINT_TARGETS]
@@ -70,7 +70,8 @@ def targets(index, footprint, counts):
 
 
 def table(found):
-    lines = [f"\n{'target (memory engine, values of 100 B)':64}{'here':>9}{'goal':>9}{'stretch':>9}"]
+    heading = "target (memory engine, values of 100 B)"
+    lines = [f"\n{heading:64}{'here':>9}{'goal':>9}{'stretch':>9}"]
     for target in found:
         sign = ">=" if target.at_least else "<="
         value = "-" if target.value is None else f"{target.value:.2f}"

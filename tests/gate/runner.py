@@ -13,7 +13,7 @@ SECONDS_BETWEEN_SIGNS_OF_LIFE = 15
 
 
 class Log:
-    """The log of one stage, shown while it grows: each line on a terminal, now and then elsewhere."""
+    """The log of one stage, shown as it grows: each line on a terminal, now and then elsewhere."""
 
     def __init__(self, stage):
         RESULTS.mkdir(parents=True, exist_ok=True)

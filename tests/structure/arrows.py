@@ -7,8 +7,8 @@ from tree import CPP
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 STANDARD = re.compile(r"^[a-z_]+$")
 POSIX = {
-    "arpa/inet.h", "dirent.h", "dlfcn.h", "errno.h", "fcntl.h", "malloc.h", "netdb.h", "netinet/in.h",
-    "netinet/tcp.h", "poll.h", "pthread.h", "sched.h", "signal.h", "stdbool.h", "stddef.h",
+    "arpa/inet.h", "dirent.h", "dlfcn.h", "errno.h", "fcntl.h", "malloc.h", "netdb.h",
+    "netinet/in.h", "netinet/tcp.h", "poll.h", "pthread.h", "sched.h", "signal.h", "stdbool.h", "stddef.h",
     "stdint.h", "string.h", "sys/epoll.h", "sys/eventfd.h", "sys/file.h", "sys/mman.h",
     "sys/random.h", "sys/resource.h", "sys/socket.h", "sys/stat.h", "sys/statvfs.h",
     "sys/syscall.h", "sys/time.h", "sys/types.h", "sys/uio.h", "sys/un.h", "sys/utsname.h",

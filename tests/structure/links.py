@@ -27,7 +27,8 @@ def page_links(tree):
             if target.startswith(ELSEWHERE):
                 continue
             path, _, fragment = target.partition("#")
-            page = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+            folder = posixpath.dirname(name)
+            page = posixpath.normpath(posixpath.join(folder, path)) if path else name
             if not (tree.root / page).exists():
                 yield f"{name}: {target}: there is no {page}"
             elif fragment and page.endswith(".md") and fragment not in anchors(tree.text(page)):

@@ -8,7 +8,8 @@ LIST = "conf/packages.txt"
 # CMake's or pkg-config's name -> Debian's package; None: comes with the compiler or CMake.
 PACKAGE_OF = {
     "benchmark": "libbenchmark-dev", "Boost": "libboost-dev", "fmt": "libfmt-dev",
-    "GTest": "libgtest-dev", "hiredis": "libhiredis-dev", "libuv": "libuv1-dev",
+    "GTest": "libgtest-dev", "GTest::gmock": "libgmock-dev", "hiredis": "libhiredis-dev",
+    "libuv": "libuv1-dev",
     "libxxhash": "libxxhash-dev", "lmdb": "liblmdb-dev", "nlohmann_json": "nlohmann-json3-dev",
     "OpenSSL": "libssl-dev", "PkgConfig": "pkg-config", "Python3": "python3",
     "RocksDB": "librocksdb-dev", "rocksdb": "librocksdb-dev", "spdlog": "libspdlog-dev",
@@ -88,8 +89,10 @@ def package_list(tree):
             yield f"{header} needs {debian} in section build of {LIST}"
     linked = " ".join(without_comments(tree.text(name)) for name in cmake_files(tree))
     for name, debian in PACKAGE_OF.items():
-        if re.search(rf"(?<![\w:]){re.escape(name)}(?![\w:])", linked):
+        if "::" in name and re.search(rf"(?<![\w:]){re.escape(name)}(?![\w:])", linked):
             wanted.add(debian)
+            if known.get(debian) != "build":
+                yield f"{name} is linked and needs {debian} in section build of {LIST}"
     for package, section in known.items():
         if section == "build" and package.endswith("-dev") and package not in wanted:
             yield f"{LIST}: {package}: nothing in CMake looks it up or links it"
