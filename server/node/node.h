@@ -83,6 +83,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   // Questions to the whole node (node_questions.cc).
   void count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions);
   void count_own_keys(const std::vector<uint16_t>& partitions, std::function<void(uint64_t)> done);
+  FrameOrigin origin() const;
   void add_key_count(uint64_t id, uint64_t keys);
   void end_late_counts();
   void answer_control(const LinkHello& from, const ControlMessage& message);

@@ -70,6 +70,12 @@ void Node::route_data(NodeId from, const Frame& frame) {
   }
 }
 
+FrameOrigin Node::origin() const {
+  return document_ == nullptr
+             ? FrameOrigin{}
+             : FrameOrigin{document_->cluster_id, document_->generation, document_->epoch};
+}
+
 void Node::flush_all(Asker asker) {
   const FlushToken token = ++last_question_;
   flushes_[token] = asker;
@@ -119,7 +125,7 @@ void Node::count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> parti
     return;
   }
   std::string frame;
-  encode_frame(FrameKind::kControl, {}, encode_control(CountKeys{id, std::move(partitions)}),
+  encode_frame(FrameKind::kControl, origin(), encode_control(CountKeys{id, std::move(partitions)}),
                &frame);
   send_frame(holder, frame);
 }
@@ -185,12 +191,12 @@ void Node::answer_control(const LinkHello& from, const ControlMessage& message) 
     return;
   }
   const CountKeys& question = std::get<CountKeys>(message);
-  count_own_keys(
-      question.partitions, [this, id = question.id, address = from.peer_address](uint64_t keys) {
-        std::string frame;
-        encode_frame(FrameKind::kControl, {}, encode_control(CountKeysReply{id, keys}), &frame);
-        links_->send(address, frame);
-      });
+  count_own_keys(question.partitions, [this, id = question.id,
+                                       address = from.peer_address](uint64_t keys) {
+    std::string frame;
+    encode_frame(FrameKind::kControl, origin(), encode_control(CountKeysReply{id, keys}), &frame);
+    links_->send(address, frame);
+  });
 }
 
 void Node::tell_info(Asker asker, std::vector<std::string> sections) {
