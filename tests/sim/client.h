@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+
+namespace kindred::sim {
+
+/// One client: a request at a time, at random nodes, with the contexts it was given kept a while.
+class Client {
+ public:
+  Client(SimCluster& cluster, uint32_t number);
+  void count(Probes& probes) const;
+
+ private:
+  /// A context with what its holder has really met and been shown.
+  struct KeptContext {
+    ClientContext context;
+    Knowledge met;
+    Knowledge shown;
+  };
+
+  void think();
+  void act();
+  void read(uint32_t key, bool is_get);
+  void write_versions(uint32_t key);
+  void write(uint32_t key, OpKind kind, Modification modification);
+  void ask(Operation operation, Write write, const KeptContext* given);
+  void took(uint32_t write, const KeptContext& given, Reply&& reply, uint64_t asked_us,
+            uint32_t timeout_ms);
+  void check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_ms);
+  KeptContext choose_context(uint32_t key);
+  void keep(uint32_t key, KeptContext context);
+  NodeId any_node();
+
+  SimCluster& cluster_;
+  uint32_t number_;
+  Prng prng_;
+  uint64_t requests_ = 0;
+  uint64_t refused_ = 0;
+  uint64_t unknown_ = 0;
+  uint64_t acked_ = 0;
+  uint64_t reads_ = 0;
+  uint64_t values_ = 0;
+  uint64_t turn_ = 0;
+  std::vector<std::deque<KeptContext>> contexts_;
+};
+
+}  // namespace kindred::sim

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "replication/node/messages.h"
+#include "replication/node/ports.h"
+#include "tests/sim/knowledge.h"
+
+namespace kindred::sim {
+
+/// A record with what its copy had met and the versions that it shows.
+struct KeptRecord {
+  std::string bytes;
+  Knowledge met;
+  Knowledge shown;
+};
+
+/// A store that waits for its log write or sync.
+struct PendingStore {
+  uint64_t number = 0;
+  uint8_t shard = 0;
+  StoreToken token = 0;
+  KeptRecord record;
+};
+
+/// One key at one node's engine.
+struct DiskKey {
+  KeptRecord visible;  // what loads show
+  KeptRecord logged;   // what a crash of the process leaves
+  std::deque<PendingStore> pending;
+  bool is_damaged = false;
+};
+
+/// What one node keeps over a crash: a record a key, a log of which the end may not be synced.
+class Disk {
+ public:
+  explicit Disk(size_t keys) : keys_(keys), synced_(keys) {}
+
+  DiskKey& at(uint32_t key) { return keys_[key]; }
+  size_t size() const { return keys_.size(); }
+
+  void log(uint32_t key, const KeptRecord& record) {
+    keys_[key].logged = record;
+    unsynced_.push_back({key, record});
+  }
+  void sync() {
+    for (const Entry& entry : unsynced_) {
+      synced_[entry.key] = entry.record;
+    }
+    unsynced_.clear();
+  }
+  bool is_synced() const { return unsynced_.empty(); }
+
+  /// The process is gone: what was not logged is too.
+  void lose_memory() {
+    for (DiskKey& key : keys_) {
+      key.pending.clear();
+      key.visible = key.logged;
+    }
+  }
+  /// The machine is gone: of the unsynced log the first `kept_part` per cent stay.
+  void lose_unsynced(uint64_t kept_percent) {
+    unsynced_.resize(unsynced_.size() * kept_percent / 100);
+    sync();
+    restore(synced_);
+  }
+  void wipe() { restore(std::vector<KeptRecord>(keys_.size())); }
+  std::vector<KeptRecord> backup() {
+    std::vector<KeptRecord> copy;
+    for (const DiskKey& key : keys_) {
+      copy.push_back(key.logged);
+    }
+    return copy;
+  }
+  void restore(const std::vector<KeptRecord>& records) {
+    unsynced_.clear();
+    synced_ = records;
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      keys_[i] = DiskKey{};
+      keys_[i].logged = records[i];
+      keys_[i].visible = records[i];
+    }
+  }
+
+ private:
+  struct Entry {
+    uint32_t key = 0;
+    KeptRecord record;
+  };
+  std::vector<DiskKey> keys_;
+  std::vector<KeptRecord> synced_;
+  std::deque<Entry> unsynced_;
+};
+
+}  // namespace kindred::sim

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "replication/causal/state.h"
+#include "replication/node/operation.h"
+#include "tests/sim/knowledge.h"
+#include "tests/sim/plan.h"
+
+namespace kindred::sim {
+
+inline constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+
+/// What became of a write, as its client knows it.
+enum class Fate : uint8_t { kOpen, kAcked, kRefused, kUnknown };
+
+/// One write as a client asked for it.
+struct Write {
+  uint32_t number = 0;
+  uint32_t key = 0;
+  OpKind kind = OpKind::kSet;
+  Modification modification = Modification::kNone;
+  std::string value;  // unique among the writes of its key, where it has one
+  uint64_t invoked_us = 0;
+  uint64_t acked_us = kNever;
+  Fate fate = Fate::kOpen;
+  bool applied = true;         // acknowledged and changed something
+  int64_t integer = 0;         // what an INCR returned
+  Knowledge past;              // DPUT, DDEL: what the client's context had met
+  Knowledge direct;            // DPUT, DDEL: the versions that the client had been shown
+  std::vector<uint32_t> dots;  // that stand for it
+
+  bool is_put() const { return kind == OpKind::kPut || kind == OpKind::kRemove; }
+  bool may_delete() const {
+    return kind == OpKind::kRemove || modification == Modification::kDelete ||
+           modification == Modification::kGetDelete;
+  }
+};
+
+/// One dot as it was first stored, with what its write descends from.
+struct DotRecord {
+  Dot dot;
+  uint32_t write = kNone;
+  bool has_value = false;
+  bool is_put = false;
+  std::string value;
+  Knowledge past;
+  Knowledge direct;
+};
+
+/// What the step that stores a state is about.
+struct StoreCause {
+  uint32_t put = kNone;            // the DPUT or DDEL being coordinated
+  uint32_t restamped_dot = kNone;  // the first round of a register write being stamped again
+  Knowledge met;                   // held before, and brought by this step
+  Knowledge shown_before;          // the siblings that the copy held before
+};
+
+/// A read that is being judged.
+struct ReadCheck {
+  uint32_t key = 0;
+  uint64_t invoked_us = 0;
+  uint64_t newest_register_us = 0;  // as Oracle::newest_register() said when it began
+  uint32_t newest_register = kNone;
+  bool is_quorum = true;
+};
+
+/// Keeps every write event and judges what clients and copies show. Uses none of the store's merge
+/// rules: it follows who met which event, from hand to hand.
+class Oracle {
+ public:
+  explicit Oracle(const Plan& plan) : plan_(plan), keys_(plan.keys.size()) {}
+
+  bool failed() const { return !verdict_.empty(); }
+  const std::string& verdict() const { return verdict_; }
+  /// The first one counts.
+  void fail(const std::string& verdict);
+
+  uint32_t begin_write(Write write);
+  void end_write(uint32_t number, Fate fate, const Outcome* outcome, uint64_t now_us);
+  const Write& write(uint32_t number) const { return writes_[number]; }
+
+  /// A copy stored `state`; `actor` is the copy's own. What it has met from now on.
+  Knowledge stored(uint32_t key, const State& state, ActorId actor, const StoreCause& cause);
+  /// Dots of the siblings in `state`.
+  Knowledge shown(uint32_t key, const State& state);
+  /// The number of a dot, kNone where it was never stored.
+  uint32_t number_of(uint32_t key, const Dot& dot) const;
+  /// A context may cover only what its holder has met.
+  void check_claims(uint32_t key, const CausalContext& context, const Knowledge& met,
+                    const std::string& whose);
+
+  void begin_read(ReadCheck& check, uint32_t key, uint64_t now_us) const;
+  void check_read(const ReadCheck& check, const State& state, uint64_t now_us);
+
+  void flush_began(uint64_t now_us);
+  void flush_done(Stamp stamp, uint64_t now_us);
+
+  /// After healing: the state that all owners of a key hold, and what they have met.
+  void check_final(uint32_t key, const State& state, const Knowledge& met);
+
+  uint64_t writes_acked() const { return acked_; }
+  uint64_t siblings_max() const { return siblings_max_; }
+
+ private:
+  struct DotHash {
+    size_t operator()(const Dot& dot) const {
+      return dot.stamp * 0x9e3779b97f4a7c15ULL ^ dot.actor;
+    }
+  };
+  struct KeyHistory {
+    std::vector<DotRecord> dots;
+    std::unordered_map<Dot, uint32_t, DotHash> numbers;
+    std::unordered_map<std::string, uint32_t> by_value;  // value -> write
+    std::vector<uint32_t> writes;
+    uint64_t newest_register_us = 0;  // latest beginning of an acknowledged register write
+    uint32_t newest_register = kNone;
+  };
+  struct Flush {
+    uint64_t began_us = 0;
+    uint64_t done_us = kNever;
+    Stamp stamp = 0;
+  };
+
+  uint32_t add_dot(uint32_t key, const Dot& dot, const StoreCause& cause);
+  void bind(uint32_t key, uint32_t dot_number, uint32_t write_number);
+  void check_values(uint32_t key, const State& state, const char* where);
+  void check_tokens(const std::string& value);
+  bool is_covered(const KeyHistory& history, uint32_t dot, const Knowledge& met) const;
+  bool is_flushed(const Write& write, const DotRecord& dot) const;
+  void check_kept(uint32_t key, const Write& write, const State& state, const Knowledge& met);
+  void check_siblings(uint32_t key, const State& state);
+  void check_counter(uint32_t key, const State& state);
+  void check_log(uint32_t key, const State& state);
+  std::string name(const Write& write) const;
+
+  const Plan& plan_;
+  std::string verdict_;
+  std::vector<Write> writes_;
+  std::vector<KeyHistory> keys_;
+  std::vector<Flush> flushes_;
+  uint64_t acked_ = 0;
+  uint64_t siblings_max_ = 0;
+};
+
+}  // namespace kindred::sim

@@ -1,0 +1,120 @@
+#include "tests/sim/plan.h"
+
+#include <algorithm>
+
+#include "tests/sim/prng.h"
+
+namespace kindred::sim {
+
+namespace {
+
+void choose_cluster(Plan& plan, Prng& prng) {
+  plan.nodes = prng.one_in(3) ? static_cast<uint32_t>(prng.between(4, 5)) : 3;
+  plan.replicas = 3;
+  plan.partitions = prng.one_in(2) ? 16 : 4;
+  for (uint32_t i = 0; i < plan.nodes; ++i) {
+    plan.shards.push_back(prng.one_in(3) ? 2 : 1);
+  }
+  const uint64_t quorums = prng.below(20);
+  plan.quorum.read = 2;
+  plan.quorum.write = 2;
+  if (quorums == 0) {
+    plan.quorum.read = 1;
+    plan.quorum.write = 3;
+  } else if (quorums == 1) {
+    plan.quorum.read = 3;
+    plan.quorum.write = 1;
+  } else if (quorums == 2) {
+    plan.quorum.read = 1;
+  } else if (quorums == 3) {
+    plan.quorum.read = 3;
+  }
+  plan.durability = prng.one_in(4)   ? Durability::kMemory
+                    : prng.one_in(3) ? Durability::kLogged
+                                     : Durability::kSynced;
+  plan.request_timeout_ms = static_cast<uint32_t>(prng.between(150, 800));
+}
+
+void choose_workload(Plan& plan, Prng& prng) {
+  plan.keys = {KeyClass::kVersions, KeyClass::kRegister, KeyClass::kMixed,
+               KeyClass::kLog,      KeyClass::kCounter,  KeyClass::kExpiry};
+  if (prng.one_in(3)) {
+    const KeyClass focus = plan.keys[prng.below(plan.keys.size())];
+    plan.keys.assign(2, focus);
+    plan.keys.push_back(KeyClass::kMixed);
+    plan.keys.push_back(KeyClass::kVersions);
+  }
+  plan.clients = static_cast<uint32_t>(prng.between(3, 6));
+  plan.think_us_max = prng.between(30'000, 150'000);
+}
+
+void choose_network(Plan& plan, Prng& prng) {
+  if (prng.one_in(3)) {
+    plan.delay_spread_us = prng.between(5'000, 40'000);
+  }
+  plan.slow_chance = prng.one_in(2) ? 10'000 : 1'000;
+  plan.slow_us_max = prng.one_in(4) ? 4'000'000 : 300'000;
+  plan.drop_chance = prng.one_in(2) ? prng.between(1'000, 40'000) : 0;
+  plan.duplicate_chance = prng.one_in(2) ? prng.between(1'000, 40'000) : 0;
+}
+
+void choose_faults(Plan& plan, Prng& prng) {
+  auto every = [&prng](uint64_t one_in, uint32_t low_ms, uint32_t high_ms) {
+    return prng.one_in(one_in) ? static_cast<uint32_t>(prng.between(low_ms, high_ms)) : 0;
+  };
+  plan.cut_every_ms = every(2, 1'500, 8'000);
+  plan.crash_every_ms = every(2, 2'000, 8'000);
+  plan.machine_crash_every_ms = every(3, 3'000, 12'000);
+  plan.lossy_every_ms = every(3, 3'000, 10'000);
+  plan.pause_every_ms = every(4, 2'000, 8'000);
+  plan.doubt_every_ms = every(3, 1'000, 6'000);
+  plan.flush_every_ms = every(8, 8'000, 20'000);
+  plan.store_failure_chance = prng.one_in(4) ? 2'000 : 0;
+  plan.store_refusal_chance = prng.one_in(4) ? 2'000 : 0;
+}
+
+}  // namespace
+
+Plan make_plan(uint64_t seed, uint32_t seconds) {
+  Prng prng(seed * 2 + 1);
+  Plan plan;
+  plan.seed = seed;
+  plan.seconds = seconds;
+  choose_cluster(plan, prng);
+  choose_workload(plan, prng);
+  choose_network(plan, prng);
+  if (!prng.one_in(5)) {
+    choose_faults(plan, prng);
+  }
+  if (plan.quorum.write == 1) {
+    // One acknowledgement is one copy: losing it loses the write, as was asked for.
+    plan.lossy_every_ms = 0;
+    if (plan.durability == Durability::kMemory) {
+      plan.durability = Durability::kSynced;
+    }
+  }
+  plan.load_pending_chance = prng.one_in(2) ? 100'000 : 5'000;
+  plan.sync_us_max = prng.one_in(4) ? 30'000 : 2'000;
+  plan.clock_skew_ms_max = prng.one_in(3) ? 0 : static_cast<int64_t>(prng.between(1, 3'000));
+  plan.clocks_jump = plan.clock_skew_ms_max != 0 && prng.one_in(2);
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  auto number = [](const char* name, uint64_t value) {
+    return " " + std::string(name) + "=" + std::to_string(value);
+  };
+  return number("nodes", plan.nodes) + number("Q", plan.partitions) +
+         number("R", plan.quorum.read) + number("W", plan.quorum.write) +
+         number("durability", static_cast<uint64_t>(plan.durability)) +
+         number("keys", plan.keys.size()) + number("clients", plan.clients) +
+         number("timeout_ms", plan.request_timeout_ms) + number("drop", plan.drop_chance) +
+         number("duplicate", plan.duplicate_chance) +
+         number("skew_ms", static_cast<uint64_t>(plan.clock_skew_ms_max)) +
+         number("cut", plan.cut_every_ms) + number("crash", plan.crash_every_ms) +
+         number("machine_crash", plan.machine_crash_every_ms) +
+         number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
+         number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms);
+}
+
+}  // namespace kindred::sim

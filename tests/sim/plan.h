@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "replication/node/messages.h"
+#include "replication/quorum/quorum.h"
+
+namespace kindred::sim {
+
+/// What clients do with a key, so that what must hold for it can be said.
+enum class KeyClass : uint8_t {
+  kMixed,     // everything
+  kVersions,  // DPUT, DDEL, DGET
+  kRegister,  // SET, DEL, GET
+  kCounter,   // INCR, GET
+  kLog,       // APPEND, GET
+  kExpiry,    // SET, DPUT, EXPIRE, PERSIST, GET; times far ahead
+};
+
+/// One seed's world. Chances are per million.
+struct Plan {
+  uint64_t seed = 0;
+  uint32_t seconds = 30;
+
+  uint32_t nodes = 3;
+  uint32_t replicas = 3;
+  uint32_t partitions = 16;
+  std::vector<uint32_t> shards;  // of each node
+  QuorumDefaults quorum;
+  Durability durability = Durability::kSynced;
+  uint32_t request_timeout_ms = 500;
+  std::vector<KeyClass> keys;
+  uint32_t clients = 4;
+  uint64_t think_us_max = 40'000;
+
+  // Network.
+  uint64_t delay_us = 300;
+  uint64_t delay_spread_us = 1000;
+  uint64_t slow_chance = 2'000;  // of a message that takes up to slow_us_max
+  uint64_t slow_us_max = 300'000;
+  uint64_t drop_chance = 0;
+  uint64_t duplicate_chance = 0;
+
+  // Engines.
+  uint64_t load_pending_chance = 50'000;
+  uint64_t store_failure_chance = 0;
+  uint64_t store_refusal_chance = 0;
+  uint64_t sync_us_max = 3'000;
+
+  // Clocks, in ms.
+  int64_t clock_skew_ms_max = 0;
+  bool clocks_jump = false;
+
+  // Faults, one every so many ms on average; 0: never.
+  uint32_t cut_every_ms = 0;
+  uint32_t crash_every_ms = 0;
+  uint32_t machine_crash_every_ms = 0;
+  uint32_t lossy_every_ms = 0;  // wiped or restored directory, damaged record
+  uint32_t pause_every_ms = 0;
+  uint32_t doubt_every_ms = 0;  // a detector that is wrong
+  uint32_t flush_every_ms = 0;
+
+  /// R + W > N and 2W > N: acknowledged registers keep their real-time order.
+  bool is_strict() const {
+    return quorum.read + quorum.write > replicas && 2 * quorum.write > replicas;
+  }
+  /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
+  bool is_calm() const {
+    return cut_every_ms == 0 && crash_every_ms == 0 && machine_crash_every_ms == 0 &&
+           lossy_every_ms == 0 && pause_every_ms == 0 && doubt_every_ms == 0 &&
+           flush_every_ms == 0 && store_failure_chance == 0 && store_refusal_chance == 0;
+  }
+};
+
+[[nodiscard]] Plan make_plan(uint64_t seed, uint32_t seconds);
+[[nodiscard]] std::string describe(const Plan& plan);
+
+}  // namespace kindred::sim

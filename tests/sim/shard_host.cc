@@ -1,0 +1,392 @@
+#include "tests/sim/shard_host.h"
+
+#include <algorithm>
+
+#include "protocol/record/key.h"
+#include "protocol/record/record.h"
+#include "tests/sim/cluster.h"
+
+namespace kindred::sim {
+
+namespace {
+
+constexpr uint64_t kReadingKeptUs = 5'000'000;
+
+}  // namespace
+
+ShardHost::ShardHost(SimNode& node, const ShardConfig& config)
+    : node_(node),
+      cluster_(node.cluster()),
+      index_(config.shard_index),
+      shard_(config, node.id(), *this) {}
+
+void ShardHost::begin(Step step) {
+  step_ = std::move(step);
+}
+
+void ShardHost::end() {
+  step_ = Step{};
+  if (!tick_due_ && shard_.needs_tick()) {
+    tick_due_ = true;
+    node_.later(Shard::kTickMs * 1000, [this] { tick(); });
+  }
+}
+
+Knowledge ShardHost::held(uint32_t key) const {
+  return node_.disk().at(key).visible.met;
+}
+
+/// What the read that this step goes on with has gathered. Steps that may be about any op (a tick,
+/// a peer's end) are taken to know all that is being read of the key.
+Knowledge ShardHost::read_by_step(uint32_t key) const {
+  if (step_.id != 0) {
+    auto place = reading_.find(step_.id);
+    return place == reading_.end() ? nullptr : place->second.met;
+  }
+  if (step_.write != kNone) {
+    return nullptr;
+  }
+  Knowledge all;
+  for (const auto& [id, reading] : reading_) {
+    if (reading.key == key) {
+      all = join(all, reading.met);
+    }
+  }
+  return all;
+}
+
+void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t write) {
+  Step step;
+  step.write = write;
+  step.key = cluster_.key_index(operation.key);
+  begin(step);
+  shard_.submit(token, operation, node_.now());
+  end();
+}
+
+void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost) {
+  Step step;
+  step.brought = ghost.met;
+  if (const auto* ack = std::get_if<ReplicateAck>(&message)) {
+    auto sent = sent_dot_.find(ack->id);
+    step.id = ack->id;
+    step.restamped_dot = sent == sent_dot_.end() ? kNone : sent->second;
+  } else if (const auto* fetched = std::get_if<FetchReply>(&message)) {
+    step.id = fetched->id;
+    if (auto place = reading_.find(fetched->id); place != reading_.end() && fetched->has_record) {
+      place->second.met = join(place->second.met, ghost.met);
+    }
+    step.brought = nullptr;
+  } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
+    step.key = cluster_.key_index(fetch->key);
+  } else if (const auto* pass_on = std::get_if<PassOn>(&message)) {
+    step.write = ghost.write;
+    step.key = cluster_.key_index(pass_on->operation->key);
+    passed_key_[{from, pass_on->id}] = step.key;
+  } else if (const auto* answer = std::get_if<PassOnReply>(&message)) {
+    auto passed = passed_write_.find(answer->id);
+    step.id = answer->id;
+    step.write = passed == passed_write_.end() ? kNone : passed->second;
+    step.is_answer = true;
+    step.answer = ghost.met;
+  }
+  begin(step);
+  range_ghosts_ = ghost.entries;
+  shard_.receive(from, message, node_.now());
+  range_ghosts_.clear();
+  end();
+}
+
+void ShardHost::loaded(StoreToken token, uint32_t key) {
+  auto waiting = loading_.find(token);
+  if (waiting == loading_.end()) {
+    return;
+  }
+  Step step = waiting->second;
+  loading_.erase(waiting);
+  step.id = token;
+  begin(step);
+  DiskKey& kept = node_.disk().at(key);
+  State state;
+  LoadStatus status = LoadStatus::kLoaded;
+  if (kept.is_damaged) {
+    status = LoadStatus::kCorrupt;
+  } else if (!decode_record(cluster_.keys()[key], kept.visible.bytes, &state)) {
+    cluster_.oracle().fail("an engine holds a record that can't be read");
+  }
+  const std::string bytes = kept.visible.bytes;  // the step may store the key
+  if (status == LoadStatus::kLoaded) {
+    (void)decode_record(cluster_.keys()[key], bytes, &state);
+  }
+  cluster_.probes().add("load_pending");
+  shard_.loaded(token, status, state, node_.now());
+  end();
+}
+
+void ShardHost::stored(StoreToken token, bool ok) {
+  Step step;
+  auto sent = sent_dot_.find(token);
+  step.id = token;
+  step.restamped_dot = sent == sent_dot_.end() ? kNone : sent->second;
+  begin(step);
+  shard_.stored(token, ok, node_.now());
+  end();
+}
+
+void ShardHost::set_alive(NodeId peer, bool is_up) {
+  begin(Step{});
+  shard_.set_alive(peer, is_up, node_.now());
+  end();
+}
+
+void ShardHost::tick() {
+  tick_due_ = false;
+  const uint64_t now_us = cluster_.queue().now_us();
+  while (!reading_order_.empty()) {
+    auto place = reading_.find(reading_order_.front());
+    if (place != reading_.end() && place->second.began_us + kReadingKeptUs > now_us) {
+      break;
+    }
+    sent_dot_.erase(reading_order_.front());
+    reading_.erase(reading_order_.front());
+    reading_order_.pop_front();
+  }
+  begin(Step{});
+  shard_.tick(node_.now());
+  end();
+}
+
+std::string_view ShardHost::encode(const KeyRef& key, const State& state) {
+  encode_record(key, state, &record_);
+  return record_;
+}
+
+bool ShardHost::decode(const KeyRef& key, std::string_view record, State* state) {
+  return decode_record(key, record, state);
+}
+
+LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
+  DiskKey& kept = node_.disk().at(cluster_.key_index(key));
+  if (!cluster_.is_healing() && cluster_.prng().chance(cluster_.plan().load_pending_chance)) {
+    return LoadStatus::kPending;
+  }
+  if (kept.is_damaged) {
+    return LoadStatus::kCorrupt;
+  }
+  if (!decode_record(key, kept.visible.bytes, state)) {
+    cluster_.oracle().fail("an engine holds a record that can't be read");
+  }
+  return LoadStatus::kLoaded;
+}
+
+void ShardHost::load(const KeyRef& key, StoreToken token) {
+  const uint32_t index = cluster_.key_index(key);
+  Step& waiting = loading_[token];
+  waiting = step_;
+  for (const auto& [entry_key, met] : range_ghosts_) {
+    if (entry_key == index) {
+      waiting.brought = join(waiting.brought, met);
+    }
+  }
+  const uint64_t delay_us = cluster_.prng().one_in(20) ? cluster_.prng().between(10'000, 400'000)
+                                                       : cluster_.prng().between(50, 5'000);
+  node_.later(delay_us, [this, token, index] { loaded(token, index); });
+}
+
+StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durability durability,
+                             StoreToken token) {
+  const Plan& plan = cluster_.plan();
+  Prng& prng = cluster_.prng();
+  const uint32_t index = cluster_.key_index(key);
+  DiskKey& kept = node_.disk().at(index);
+  if (!cluster_.is_healing() && prng.chance(plan.store_refusal_chance)) {
+    cluster_.probes().add("store_refused");
+    return StoreStatus::kFailed;
+  }
+  KeptRecord next;
+  next.bytes.assign(record);
+  State state;
+  if (!decode_record(key, next.bytes, &state)) {
+    cluster_.oracle().fail("a shard stores a record that can't be read back");
+    return StoreStatus::kFailed;
+  }
+  StoreCause cause;
+  const uint32_t put =
+      step_.write != kNone && cluster_.oracle().write(step_.write).is_put() ? step_.write : kNone;
+  cause.put = put;
+  cause.restamped_dot = step_.restamped_dot;
+  cause.met = join(join(held(index), step_.brought), read_by_step(index));
+  for (const auto& [entry_key, met] : range_ghosts_) {
+    if (entry_key == index) {
+      cause.met = join(cause.met, met);
+    }
+  }
+  cause.shown_before = kept.visible.shown;
+  const ActorId actor = shard_.copies().at(key.partition).actor;
+  next.met = cluster_.oracle().stored(index, state, actor, cause);
+  next.shown = cluster_.oracle().shown(index, state);
+  step_.new_dot = kNone;
+  for (const CausalContext::Entry& entry : state.context.vector()) {
+    if (entry.actor == actor) {
+      step_.new_dot = cluster_.oracle().number_of(index, Dot{entry.stamp, actor});
+    }
+  }
+  if (cluster_.trace().on()) {
+    std::string line = "node " + std::to_string(node_.id()) + " stores key " +
+                       std::to_string(index) + ": floor " + text(state.floor) + ", siblings";
+    for (const Sibling& sibling : state.siblings) {
+      line += " " + text(sibling.dot) + (sibling.is_register ? "r" : "") + " '" +
+              std::string(sibling.value.bytes()) + "'";
+    }
+    cluster_.trace().add(cluster_.queue().now_us(), line);
+  }
+  kept.visible = std::move(next);
+  if (plan.durability == Durability::kMemory) {
+    return StoreStatus::kDone;
+  }
+  const bool waits = durability != Durability::kMemory || !kept.pending.empty();
+  if (!waits || (durability == Durability::kLogged && kept.pending.empty() && prng.one_in(2))) {
+    node_.disk().log(index, kept.visible);
+    return StoreStatus::kDone;
+  }
+  uint64_t delay_us = prng.between(50, plan.sync_us_max);
+  if (prng.one_in(200) && !cluster_.is_healing()) {
+    delay_us += prng.between(50'000, 500'000);
+  }
+  return node_.store_later(index, index_, token, durability, delay_us);
+}
+
+void ShardHost::read_range(const FetchRange& range, StoreToken token) {
+  FetchRange kept = range;
+  kept.after_key = {};
+  node_.later(cluster_.prng().between(50, 3'000),
+              [this, kept, after = std::string(range.after_key), token] {
+                FetchRange asked = kept;
+                asked.after_key = after;
+                range_read(asked, token);
+              });
+}
+
+void ShardHost::range_read(const FetchRange& range, StoreToken token) {
+  const StoredKeyRange bounds = fetch_range(range, cluster_.plan().partitions);
+  std::vector<std::pair<std::string, uint32_t>> found;
+  std::string stored;
+  for (uint32_t i = 0; i < cluster_.keys().size(); ++i) {
+    DiskKey& kept = node_.disk().at(i);
+    encode_stored_key(cluster_.keys()[i], &stored);
+    if (stored < bounds.begin || stored >= bounds.end) {
+      continue;
+    }
+    if (kept.is_damaged) {
+      begin(Step{});
+      shard_.found_corrupt(cluster_.keys()[i]);
+      end();
+    } else if (!kept.visible.bytes.empty()) {
+      found.emplace_back(stored, i);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  const size_t limit = std::min<size_t>(range.entries_max, cluster_.prng().between(1, 3));
+  const bool done = found.size() <= limit;
+  found.resize(std::min(found.size(), limit));
+  std::vector<std::string> records;
+  std::vector<RangeEntry> entries;
+  for (const auto& [name, index] : found) {
+    records.push_back(node_.disk().at(index).visible.bytes);
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    entries.push_back(RangeEntry{cluster_.keys()[found[i].second], records[i]});
+  }
+  begin(Step{});
+  const bool ok = cluster_.is_healing() || !cluster_.prng().chance(20'000);
+  shard_.range_read(token, ok, ok ? entries : std::vector<RangeEntry>{}, done, node_.now());
+  end();
+}
+
+void ShardHost::quarantine(const KeyRef& key) {
+  const uint32_t index = cluster_.key_index(key);
+  cluster_.probes().add("quarantine");
+  DiskKey& kept = node_.disk().at(index);
+  kept.is_damaged = false;
+  kept.visible = KeptRecord{};
+  node_.disk().log(index, KeptRecord{});
+  if (cluster_.trace().on()) {
+    cluster_.trace().add(
+        cluster_.queue().now_us(),
+        "node " + std::to_string(node_.id()) + " quarantines key " + std::to_string(index));
+  }
+}
+
+/// What the answer to a read of `key` shows.
+Knowledge ShardHost::answer_met(uint32_t key) const {
+  if (step_.is_answer) {
+    return step_.answer;
+  }
+  if (auto place = reading_.find(step_.id); place != reading_.end()) {
+    return place->second.met;
+  }
+  return step_.key != kNone ? held(key) : join(held(key), read_by_step(key));
+}
+
+Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
+  Ghost ghost;
+  if (const auto* replicate = std::get_if<Replicate>(&message)) {
+    const uint32_t key = cluster_.key_index(replicate->key);
+    if (replicate->id != 0) {
+      ghost.met = held(key);
+      sent_dot_[replicate->id] = step_.new_dot;
+    } else {
+      ghost.met = read_by_step(key);
+      step_.brought = join(step_.brought, ghost.met);
+    }
+  } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
+    const uint32_t key = cluster_.key_index(fetch->key);
+    auto [place, is_new] = reading_.try_emplace(fetch->id);
+    if (is_new) {
+      place->second = Reading{key, held(key), cluster_.queue().now_us()};
+      reading_order_.push_back(fetch->id);
+    }
+  } else if (const auto* pass_on = std::get_if<PassOn>(&message)) {
+    auto place = passed_write_.try_emplace(pass_on->id, step_.write).first;
+    ghost.write = place->second;
+  } else if (const auto* answer = std::get_if<PassOnReply>(&message)) {
+    if (auto place = passed_key_.find({to, answer->id}); place != passed_key_.end()) {
+      ghost.met = answer_met(place->second);
+    }
+  } else if (std::holds_alternative<FetchReply>(message)) {
+    ghost.met = step_.key == kNone ? nullptr : held(step_.key);
+  } else if (const auto* range = std::get_if<FetchRangeReply>(&message)) {
+    for (const RangeEntry& entry : range->entries) {
+      const uint32_t key = cluster_.key_index(entry.key);
+      ghost.entries.emplace_back(key, held(key));
+    }
+  }
+  return ghost;
+}
+
+void ShardHost::send(NodeId to, const Message& message) {
+  Ghost ghost = ghost_of(to, message);
+  if (!builder_.append(message)) {
+    cluster_.oracle().fail("a message can't be sent");
+    return;
+  }
+  FrameOrigin origin;
+  origin.cluster_id = cluster_.document()->cluster_id;
+  origin.epoch = cluster_.document()->epoch;
+  // Links deliver at most once; merges don't mind more, a request that is passed on would.
+  const bool may_repeat = !std::holds_alternative<PassOn>(message);
+  cluster_.transmit(node_.id(), to, std::string(builder_.finish(origin)), std::move(ghost),
+                    may_repeat);
+}
+
+uint64_t ShardHost::random() {
+  return node_.new_actor();
+}
+
+void ShardHost::reply(ClientToken token, Outcome&& outcome) {
+  node_.answer(token, std::move(outcome), [this](uint32_t key) { return answer_met(key); });
+}
+
+void ShardHost::reply_scan(ClientToken, ScanPage&&) {}
+
+}  // namespace kindred::sim

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/peer/frame_builder.h"
+#include "replication/node/ports.h"
+#include "replication/node/shard.h"
+#include "tests/sim/oracle.h"
+
+namespace kindred::sim {
+
+class SimCluster;
+class SimNode;
+
+/// What travels beside a frame, for the oracle alone.
+struct Ghost {
+  Knowledge met;
+  std::vector<std::pair<uint32_t, Knowledge>> entries;  // of a range, by key
+  uint32_t write = kNone;                               // a request that is passed on
+};
+
+/// Runs one real Shard on simulated ports, and follows who has met which write.
+class ShardHost final : public ShardPorts {
+ public:
+  ShardHost(SimNode& node, const ShardConfig& config);
+  uint8_t index() const { return index_; }
+
+  Shard& shard() { return shard_; }
+
+  // Steps. Each tells the oracle's bookkeeping what the step is about, then steps the shard.
+  void submit(ClientToken token, const Operation& operation, uint32_t write);
+  void receive(NodeId from, const Message& message, const Ghost& ghost);
+  void loaded(StoreToken token, uint32_t key);
+  void stored(StoreToken token, bool ok);
+  void range_read(const FetchRange& range, StoreToken token);
+  void set_alive(NodeId peer, bool is_up);
+  void tick();
+  /// Sees to it that ticks come as long as the shard needs them.
+  void wake() { end(); }
+
+  // ShardPorts
+  std::string_view encode(const KeyRef& key, const State& state) override;
+  bool decode(const KeyRef& key, std::string_view record, State* state) override;
+  LoadStatus try_load(const KeyRef& key, State* state) override;
+  void load(const KeyRef& key, StoreToken token) override;
+  StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
+                    StoreToken token) override;
+  void read_range(const FetchRange& range, StoreToken token) override;
+  void quarantine(const KeyRef& key) override;
+  void send(NodeId to, const Message& message) override;
+  void reply(ClientToken token, Outcome&& outcome) override;
+  void reply_scan(ClientToken token, ScanPage&& page) override;
+  uint64_t random() override;
+
+ private:
+  /// What the step under way is about.
+  struct Step {
+    uint64_t id = 0;  // the coordinator's op where it is known
+    uint32_t write = kNone;
+    uint32_t restamped_dot = kNone;
+    uint32_t new_dot = kNone;
+    Knowledge brought;
+    Knowledge answer;  // a passed-on request's
+    bool is_answer = false;
+    uint32_t key = kNone;
+  };
+  struct Reading {
+    uint32_t key = 0;
+    Knowledge met;
+    uint64_t began_us = 0;
+  };
+  void begin(Step step);
+  void end();
+  Knowledge held(uint32_t key) const;
+  Knowledge read_by_step(uint32_t key) const;
+  Knowledge answer_met(uint32_t key) const;
+  Ghost ghost_of(NodeId to, const Message& message);
+
+  SimNode& node_;
+  SimCluster& cluster_;
+  uint8_t index_;
+  std::string record_;
+  Shard shard_;
+  Step step_;
+  FrameBuilder builder_;
+  bool tick_due_ = false;
+  std::unordered_map<uint64_t, Reading> reading_;  // by op
+  std::deque<uint64_t> reading_order_;
+  std::unordered_map<uint64_t, Step> loading_;                  // by token
+  std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot being replicated
+  std::unordered_map<uint64_t, uint32_t> passed_write_;         // by op
+  std::map<std::pair<NodeId, uint64_t>, uint32_t> passed_key_;  // by asker and its op
+  std::vector<std::pair<uint32_t, Knowledge>> range_ghosts_;    // of the reply being taken in
+};
+
+}  // namespace kindred::sim
