@@ -130,6 +130,9 @@ void apply_restamp(State& state, const CausalContext& first_round, const Dot& do
 }
 
 Dot apply_expiry(State& state, ActorId actor, Stamp first, uint64_t expire_at_ms, uint64_t now_ms) {
+  if (!state.has_live_sibling(now_ms)) {
+    return Dot{};
+  }
   erase_siblings(state, [now_ms](const Sibling& sibling) { return sibling.expired(now_ms); });
   Dot dot{first, actor};
   for (Sibling& sibling : state.siblings) {
