@@ -82,7 +82,7 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
   }
   session_.conflicts_.add(access, bucket);
   if (writes(operation.kind)) {
-    session_.set_last_written_key(operation.key.key);
+    session_.note_written_key(operation.key.key);
   }
   ReplySlot& own = slot();
   own.render = render;
@@ -113,7 +113,7 @@ bool Call::must_wait(Access access, size_t first, size_t step) {
 void Call::ask(const Operation& operation, uint32_t part) {
   session_.conflicts_.add(access_of(operation), KeyConflicts::bucket_of(operation.key.hash));
   if (writes(operation.kind)) {
-    session_.set_last_written_key(operation.key.key);
+    session_.note_written_key(operation.key.key);
   }
   ++session_.asked_;
   service().submit(token(part), operation);

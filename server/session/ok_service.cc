@@ -185,15 +185,16 @@ void OkService::info(ClientToken token, std::vector<std::string> sections) {
 
 void OkService::config_set(ClientToken token,
                            std::vector<std::pair<std::string, std::string>> settings) {
-  for (const auto& [name, value] : settings) {
-    const auto found = std::find_if(directives_.begin(), directives_.end(),
-                                    [&](const auto& known) { return known.first == name; });
+  for (const auto& setting : settings) {
+    const auto found = std::find_if(directives_.begin(), directives_.end(), [&](const auto& known) {
+      return known.first == setting.first;
+    });
     if (found == directives_.end()) {
-      client_.status_done(
-          token, "ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'");
+      client_.status_done(token, "ERR Unknown option or number of arguments for CONFIG SET - '" +
+                                     setting.first + "'");
       return;
     }
-    found->second = value;
+    found->second = setting.second;
   }
   client_.status_done(token, {});
 }

@@ -75,7 +75,7 @@ void Session::reset() {
   info_.name.clear();
   reply_mode_ = ReplyMode::kOn;
   skip_reply_ = false;
-  last_written_key_.clear();
+  forget_last_written_key();
   set_authenticated(hub_.settings().password.empty());
 }
 
@@ -90,6 +90,7 @@ void Session::process() {
   info_.last_active_ms = hub_.now_ms();
   const auto begin = std::chrono::steady_clock::now();
   stalled_ = !run();
+  keep_last_written_key();
   const auto spent = std::chrono::steady_clock::now() - begin;
   hub_.share_out_time(
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()));
@@ -133,6 +134,7 @@ bool Session::run_transaction() {
   if (!execute(spec, transaction_.next_args(), nullptr)) {
     return false;
   }
+  keep_last_written_key();
   if (transaction_.running()) {
     transaction_.advance();
   }
@@ -388,6 +390,7 @@ void Session::answered(const TokenParts& token, Tell tell) {
     tell(call, slots_.at(sequence));
   }
   if (depth_ == 0) {
+    keep_last_written_key();
     flush_ready();
     if (stalled_) {
       hub_.note_stall_ended(*this);

@@ -97,9 +97,16 @@ class Session {
   /// The next command runs without a word.
   void skip_next_reply();
   /// The key that this connection wrote last, for WAIT; empty: none.
-  const std::string& last_written_key() const { return last_written_key_; }
-  void set_last_written_key(std::string_view key) { last_written_key_.assign(key); }
-  void forget_last_written_key() { last_written_key_.clear(); }
+  const std::string& last_written_key() {
+    keep_last_written_key();
+    return last_written_key_;
+  }
+  /// `key` must hold until the session's step ends: of a whole pipeline one copy is made.
+  void note_written_key(std::string_view key) { newly_written_key_ = key; }
+  void forget_last_written_key() {
+    newly_written_key_ = {};
+    last_written_key_.clear();
+  }
   /// RESET: as just connected, but for address and id.
   void reset();
   size_t buffered_input_bytes() const { return parser_.buffered_bytes(); }
@@ -137,6 +144,12 @@ class Session {
   void close_reply(uint32_t sequence);
   void flush_ready();
   void changed();
+  void keep_last_written_key() {
+    if (newly_written_key_.data() != nullptr) {
+      last_written_key_.assign(newly_written_key_);
+      newly_written_key_ = {};
+    }
+  }
 
   template <typename Tell>
   void answered(const TokenParts& token, Tell tell);
@@ -166,6 +179,7 @@ class Session {
   uint32_t asked_ = 0;  // questions to the service not yet answered
 
   std::string last_written_key_;
+  std::string_view newly_written_key_;  // to be kept before the step ends
   std::string close_reason_;
   uint16_t depth_ = 0;  // of nested entries: replies move to the output when the outermost ends
   ReplyMode reply_mode_ = ReplyMode::kOn;
