@@ -321,6 +321,43 @@ TEST(Founding, AddressInTwoClustersIsFatalForItsNodeAlone) {
       0u);
 }
 
+TEST(Founding, DocumentOfALostDirectoryIsNotTaken) {
+  World world(17);
+  add_all_naming_all(world, 2);
+  world.set_loss(1);
+  start_all(world, {0, 1});
+  Member lost;
+  lost.id = world.machine(1).self();
+  lost.directory = world.machine(1).record().directory_id;
+  lost.client_address = {World::address(1).host, 7000};
+  lost.peer_address = World::address(1);
+  world.run_ms(20);
+  world.wipe(1);
+  auto document = std::make_shared<ClusterDocument>();
+  document->cluster_id = 5;
+  document->epoch = 1;
+  document->members = {lost};
+  document->members.push_back(lost);
+  document->members[1].id = world.machine(0).self();
+  document->members[1].peer_address = World::address(0);
+  document->ring = *Ring::make(1, 1, 1, {lost.id});
+  document->tag_keys.push_back({});
+  world.inject(0, World::address(1),
+               Hello{{lost.id, lost.directory, 0}, true, World::address(1), lost, {}, {}});
+  world.start(1);
+  world.run_ms(100);
+  world.set_loss(0);
+  const auto hears_the_new_one = [&] {
+    const NodeId id = world.machine(1).self();
+    return world.has_logged(0, "the promise of node " + id_text(id)) ||
+           world.disk(0)->promised_to.node == id;
+  };
+  ASSERT_TRUE(world.run_until(hears_the_new_one, 1'000));
+  world.inject(0, World::address(1), DocumentOffer{{lost.id, lost.directory, 5}, document});
+  ASSERT_TRUE(runs_until_one_cluster(world, {0, 1}));
+  EXPECT_NE(world.machine(0).document()->cluster_id, 5u);
+}
+
 TEST(Founding, StrangersDoNotGetTheTagKeys) {
   World world(16);
   world.add({});

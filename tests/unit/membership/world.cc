@@ -231,6 +231,9 @@ void World::at(uint64_t time_us, std::function<void()> call) {
 }
 
 void World::send(std::size_t from, const Address& to, const MembershipMessage& message) {
+  if (const auto* hello = std::get_if<Hello>(&message); hello && !hello->promised_to.is_none()) {
+    EXPECT_EQ(hello->promised_to, disk(from)->promised_to) << "told before it was synced";
+  }
   for (std::size_t node = 0; node < nodes_.size(); ++node) {
     if (address(node) != to || !is_running(node)) {
       continue;
