@@ -24,6 +24,7 @@ TagKey random_tag_key(MembershipPorts& ports) {
 
 Ring first_ring(const std::vector<Member>& members, PlacementParams params) {
   std::vector<ClaimMember> claims;
+  claims.reserve(members.size());
   for (const Member& member : members) {
     claims.push_back({member.id, member.weight, member.zone});
   }
