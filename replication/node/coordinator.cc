@@ -235,7 +235,7 @@ void Coordinator::fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now
   outcome.code = code;
   outcome.needed = static_cast<uint8_t>(needed);
   outcome.seen = static_cast<uint8_t>(seen);
-  outcome.dot = op.dot;
+  outcome.dot = op.written ? op.dot : Dot{};
   finish(op, std::move(outcome), now);
 }
 
