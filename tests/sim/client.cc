@@ -76,7 +76,7 @@ void Client::act() {
     case KeyClass::kCounter:
       return choice < 30 ? read(key, true) : write(key, OpKind::kModify, Modification::kIncrement);
     case KeyClass::kLog:
-      return choice < 30 ? read(key, true) : write(key, OpKind::kModify, Modification::kAppend);
+      return choice < 60 ? read(key, true) : write(key, OpKind::kModify, Modification::kAppend);
     case KeyClass::kExpiry:
       return choice < 30   ? read(key, false)
              : choice < 50 ? write(key, OpKind::kSet, Modification::kNone)
@@ -127,7 +127,7 @@ void Client::read(uint32_t key, bool is_get) {
         std::string line = "client " + std::to_string(number_) + " reads key " +
                            std::to_string(key) + " at node " + std::to_string(node) + ":";
         for (const Sibling& sibling : state.siblings) {
-          line += " " + text(sibling.dot) + " '" + std::string(sibling.value.bytes()) + "'";
+          line += " " + text(sibling.dot) + " '" + shortened(sibling.value.bytes()) + "'";
         }
         cluster_.trace().add(cluster_.queue().now_us(), line);
       }

@@ -51,8 +51,9 @@ class SimNode {
   uint64_t incarnation = 0;
   uint64_t paused_until_us = 0;
   int64_t skew_ms = 0;
-  bool is_lossy = false;  // has lost what it acknowledged, and is not whole again
-  bool has_flush = true;  // has installed the newest document
+  bool is_lossy = false;       // has lost what it acknowledged, and is not whole again
+  bool count_is_exact = true;  // no record was damaged, no store failed since the start
+  bool has_flush = true;       // has installed the newest document
   std::vector<bool> believes_up;
   std::vector<uint64_t> disagrees_since_us;
 

@@ -23,7 +23,7 @@ struct Options {
   bool is_verbose = false;
   bool lists_bugs = false;
   bool replays_bug_bank = false;
-  bool finds_bugs = false;
+  bool keeps_going = false;
 };
 
 std::string run_seed(uint64_t seed, uint32_t seconds, Trace& trace, Probes& probes) {
@@ -55,10 +55,16 @@ int run(const Options& options) {
   Probes probes;
   const auto began = std::chrono::steady_clock::now();
   auto shown = began;
+  uint64_t failures = 0;
   for (uint64_t i = 0; i < options.seeds; ++i) {
     const uint64_t seed = options.first_seed + i;
     const std::string verdict = run_seed(seed, options.seconds, silent, probes);
     if (!verdict.empty()) {
+      if (options.keeps_going) {
+        std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), verdict.c_str());
+        ++failures;
+        continue;
+      }
       show_failure(options, seed, verdict);
       return 1;
     }
@@ -77,7 +83,7 @@ int run(const Options& options) {
   for (const auto& [name, count] : probes.counts) {
     std::printf("  %-20s %12llu\n", name.c_str(), static_cast<unsigned long long>(count));
   }
-  return 0;
+  return failures == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -104,6 +110,8 @@ int main(int argc, char** argv) {
       options.seconds = static_cast<uint32_t>(std::strtoul(value(), nullptr, 10));
     } else if (name == "--bug") {
       options.bug = value();
+    } else if (name == "--keep-going") {
+      options.keeps_going = true;
     } else if (name == "--verbose") {
       options.is_verbose = true;
     } else {

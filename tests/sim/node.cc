@@ -65,6 +65,7 @@ void SimNode::start(CopyState copies) {
     shards_.back()->shard().set_cluster(cluster_.document(), copies);
   }
   has_flush = true;
+  count_is_exact = true;
   for (uint32_t i = 0; i < disk_.size(); ++i) {
     const KeyRef& key = cluster_.keys()[i];
     Shard& shard = shard_of_partition(key.partition).shard();
@@ -78,6 +79,7 @@ void SimNode::start(CopyState copies) {
     }
   }
   std::fill(believes_up.begin(), believes_up.end(), false);
+  std::fill(disagrees_since_us.begin(), disagrees_since_us.end(), cluster_.queue_.now_us());
   for (auto& host : shards_) {
     host->tick();
   }
@@ -105,6 +107,7 @@ void SimNode::stop() {
 
 void SimNode::install_cluster() {
   has_flush = true;
+  count_is_exact = false;  // what was written during the flush is counted again only by a restart
   for (auto& host : shards_) {
     host->shard().set_cluster(cluster_.document(), CopyState::kFilling);
     host->wake();
@@ -193,6 +196,7 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
     if (is_there) {
       cluster_.probes().add("store_failed");
       kept.visible = kept.logged;
+      count_is_exact = false;
     }
   }
   const uint64_t mine = incarnation;

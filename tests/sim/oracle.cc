@@ -85,6 +85,9 @@ void Oracle::end_write(uint32_t number, Fate fate, const Outcome* outcome, uint6
   write.fate = fate;
   if (outcome != nullptr && !outcome->dot.is_zero()) {
     const uint32_t dot = number_of(write.key, outcome->dot);
+    if (dot == kNone && fate == Fate::kUnknown) {
+      return;  // its last round could not be stored
+    }
     if (dot == kNone) {
       return fail("a reply names a dot that nobody stored: " + name(write));
     }

@@ -114,7 +114,9 @@ std::string describe(const Plan& plan) {
          number("cut", plan.cut_every_ms) + number("crash", plan.crash_every_ms) +
          number("machine_crash", plan.machine_crash_every_ms) +
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
-         number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms);
+         number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms) +
+         number("store_failure", plan.store_failure_chance) +
+         number("store_refusal", plan.store_refusal_chance);
 }
 
 }  // namespace kindred::sim

@@ -183,6 +183,7 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
   const uint32_t index = cluster_.key_index(key);
   Step& waiting = loading_[token];
   waiting = step_;
+  waiting.brought = join(waiting.brought, read_by_step(index));
   for (const auto& [entry_key, met] : range_ghosts_) {
     if (entry_key == index) {
       waiting.brought = join(waiting.brought, met);
@@ -236,7 +237,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
                        std::to_string(index) + ": floor " + text(state.floor) + ", siblings";
     for (const Sibling& sibling : state.siblings) {
       line += " " + text(sibling.dot) + (sibling.is_register ? "r" : "") + " '" +
-              std::string(sibling.value.bytes()) + "'";
+              shortened(sibling.value.bytes()) + "'";
     }
     cluster_.trace().add(cluster_.queue().now_us(), line);
   }
@@ -309,6 +310,7 @@ void ShardHost::quarantine(const KeyRef& key) {
   DiskKey& kept = node_.disk().at(index);
   kept.is_damaged = false;
   kept.visible = KeptRecord{};
+  node_.count_is_exact = false;
   node_.disk().log(index, KeptRecord{});
   if (cluster_.trace().on()) {
     cluster_.trace().add(

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <deque>
 #include <string>
+#include <string_view>
 
 #include "replication/causal/dot.h"
 
@@ -45,6 +46,13 @@ inline std::string text(const Dot& dot) {
                 static_cast<unsigned long long>(dot.stamp & 0xffff),
                 static_cast<unsigned long long>(dot.actor & 0xffff));
   return buffer;
+}
+
+/// The end of a long value.
+inline std::string shortened(std::string_view value) {
+  constexpr size_t kShown = 24;
+  return value.size() <= kShown ? std::string(value)
+                                : "..." + std::string(value.substr(value.size() - kShown));
 }
 
 }  // namespace kindred::sim
