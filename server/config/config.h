@@ -45,9 +45,7 @@ struct Config {
   uint32_t maxclients = 10000;
   uint64_t proto_max_bulk_len_bytes = 512ULL << 20;
   uint64_t client_query_buffer_limit_bytes = 1ULL << 30;
-  uint64_t client_output_buffer_limit_bytes = 0;       // 0: none
-  uint64_t client_output_buffer_soft_limit_bytes = 0;  // 0: none
-  uint32_t client_output_buffer_soft_s = 0;
+  uint64_t client_output_buffer_limit_bytes = 0;  // 0: none
   uint32_t timeout_s = 0;
   std::string requirepass;
   LogVerbosity loglevel = LogVerbosity::kNotice;

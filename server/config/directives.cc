@@ -14,9 +14,9 @@ constexpr Choice<DurabilityDirective> kDurabilities[] = {{"none", DurabilityDire
                                                          {"async", DurabilityDirective::kAsync},
                                                          {"group", DurabilityDirective::kGroup}};
 constexpr Choice<LogVerbosity> kLogLevels[] = {{"debug", LogVerbosity::kDebug},
-                                           {"verbose", LogVerbosity::kVerbose},
-                                           {"notice", LogVerbosity::kNotice},
-                                           {"warning", LogVerbosity::kWarning}};
+                                               {"verbose", LogVerbosity::kVerbose},
+                                               {"notice", LogVerbosity::kNotice},
+                                               {"warning", LogVerbosity::kWarning}};
 
 std::string set_bind(Config& config, Words words) {
   if (words.empty()) {
@@ -105,19 +105,18 @@ std::string set_output_limit(Config& config, Words words) {
   const auto hard = four ? parse_memory_size(words[1]) : std::nullopt;
   const auto soft = four ? parse_memory_size(words[2]) : std::nullopt;
   const auto soft_s = four ? parse_number(words[3]) : std::nullopt;
-  if (!hard || !soft || !soft_s || *soft_s > UINT32_MAX) {
-    return must_be("'normal HARD-SIZE SOFT-SIZE SOFT-SECONDS'", words);
+  if (!hard || !soft || !soft_s) {
+    return must_be("'normal HARD-SIZE 0 0'", words);
+  }
+  if (*soft != 0 || *soft_s != 0) {
+    return "has no soft limits yet in this release; only 'normal HARD-SIZE 0 0' is accepted";
   }
   config.client_output_buffer_limit_bytes = *hard;
-  config.client_output_buffer_soft_limit_bytes = *soft;
-  config.client_output_buffer_soft_s = static_cast<uint32_t>(*soft_s);
   return "";
 }
 
 std::string print_output_limit(const Config& config) {
-  return "normal " + std::to_string(config.client_output_buffer_limit_bytes) + " " +
-         std::to_string(config.client_output_buffer_soft_limit_bytes) + " " +
-         std::to_string(config.client_output_buffer_soft_s);
+  return "normal " + std::to_string(config.client_output_buffer_limit_bytes) + " 0 0";
 }
 
 constexpr bool kRuntime = true;
@@ -176,29 +175,29 @@ constexpr Directive kDirectives[] = {
     {"replicas", "NUMBER", "3", kStart, kOnce,
      "N, copies of each key. Fixed when the cluster is founded.",
      set_number<&Config::replicas, 1, 16>, print_number<&Config::replicas>},
-    {"read-quorum", "NUMBER", "2", kStart, kOnce,
+    {"read-quorum", "NUMBER", "2", kRuntime, kOnce,
      "R, copies that must answer a read; capped at the number of members.",
      set_number<&Config::read_quorum, 1, 16>, print_number<&Config::read_quorum>},
-    {"write-quorum", "NUMBER", "2", kStart, kOnce,
+    {"write-quorum", "NUMBER", "2", kRuntime, kOnce,
      "W, copies that must hold a write; capped at the number of members.",
      set_number<&Config::write_quorum, 1, 16>, print_number<&Config::write_quorum>},
-    {"durable-quorum", "NUMBER", "0", kStart, kOnce, "DW, copies that must have synced a write.",
+    {"durable-quorum", "NUMBER", "0", kRuntime, kOnce, "DW, copies that must have synced a write.",
      set_number<&Config::durable_quorum, 0, 16>, print_number<&Config::durable_quorum>},
-    {"durability", "none|async|group", "group", kStart, kOnce,
+    {"durability", "none|async|group", "group", kRuntime, kOnce,
      "How safe a copy is before it counts: in memory, written to the log, or synced (one sync "
      "serves all writes that wait). The memory engine has none.",
      set_choice<&Config::durability, kDurabilities>, print_choice<&Config::durability, kDurabilities>},
     {"sloppy-quorum", "yes|no", "no", kStart, kOnce,
      "Whether other nodes may stand in for replicas that are down.", nullptr, nullptr},
     {"hint-ttl-ms", "MILLISECONDS", "", kStart, kOnce, "Age limit of hints.", nullptr, nullptr},
-    {"request-timeout-ms", "MILLISECONDS", "1000", kStart, kOnce,
+    {"request-timeout-ms", "MILLISECONDS", "1000", kRuntime, kOnce,
      "How long a request waits for its quorum.",
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},
     {"tombstone-grace-ms", "MILLISECONDS", "", kStart, kOnce,
      "Age from which tombstones may be reaped.", nullptr, nullptr},
     {"anti-entropy-interval-ms", "MILLISECONDS", "", kStart, kOnce,
      "Time between exchanges with a peer.", nullptr, nullptr},
-    {"max-siblings", "NUMBER", "100", kStart, kOnce,
+    {"max-siblings", "NUMBER", "100", kRuntime, kOnce,
      "Siblings of a key above which DPUT is refused.",
      set_number<&Config::max_siblings, 1, 100'000>, print_number<&Config::max_siblings>},
     {"workers", "NUMBER", "0", kStart, kOnce, "Event loops, each with its share of the partitions; 0: one a core.",
@@ -210,8 +209,8 @@ constexpr Directive kDirectives[] = {
     {"client-query-buffer-limit", "SIZE", "1gb", kRuntime, kOnce,
      "Bytes of one request that a client may have sent unfinished.",
      set_size<&Config::client_query_buffer_limit_bytes, 1 << 20>, print_number<&Config::client_query_buffer_limit_bytes>},
-    {"client-output-buffer-limit", "normal HARD-SIZE SOFT-SIZE SOFT-SECONDS", "normal 0 0 0", kRuntime, kOnce,
-     "Unread replies at which a client is let go: at once, or after a time; 0: never.",
+    {"client-output-buffer-limit", "normal HARD-SIZE 0 0", "normal 0 0 0", kRuntime, kOnce,
+     "Bytes of unread replies at which a client is let go; 0: never.",
      set_output_limit, print_output_limit},
     {"timeout", "SECONDS", "0", kRuntime, kOnce, "Idle time after which a client is let go; 0: never.",
      set_number<&Config::timeout_s, 0, INT32_MAX>, print_number<&Config::timeout_s>},

@@ -116,6 +116,15 @@ void ClientConnections::stop_reading() {
   }
 }
 
+void ClientConnections::close_idle(uint64_t cluster_ms) {
+  for (const auto& client : clients_) {
+    if (client != nullptr && client->session->in_flight() == 0 &&
+        client->session->info().last_active_ms < cluster_ms) {
+      client->session->start_close("idle for longer than timeout");
+    }
+  }
+}
+
 bool ClientConnections::is_quiet() {
   for (const auto& client : clients_) {
     if (client != nullptr &&

@@ -32,6 +32,8 @@ class ClientConnections {
   void stop_reading();
   /// Nothing is in flight and all replies are sent.
   bool is_quiet();
+  /// Lets go of clients that have been silent since before `cluster_ms` and wait for nothing.
+  void close_idle(uint64_t cluster_ms);
   size_t count() const { return open_count_; }
 
  private:

@@ -13,6 +13,7 @@ namespace {
 
 constexpr unsigned kReadersPerWorker = 2;
 constexpr uint64_t kDrainCheckMs = 5;
+constexpr uint64_t kIdleCheckMs = 1000;
 // The top byte of a client's token, which sessions leave to the node: the worker that asked.
 constexpr unsigned kOriginShift = 56;
 
@@ -78,9 +79,23 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
                 tick_.stop();
               }
             }),
+      idle_check_(loop_,
+                  [this] {
+                    const uint64_t timeout_ms = uint64_t{config_->timeout_s} * 1000;
+                    clients_.close_idle(refresh_now().cluster_ms - timeout_ms);
+                  }),
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
   hub_.attach(service_);
+  watch_idle_clients();
+}
+
+void Worker::watch_idle_clients() {
+  if (config_->timeout_s == 0) {
+    idle_check_.stop();
+  } else {
+    idle_check_.start(kIdleCheckMs, kIdleCheckMs);
+  }
 }
 
 Worker::~Worker() {
@@ -117,6 +132,7 @@ SessionSettings Worker::session_settings() const {
 void Worker::set_config(std::shared_ptr<const Config> config) {
   config_ = std::move(config);
   settings_ = session_settings();
+  watch_idle_clients();
   if (driver_) {
     driver_->shard().set_config(shard_config());
   }

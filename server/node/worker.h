@@ -111,6 +111,7 @@ class Worker final : public ShardOutlet {
   void end_turn();
   bool is_idle();
   void note_filling_copies();
+  void watch_idle_clients();
   SessionSettings session_settings() const;
   ShardConfig shard_config() const;
 
@@ -142,6 +143,7 @@ class Worker final : public ShardOutlet {
   ClientConnections clients_;
   std::optional<ShardDriver> driver_;
   Timer tick_;
+  Timer idle_check_;
   std::optional<Timer> drain_check_;
   TurnEnd turn_end_;
   std::thread thread_;

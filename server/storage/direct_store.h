@@ -25,7 +25,7 @@ class DirectStore final : public StateStore {
   void prefetch(const KeyRef& key) override;
   void flush() override {}
   bool deliver(StoreClient& client) override;
-  void stop() override {}
+  void stop() override { pinned_.reset(); }
 
  private:
   struct Load {

@@ -164,6 +164,7 @@ void ThreadedStore::finish_load(const StorageResult& result, StoreClient& client
 void ThreadedStore::stop() {
   flush();
   threads_.stop();
+  pinned_.reset();  // may hold a block of the engine, which is closed next
 }
 
 }  // namespace kindred

@@ -1,0 +1,220 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "server/config/directives.h"
+#include "server/config/load.h"
+#include "server/config/value_text.h"
+
+namespace kindred {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::string error_of_text(std::string_view text) {
+  Config config;
+  return apply_config_text("k.conf", text, &config);
+}
+
+std::string error_of_flags(const std::vector<std::string>& arguments) {
+  return load_config(arguments).error;
+}
+
+TEST(ConfigText, ReadsTheGrammarOfRedisConf) {
+  Config config;
+  ASSERT_EQ(apply_config_text("k.conf",
+                              "# a comment\n"
+                              "\n"
+                              "  PORT 7001\r\n"
+                              "dir \"/data/with space\"\n"
+                              "requirepass 'it''s'\n",
+                              &config),
+            "k.conf, line 5: unbalanced quotes");
+  EXPECT_EQ(config.port, 7001);
+  EXPECT_EQ(config.dir, "/data/with space");
+}
+
+TEST(ConfigText, RepeatableDirectivesAddUp) {
+  Config config;
+  ASSERT_EQ(apply_config_text("k.conf", "seed 127.0.0.1:17001\nseed [::1]:17002", &config), "");
+  EXPECT_EQ(config.seeds,
+            (std::vector<SeedAddress>{{"127.0.0.1", 17001}, {"::1", 17002}}));
+}
+
+TEST(ConfigText, ErrorsNameFileLineAndDirective) {
+  EXPECT_EQ(error_of_text("port 7001\nprot 7002\n"),
+            "k.conf, line 2: unknown directive 'prot' (kindred-server --help lists them)");
+  EXPECT_EQ(error_of_text("\n\nport abc"),
+            "k.conf, line 3: directive 'port' must be a number from 1 to 65535, not 'abc'");
+  EXPECT_EQ(error_of_text("port"), "k.conf, line 1: directive 'port' needs a value: PORT");
+  EXPECT_EQ(error_of_text("port 1 2"),
+            "k.conf, line 1: directive 'port' must be a number from 1 to 65535, not '1 2'");
+}
+
+struct Refusal {
+  const char* line;
+  const char* error;
+};
+
+TEST(ConfigText, EveryKindOfValueIsChecked) {
+  const Refusal refusals[] = {
+      {"port 65536", "must be a number from 1 to 65535, not '65536'"},
+      {"port -1", "must be a number from 1 to 65535, not '-1'"},
+      {"ring-partitions 100", "must be a power of two from 16 to 16384, not '100'"},
+      {"ring-partitions 8", "must be a power of two from 16 to 16384, not '8'"},
+      {"durability always", "must be one of none, async, group, not 'always'"},
+      {"loglevel loud", "must be one of debug, verbose, notice, warning, not 'loud'"},
+      {"seed localhost", "must be HOST:PEERPORT, not 'localhost'"},
+      {"seed localhost:0", "must be HOST:PEERPORT, not 'localhost:0'"},
+      {"node-name a,b", "must be up to 64 letters, digits, '.', '_' or '-', not 'a,b'"},
+      {"proto-max-bulk-len 12x", "must be a memory size such as 512mb, at least 1048576, not '12x'"},
+      {"proto-max-bulk-len 1k", "must be a memory size such as 512mb, at least 1048576, not '1k'"},
+      {"client-output-buffer-limit slave 0 0 0",
+       "must be 'normal HARD-SIZE 0 0', not 'slave 0 0 0'"},
+      {"client-output-buffer-limit normal 1mb 1mb 3", "has no soft limits yet in this release"},
+      {"storage-engine-setting alone", "must be a name and a value, not 'alone'"},
+      {"replicas 0", "must be a number from 1 to 16, not '0'"},
+  };
+  for (const Refusal& refusal : refusals) {
+    EXPECT_THAT(error_of_text(refusal.line), HasSubstr(refusal.error)) << refusal.line;
+  }
+}
+
+TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
+  for (const char* line : {"tls-port 6380", "admin-port 8080", "sloppy-quorum yes", "auto-join no",
+                           "cluster-secret x", "protected-mode no", "user alice on", "aclfile f",
+                           "slowlog-max-len 128", "tombstone-grace-ms 1", "hint-ttl-ms 1",
+                           "anti-entropy-interval-ms 5", "tls-peers yes", "tls-cert-file f"}) {
+    const std::string name = std::string(line).substr(0, std::string(line).find(' '));
+    EXPECT_THAT(error_of_text(line),
+                StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))
+        << line;
+  }
+}
+
+TEST(ConfigText, WhatIsNotBuiltMayBeAskedToStayOff) {
+  EXPECT_EQ(error_of_text("tls-port 0\nadmin-port 0\nsloppy-quorum no\nauto-join yes\n"
+                          "protected-mode yes\ntls-peers no\n"),
+            "");
+}
+
+TEST(CommandLine, FlagsWinOverTheFile) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "kindred_config_test.conf";
+  std::ofstream(file) << "port 7001\nseed 127.0.0.1:1\nseed 127.0.0.1:2\nmaxclients 5\n";
+  const LoadedConfig loaded =
+      load_config({file.string(), "--port", "7002", "--seed", "127.0.0.1:3", "--seed",
+                   "127.0.0.1:4"});
+  std::filesystem::remove(file);
+  ASSERT_EQ(loaded.error, "");
+  EXPECT_EQ(loaded.config.port, 7002);
+  EXPECT_EQ(loaded.config.effective_peer_port(), 17002);
+  EXPECT_EQ(loaded.config.maxclients, 5U);
+  EXPECT_EQ(loaded.config.seeds,
+            (std::vector<SeedAddress>{{"127.0.0.1", 3}, {"127.0.0.1", 4}}));
+}
+
+TEST(CommandLine, ErrorsAreOneLineThatNamesTheFlag) {
+  EXPECT_EQ(error_of_flags({"--prot", "1"}),
+            "command line, --prot: unknown directive 'prot' (kindred-server --help lists them)");
+  EXPECT_EQ(error_of_flags({"--port"}),
+            "command line, --port: directive 'port' needs a value: PORT");
+  EXPECT_THAT(error_of_flags({"--port", "7001", "/no/such/file"}), HasSubstr("not '7001 /no/such"));
+  EXPECT_EQ(error_of_flags({"/no/such/file.conf"}),
+            "/no/such/file.conf: can't be read: No such file or directory");
+}
+
+TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
+  EXPECT_THAT(error_of_flags({"--bind", "0.0.0.0"}),
+              HasSubstr("directive 'bind' beyond loopback ('0.0.0.0') is not built yet"));
+  EXPECT_THAT(error_of_flags({"--port", "60000"}), HasSubstr("directive 'peer-port' must be given"));
+  EXPECT_THAT(error_of_flags({"--port", "7001", "--peer-port", "7001"}),
+              HasSubstr("directive 'peer-port' must differ from port"));
+  EXPECT_THAT(error_of_flags({"--replicas", "2", "--write-quorum", "3"}),
+              HasSubstr("directive 'write-quorum' is 3, more than the 2 copies"));
+  EXPECT_EQ(error_of_flags({"--bind", "127.0.0.2"}), "");
+}
+
+TEST(CommandLine, HelpNamesEveryBuiltDirective) {
+  const std::string help = directives_help();
+  for (const Directive& directive : directives()) {
+    const bool shown = help.find("--" + std::string(directive.name) + " ") != std::string::npos;
+    EXPECT_EQ(shown, directive.is_built()) << directive.name;
+  }
+}
+
+TEST(DirectiveTable, NamesAreUniqueAndDefaultsAreTheConfigs) {
+  const Config config;
+  std::set<std::string_view> names;
+  for (const Directive& directive : directives()) {
+    EXPECT_TRUE(names.insert(directive.name).second) << directive.name;
+    EXPECT_FALSE(directive.summary.empty()) << directive.name;
+    if (!directive.is_built() || directive.name == "peer-port" || directive.repeatable) {
+      continue;
+    }
+    const std::string printed = directive.print(config);
+    const auto as_size = parse_memory_size(directive.default_text);
+    EXPECT_TRUE(printed == directive.default_text ||
+                (as_size && printed == std::to_string(*as_size)))
+        << directive.name << " prints " << printed;
+  }
+}
+
+TEST(ConfigAtRuntime, SetsAllOrNone) {
+  Config config;
+  EXPECT_EQ(set_at_runtime(config, {{"maxclients", "7"}, {"timeout", "x"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'timeout') - must be a number "
+            "from 0 to 2147483647, not 'x'");
+  EXPECT_EQ(config.maxclients, 10000U);
+  EXPECT_EQ(set_at_runtime(config, {{"maxclients", "7"}, {"TIMEOUT", "3"}}), "");
+  EXPECT_EQ(config.maxclients, 7U);
+  EXPECT_EQ(config.timeout_s, 3U);
+}
+
+TEST(ConfigAtRuntime, RefusesInRedissWords) {
+  Config config;
+  EXPECT_EQ(set_at_runtime(config, {{"nothing", "7"}}),
+            "ERR Unknown option or number of arguments for CONFIG SET - 'nothing'");
+  EXPECT_EQ(set_at_runtime(config, {{"port", "7"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable "
+            "config");
+  EXPECT_EQ(set_at_runtime(config, {{"timeout", "1"}, {"timeout", "2"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate "
+            "parameter");
+}
+
+TEST(ConfigGet, MatchesGlobsAndAnswersWhatToolsAsk) {
+  const Config config;
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(matching_directives(config, {"save"}), (Pairs{{"save", ""}}));
+  EXPECT_EQ(matching_directives(config, {"appendonly"}), (Pairs{{"appendonly", "no"}}));
+  EXPECT_EQ(matching_directives(config, {"REPLICA*"}), (Pairs{{"replicas", "3"}}));
+  EXPECT_EQ(matching_directives(config, {"no-such-name"}), Pairs{});
+  EXPECT_EQ(matching_directives(config, {"tls-port"}), Pairs{});
+  EXPECT_GT(matching_directives(config, {"*"}).size(), 30U);
+}
+
+TEST(ConfigDocs, ThePageIsTheTables) {
+  std::ifstream stream(KINDRED_SOURCE_DIR "/docs/configuration.md");
+  std::ostringstream page;
+  page << stream.rdbuf();
+  EXPECT_EQ(page.str(), directives_page())
+      << "write it anew: kindred-server --directives-page > docs/configuration.md";
+}
+
+TEST(ValueText, MemorySizes) {
+  EXPECT_EQ(parse_memory_size("512mb"), 512ULL << 20);
+  EXPECT_EQ(parse_memory_size("1GB"), 1ULL << 30);
+  EXPECT_EQ(parse_memory_size("3k"), 3000U);
+  EXPECT_EQ(parse_memory_size("7"), 7U);
+  EXPECT_EQ(parse_memory_size("mb"), std::nullopt);
+  EXPECT_EQ(parse_memory_size("99999999999999gb"), std::nullopt);
+  EXPECT_EQ(parse_memory_size(""), std::nullopt);
+}
+
+}  // namespace
+}  // namespace kindred
