@@ -1,0 +1,143 @@
+#include "server/storage/direct_store.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "plugins/decorators/fault_engine.h"
+#include "plugins/memory/memory_engine.h"
+#include "replication/causal/write.h"
+#include "tests/unit/storage/store_fixture.h"
+
+namespace kindred {
+namespace {
+
+class DirectStoreTest : public testing::Test {
+ protected:
+  DirectStoreTest() {
+    plugins::OpenedEngine opened = plugins::memory::open_memory_engine({});
+    engine_ = std::make_unique<plugins::FaultEngine>(std::move(opened.engine), plan_);
+    store_ = std::make_unique<DirectStore>(*engine_);
+    store_->set_partition_count(kTestPartitions);
+  }
+
+  std::string load(std::string_view name) {
+    State state;
+    const LoadStatus status = store_->try_load(make_key(name, kTestPartitions), &state);
+    return status == LoadStatus::kLoaded ? value_in(state) : "(status)";
+  }
+  StoreStatus store(std::string_view name, std::string_view value, Stamp stamp) {
+    const KeyRef key = make_key(name, kTestPartitions);
+    return store_->store(key, record_of(key, value, stamp), Durability::kMemory, 1);
+  }
+
+  std::shared_ptr<plugins::FaultPlan> plan_ = std::make_shared<plugins::FaultPlan>();
+  std::unique_ptr<plugins::Engine> engine_;
+  std::unique_ptr<DirectStore> store_;
+};
+
+TEST_F(DirectStoreTest, LoadsWhatWasStored) {
+  EXPECT_EQ(load("k"), "(none)");
+  EXPECT_EQ(store("k", "one", 1), StoreStatus::kDone);
+  EXPECT_EQ(load("k"), "one");
+  EXPECT_EQ(store("k", "two", 2), StoreStatus::kDone);
+  EXPECT_EQ(load("k"), "two");
+}
+
+TEST_F(DirectStoreTest, TellsOfARefusedWrite) {
+  plan_->fail_next(plugins::EngineCall::kApply, 1,
+                   {plugins::Status(plugins::StatusCode::kNoSpace)});
+  EXPECT_EQ(store("k", "one", 1), StoreStatus::kFailed);
+  EXPECT_EQ(store_->failed_writes(), 1U);
+  EXPECT_EQ(load("k"), "(none)");
+}
+
+TEST_F(DirectStoreTest, PutsADamagedRecordAside) {
+  const KeyRef key = make_key("k", kTestPartitions);
+  std::string record = record_of(key, "one", 1);
+  record.back() ^= 1;
+  ASSERT_EQ(store_->store(key, record, Durability::kMemory, 1), StoreStatus::kDone);
+  State state;
+  EXPECT_EQ(store_->try_load(key, &state), LoadStatus::kCorrupt);
+  store_->quarantine(key);
+  EXPECT_EQ(load("k"), "(none)");
+  std::string stored_key;
+  encode_stored_key(key, &stored_key);
+  std::string aside;
+  EXPECT_TRUE(engine_->get(quarantine_key(stored_key), &aside).ok());
+  EXPECT_EQ(aside, record);
+}
+
+TEST_F(DirectStoreTest, ReadsAPartitionPageByPage) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(store("{t}" + std::to_string(i), "v" + std::to_string(i), 1), StoreStatus::kDone);
+  }
+  const KeyRef any = make_key("{t}", kTestPartitions);
+  FetchRange range;
+  range.partition = any.partition;
+  range.from_slot = static_cast<uint16_t>(slot_range(any.partition, kTestPartitions).first);
+  range.entries_max = 6;
+  range.bytes_max = 1 << 20;
+  RecordingClient client;
+  std::vector<std::string> keys;
+  std::string after;
+  for (StoreToken token = 1; token < 10; ++token) {
+    store_->read_range(range, token);
+    EXPECT_TRUE(client.ranges.empty());  // never from within the call
+    ASSERT_TRUE(store_->deliver(client));
+    const RecordingClient::Range page = client.ranges.back();
+    client.ranges.clear();
+    ASSERT_TRUE(page.ok);
+    EXPECT_EQ(page.token, token);
+    EXPECT_LE(page.keys.size(), 6U);
+    keys.insert(keys.end(), page.keys.begin(), page.keys.end());
+    if (page.done) {
+      break;
+    }
+    after = page.keys.back();
+    const KeyRef last = make_key(after, kTestPartitions);
+    range.from_slot = last.slot;
+    range.from_hash = last.hash;
+    range.after_key = after;
+  }
+  EXPECT_EQ(keys.size(), 20U);
+  EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), 20U);
+  EXPECT_FALSE(store_->deliver(client));
+}
+
+TEST_F(DirectStoreTest, LeavesValuesOutWhereAsked) {
+  ASSERT_EQ(store("k", "long value", 1), StoreStatus::kDone);
+  const KeyRef key = make_key("k", kTestPartitions);
+  FetchRange range;
+  range.partition = key.partition;
+  range.from_slot = key.slot;
+  range.entries_max = 10;
+  range.bytes_max = 1 << 20;
+  range.values_wanted = false;
+  RecordingClient client;
+  store_->read_range(range, 1);
+  store_->deliver(client);
+  ASSERT_EQ(client.ranges.size(), 1U);
+  EXPECT_EQ(client.ranges[0].keys, std::vector<std::string>{"k"});
+  EXPECT_EQ(client.ranges[0].values, std::vector<std::string>{""});
+}
+
+TEST_F(DirectStoreTest, InventoryFindsSoundAndDamagedRecords) {
+  ASSERT_EQ(store("good", "v", 1), StoreStatus::kDone);
+  const KeyRef bad = make_key("bad", kTestPartitions);
+  ASSERT_EQ(store_->store(bad, "nonsense", Durability::kMemory, 1), StoreStatus::kDone);
+  std::vector<std::string> found;
+  std::vector<std::string> damaged;
+  const Inventory inventory = take_inventory(
+      *engine_, kTestPartitions, [](uint32_t) { return true; },
+      [&](const KeyRef& key, const State&) { found.emplace_back(key.key); },
+      [&](const KeyRef& key) { damaged.emplace_back(key.key); }, [](uint64_t) {});
+  EXPECT_TRUE(inventory.status.ok());
+  EXPECT_EQ(inventory.records, 2U);
+  EXPECT_EQ(inventory.damaged, 1U);
+  EXPECT_EQ(found, std::vector<std::string>{"good"});
+  EXPECT_EQ(damaged, std::vector<std::string>{"bad"});
+}
+
+}  // namespace
+}  // namespace kindred
