@@ -188,14 +188,47 @@ OrderedIndex::Position OrderedIndex::lower_bound(std::string_view key) const {
     return position;
   }
   const std::uint64_t prefix = prefix_of(key);
+  const Hint& hint = hint_slot(prefix);
+  if (hint.prefix == prefix && hint.layout == layout_) {
+    position.group = hint.group;
+    position.chunk = hint.chunk;
+    return lower_bound_in_chunk(position, prefix, key, hint.entry);
+  }
   position.group = group_of(prefix, key);
   position.chunk = chunk_of(position.group, prefix, key);
+  position = lower_bound_in_chunk(position, prefix, key,
+                                  guess_entry(position.group, position.chunk, prefix));
+  remember(prefix, position);
+  return position;
+}
+
+// Keeps where a prefix is, unless a chunk begins with it: then its keys may lie in two chunks.
+void OrderedIndex::remember(std::uint64_t prefix, const Position& position) const {
+  const Group& in = groups_[position.group];
+  const bool shared =
+      in.firsts[position.chunk] == prefix ||
+      (position.chunk + 1 < in.firsts.size() ? in.firsts[position.chunk + 1] == prefix
+                                             : position.group + 1 < group_firsts_.size() &&
+                                                   group_firsts_[position.group + 1] == prefix);
+  if (!shared) {
+    hint_slot(prefix) = Hint{prefix, layout_, static_cast<std::uint32_t>(position.group),
+                             static_cast<std::uint16_t>(position.chunk),
+                             static_cast<std::uint16_t>(position.entry)};
+  }
+}
+
+OrderedIndex::Position OrderedIndex::lower_bound_in_chunk(Position position, std::uint64_t prefix,
+                                                          std::string_view key,
+                                                          std::size_t guess) const {
   const Chunk& entries = groups_[position.group].chunks[position.chunk];
   const Entry* data = entries.data();
   const std::size_t count = entries.size();
-  const std::size_t guess = guess_entry(position.group, position.chunk, prefix);
-  std::size_t low = lower_bound_near<kEntriesWindow>(
-      guess, count, prefix, [data](std::size_t i) { return data[i].prefix; });
+  const bool guessed = guess < count && data[guess].prefix == prefix &&
+                       (guess == 0 || data[guess - 1].prefix != prefix);
+  std::size_t low =
+      guessed ? guess
+              : lower_bound_near<kEntriesWindow>(std::min(guess, count - 1), count, prefix,
+                                                 [data](std::size_t i) { return data[i].prefix; });
   if (low < count && data[low].prefix == prefix) {
     __builtin_prefetch(data[low].record + kCacheLineBytes);
     int order = key.compare(record_key(data[low].record));
@@ -235,7 +268,7 @@ void OrderedIndex::prefetch(std::span<const std::string_view> keys) const {
     return;
   }
   struct Search {
-    const Chunk* entries;
+    Position position;
     std::size_t guess;
     std::uint64_t prefix;
   };
@@ -245,8 +278,8 @@ void OrderedIndex::prefetch(std::span<const std::string_view> keys) const {
     const std::size_t group = group_of(prefix, keys[i]);
     const std::size_t chunk = chunk_of(group, prefix, keys[i]);
     const std::size_t guess = guess_entry(group, chunk, prefix);
-    searches[i] = {&groups_[group].chunks[chunk], guess, prefix};
-    const auto* at = reinterpret_cast<const char*>(searches[i].entries->data() + guess);
+    searches[i] = {{group, chunk, 0, false}, guess, prefix};
+    const auto* at = reinterpret_cast<const char*>(groups_[group].chunks[chunk].data() + guess);
     constexpr std::ptrdiff_t kHalfWindowBytes = kEntriesWindow / 2 * sizeof(Entry);
     for (std::ptrdiff_t offset = -kHalfWindowBytes; offset <= kHalfWindowBytes;
          offset += kCacheLineBytes) {
@@ -254,10 +287,13 @@ void OrderedIndex::prefetch(std::span<const std::string_view> keys) const {
     }
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    const Chunk& entries = *searches[i].entries;
+    Position& position = searches[i].position;
+    const Chunk& entries = groups_[position.group].chunks[position.chunk];
     const std::size_t entry =
         lower_bound_near<kEntriesWindow>(searches[i].guess, entries.size(), searches[i].prefix,
                                          [&entries](std::size_t at) { return entries[at].prefix; });
+    position.entry = entry;
+    remember(searches[i].prefix, position);
     if (entry < entries.size()) {
       // Header, key and the value's beginning: half of all blocks straddle a line.
       __builtin_prefetch(entries[entry].record);
@@ -345,6 +381,7 @@ OrderedIndex::Position OrderedIndex::split(Position position) {
 }
 
 void OrderedIndex::insert_chunk(std::size_t group, std::size_t chunk, Chunk&& fresh) {
+  ++layout_;
   Group& in = groups_[group];
   if (in.chunks.size() == in.chunks.capacity()) {
     in.chunks.reserve(in.chunks.size() + in.chunks.size() / 2 + 4);
@@ -354,6 +391,7 @@ void OrderedIndex::insert_chunk(std::size_t group, std::size_t chunk, Chunk&& fr
 }
 
 void OrderedIndex::split_group(std::size_t group) {
+  ++layout_;
   group_firsts_.reserve(group_firsts_.size() + 1);
   groups_.reserve(groups_.size() + 1);
   Group& lower = groups_[group];
@@ -438,6 +476,7 @@ void OrderedIndex::settle_after_erase(std::size_t group, std::size_t chunk) {
 }
 
 void OrderedIndex::remove_chunk(std::size_t group, std::size_t chunk) {
+  ++layout_;
   Group& in = groups_[group];
   in.chunks.erase(in.chunks.begin() + static_cast<std::ptrdiff_t>(chunk));
   in.firsts.erase(in.firsts.begin() + static_cast<std::ptrdiff_t>(chunk));
@@ -451,7 +490,11 @@ void OrderedIndex::remove_chunk(std::size_t group, std::size_t chunk) {
 
 void OrderedIndex::refresh_first(std::size_t group, std::size_t chunk) {
   Group& in = groups_[group];
-  in.firsts[chunk] = in.chunks[chunk][0].prefix;
+  const std::uint64_t first = in.chunks[chunk][0].prefix;
+  if (in.firsts[chunk] != first) {
+    ++layout_;
+    in.firsts[chunk] = first;
+  }
   group_firsts_[group] = in.firsts[0];
 }
 

@@ -13,6 +13,7 @@
 // other distribution cost binary searches, and equal prefixes comparisons of records.
 #pragma once
 
+#include <array>
 #include <boost/container/options.hpp>
 #include <boost/container/vector.hpp>
 #include <cstddef>
@@ -118,9 +119,31 @@ class OrderedIndex {
   void settle_after_erase(std::size_t group, std::size_t chunk);
   void refresh_first(std::size_t group, std::size_t chunk);
 
+  // Where a prefix was found last. A key is looked up up to three times in a row: prefetched, read,
+  // written; the second and third time cost a comparison. All keys of the prefix are in the chunk
+  // named, or there is no hint; `layout` tells whether the chunks are still what they were, and the
+  // entry is only a guess.
+  struct Hint {
+    std::uint64_t prefix = 0;
+    std::uint64_t layout = 0;
+    std::uint32_t group = 0;
+    std::uint16_t chunk = 0;
+    std::uint16_t entry = 0;
+  };
+  static constexpr std::size_t kHints = 64;
+
+  Hint& hint_slot(std::uint64_t prefix) const {
+    return hints_[(prefix * 0x9e3779b97f4a7c15ULL) >> 58];
+  }
+  void remember(std::uint64_t prefix, const Position& position) const;
+  Position lower_bound_in_chunk(Position position, std::uint64_t prefix, std::string_view key,
+                                std::size_t guess) const;
+
   boost::container::vector<std::uint64_t> group_firsts_;
   boost::container::vector<Group> groups_;
   std::size_t size_ = 0;
+  std::uint64_t layout_ = 1;  // grows when a chunk comes, goes or gets another first key
+  mutable std::array<Hint, kHints> hints_{};
 };
 
 template <typename Visit>

@@ -18,6 +18,22 @@ class CausalContext {
     friend constexpr auto operator<=>(const Entry&, const Entry&) = default;
   };
 
+  CausalContext() = default;
+  CausalContext(const CausalContext&) = default;
+  CausalContext(CausalContext&&) = default;
+  CausalContext& operator=(CausalContext&&) = default;
+  ~CausalContext() = default;
+  /// Keeps the room it has: contexts of requests are reused, and most have no single dots.
+  CausalContext& operator=(const CausalContext& other) {
+    if (this != &other) {
+      vector_.assign(other.vector_.begin(), other.vector_.end());
+      if (!dots_.empty() || !other.dots_.empty()) {
+        dots_.assign(other.dots_.begin(), other.dots_.end());
+      }
+    }
+    return *this;
+  }
+
   bool empty() const { return vector_.empty() && dots_.empty(); }
   std::span<const Entry> vector() const { return {vector_.data(), vector_.size()}; }
   std::span<const Dot> dots() const { return {dots_.data(), dots_.size()}; }

@@ -24,38 +24,53 @@ bool contains(const List& list, NodeId node) {
 Coordinator::Coordinator(ShardCore& core, Replica& replica)
     : core_(core), replica_(replica), table_(core.config.shard_index, IdKind::kCoordinated) {}
 
-void Coordinator::submit(const Origin& origin, const Operation& operation, Now now) {
+void Coordinator::refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed,
+                              uint8_t seen) {
   Outcome refusal;
+  refusal.code = code;
+  refusal.needed = needed;
+  refusal.seen = seen;
+  answer(origin, std::move(refusal));
+}
+
+/// The quorum of a request; the usual one, all as configured, is worked out once a cluster.
+const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec) {
+  if (spec.as_configured() && core_.quorum_version() == usual_version_) {
+    return usual_;
+  }
+  ResolvedQuorum& result = spec.as_configured() ? usual_ : special_;
+  result = resolve_quorum(spec, core_.config.quorum, static_cast<uint8_t>(core_.cluster().replicas),
+                          core_.copies_wanted());
+  if (spec.as_configured()) {
+    usual_version_ = core_.quorum_version();
+  }
+  return result;
+}
+
+void Coordinator::submit(const Origin& origin, const Operation& operation, Now now) {
   if (!core_.has_cluster()) {
-    refusal.code = OutcomeCode::kNoReplicas;
-    return answer(origin, std::move(refusal));
+    return refuse_with(origin, OutcomeCode::kNoReplicas, 0, 0);
   }
   if (core_.draining || table_.size() >= core_.config.operations_max) {
     ++core_.metrics.overload_refusals;
     if (core_.draining && origin.passed_on()) {
       return refuse(origin);  // another replica may run it
     }
-    refusal.code = OutcomeCode::kOverloaded;
-    return answer(origin, std::move(refusal));
+    return refuse_with(origin, OutcomeCode::kOverloaded, 0, 0);
   }
   if (operation.kind == OpKind::kReadLocal && !origin.passed_on() &&
       core_.copies.at(operation.key.partition).state == CopyState::kNone) {
-    refusal.code = OutcomeCode::kNotAReplica;
-    return answer(origin, std::move(refusal));
+    return refuse_with(origin, OutcomeCode::kNotAReplica, 0, 0);
   }
-  const ResolvedQuorum quorum =
-      resolve_quorum(operation.quorum, core_.config.quorum,
-                     static_cast<uint8_t>(core_.cluster().replicas), core_.copies_wanted());
+  const ResolvedQuorum& quorum = quorum_of(operation.quorum);
   if (quorum.error != RuleError::kNone) {
-    refusal.code = quorum.error == RuleError::kAboveReplicas ? OutcomeCode::kQuorumTooLarge
-                                                             : OutcomeCode::kNoReplicas;
-    refusal.needed = quorum.refused;
-    refusal.seen = core_.copies_wanted();
-    return answer(origin, std::move(refusal));
+    return refuse_with(origin,
+                       quorum.error == RuleError::kAboveReplicas ? OutcomeCode::kQuorumTooLarge
+                                                                 : OutcomeCode::kNoReplicas,
+                       quorum.refused, core_.copies_wanted());
   }
   if (quorum.write.durable > 0 && !core_.config.engine_can_sync && !is_read(operation.kind)) {
-    refusal.code = OutcomeCode::kCannotSync;
-    return answer(origin, std::move(refusal));
+    return refuse_with(origin, OutcomeCode::kCannotSync, 0, 0);
   }
   Op& op = table_.make();
   op.origin = origin;
@@ -160,6 +175,13 @@ void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now no
   finish(*op, std::move(outcome), now);
 }
 
+/// The copy stopped being whole while the request waited: a damaged record was found, or the
+/// partition went elsewhere. What it holds may lack acknowledged writes now.
+bool Coordinator::copy_lost(const Op& op) const {
+  return core_.copies.at(op.key.partition()).state != CopyState::kWhole &&
+         !KINDRED_BUG(filling_copy_coordinates);
+}
+
 /// The node asked did nothing with the request: the next one may run it.
 void Coordinator::refuse_or_move(Op& op, Now now) {
   place(op, op.request, now);
@@ -245,7 +267,18 @@ void Coordinator::renew(Op& op) {
 }
 
 void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
+  const auto storing = storing_.find(id);
+  if (storing == storing_.end()) {
+    return;
+  }
+  const uint16_t partition = storing->second;
+  storing_.erase(storing);
   Op* op = table_.find(id);
+  if (!ok && (op == nullptr || op->phase != Op::Phase::kWriting)) {
+    // The request is over, or in its next round: what it wrote is lost here all the same.
+    ++core_.metrics.storage_failures;
+    return core_.end_actor(partition);
+  }
   if (op == nullptr || op->phase != Op::Phase::kWriting) {
     return;
   }

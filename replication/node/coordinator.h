@@ -41,11 +41,14 @@ class Coordinator {
   void run(Op& op, const Operation& operation, Now now);
   void answer_local(const Origin& origin, const Operation& operation, Now now);
   bool runs_here(const Op& op, const Operation& operation) const;
+  bool copy_lost(const Op& op) const;
   NodeId next_candidate(const Op& op) const;
   void pass_on(Op& op, const Operation& operation, NodeId to);
   void refuse_or_move(Op& op, Now now);
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
+  void refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed, uint8_t seen);
+  const ResolvedQuorum& quorum_of(const QuorumSpec& spec);
   void finish(Op& op, Outcome&& outcome, Now now);
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
   void on_due(uint64_t id, Now now);
@@ -91,8 +94,12 @@ class Coordinator {
   OpTable<Op> table_;
   Deadlines deadlines_;
   std::unordered_map<uint64_t, KeyQueue> modifying_;  // by key hash: a collision only waits
-  std::deque<uint64_t> runnable_;  // queued read-modify-writes whose turn has come
+  std::deque<uint64_t> runnable_;                   // queued read-modify-writes whose turn has come
+  std::unordered_map<uint64_t, uint16_t> storing_;  // local stores under way -> partition
   bool starting_ = false;
+  ResolvedQuorum usual_;    // of a request that names no numbers
+  ResolvedQuorum special_;  // of the last one that did
+  uint64_t usual_version_ = 0;
   double hedge_allowance_ = 0;  // reads that may be hedged now: at most 5 % of all
 };
 

@@ -1,9 +1,36 @@
 #include <algorithm>
+#include <limits>
 
 #include "replication/causal/bug_bank.h"
 #include "replication/node/coordinator.h"
 
 namespace kindred {
+
+namespace {
+
+/// Whether the first round's effect is still what a reader sees: applying the operation to it would
+/// apply it twice.
+bool first_round_stands(const CoordinatedOp& op, const State& state, uint64_t now_ms) {
+  const Modification modification = op.request.modification;
+  if (!op.written || modification == Modification::kExpire ||
+      modification == Modification::kPersist) {
+    return false;
+  }
+  const Sibling* top = winner(state, now_ms);
+  return op.has_version ? top != nullptr && top->dot == op.dot : top == nullptr;
+}
+
+/// The first round's effect once more, to be stored above the dot that a replica reported.
+Mutation same_again(const CoordinatedOp& op) {
+  Mutation mutation;
+  mutation.effect = op.has_version ? Mutation::Effect::kRegister : Mutation::Effect::kDelete;
+  mutation.value = op.version.value;
+  mutation.expire_at_ms = op.version.expire_at_ms;
+  mutation.outcome = op.outcome;
+  return mutation;
+}
+
+}  // namespace
 
 /// One read-modify-write of a key at a time; the others wait in order.
 void Coordinator::begin_modify(Op& op, Now now) {
@@ -81,11 +108,17 @@ void Coordinator::modify_read(Op& op, Now now) {
 }
 
 void Coordinator::modify_loaded(Op& op, State& local, Now now) {
+  const ActorId actor = core_.copies.at(op.key.partition()).actor;
+  if (copy_lost(op) || (op.written && op.dot.actor != actor)) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
   const LiveMark before = live_mark(local);
   State state = merge(local, op.read);
   MutationLimits limits;
   limits.value_bytes_max = core_.config.value_bytes_max;
-  Mutation mutation = mutate(op.request, state, now.cluster_ms, limits);
+  Mutation mutation = first_round_stands(op, state, now.cluster_ms)
+                          ? same_again(op)
+                          : mutate(op.request, state, now.cluster_ms, limits);
   // A delete that was computed again counts what its first round removed.
   mutation.outcome.integer = op.outcome.applied && op.request.modification == Modification::kDelete
                                  ? std::max<int64_t>(op.outcome.integer, mutation.outcome.integer)
@@ -101,10 +134,10 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
     return finish(op, std::move(outcome), now);
   }
   const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
-  if (stamp == 0) {
+  const Stamp left = std::numeric_limits<Stamp>::max() - stamp;
+  if (stamp == 0 || left < state.siblings.size()) {  // an expiry takes a stamp a sibling
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
-  const ActorId actor = core_.copies.at(op.key.partition()).actor;
   if (mutation.effect == Mutation::Effect::kKeepSiblings) {
     const bool had_register =
         std::any_of(state.siblings.begin(), state.siblings.end(),

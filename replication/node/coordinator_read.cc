@@ -56,6 +56,9 @@ void Coordinator::begin_read(Op& op, Now now) {
 }
 
 void Coordinator::local_read(Op& op, const State& state, Now now) {
+  if (copy_lost(op) && op.kind != OpKind::kReadLocal && op.kind != OpKind::kExplain) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
   if (&state != &op.read) {
     op.read = state;
   }

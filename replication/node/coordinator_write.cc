@@ -59,6 +59,9 @@ void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
 }
 
 void Coordinator::write_loaded(Op& op, const Operation& operation, State& state, Now now) {
+  if (copy_lost(op)) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
   if (operation.kind == OpKind::kSpread) {
     return spread_loaded(op, state, now);
   }
@@ -74,8 +77,6 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
   op.version.type = kTypeString;
   op.version.value = operation.value;
   NewVersion* version = op.has_version ? &op.version : nullptr;
-  op.outcome = Outcome{};
-  op.outcome.applied = true;
   if (operation.kind == OpKind::kSet) {
     op.is_register = true;
     apply_register(state, op.dot, version);
@@ -86,21 +87,15 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
       return fail(op, OutcomeCode::kTooManySiblings, core_.config.siblings_max,
                   state.siblings.size(), now);
     }
+    op.outcome = Outcome{};
     op.outcome.context = context_of_put(operation.context, state, op.dot);
   }
   write_out(op, before, state, now);
-  // Only a re-stamp needs the value again; the state above borrowed it until now.
 }
 
 /// Stores the state here, then sends it to the other owners: they get all of it, never a part.
 void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, Now now) {
   op.phase = Op::Phase::kWriting;
-  op.outcome.dot = op.dot;
-  if (op.is_register) {
-    op.version.value.own();
-  } else {
-    op.version.value = Value{};
-  }
   const std::string_view record = core_.ports.encode(op.key.ref(), state);
   const StoreStatus status =
       core_.commit(op.key.ref(), before, live_mark(state), record, durability_of(op), op.id, now);
@@ -109,6 +104,7 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
   }
   op.written = true;
   if (status == StoreStatus::kPending) {
+    storing_[op.id] = op.key.partition();
     op.waiting.push_back(core_.self);
   } else {
     op.acks.add(core_.ack_of(core_.self, durability_of(op)));
@@ -165,11 +161,15 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
 
 void Coordinator::judge_write(Op& op, Now now) {
   const Verdict verdict = judge(op.acks, op.quorum.write, op.waiting.size());
-  if (verdict == Verdict::kPending) {
+  if (op.kind == OpKind::kSpread) {
+    // Counts all who answer, also where they can't be as many as were asked for.
+    if (verdict == Verdict::kMet || op.waiting.empty()) {
+      write_complete(op, now);
+    }
     return;
   }
-  if (op.kind == OpKind::kSpread) {
-    return write_complete(op, now);
+  if (verdict == Verdict::kPending) {
+    return;
   }
   const bool hidden = op.is_register && op.highest > op.dot && !KINDRED_BUG(no_restamp);
   if (hidden && op.kind == OpKind::kModify && !KINDRED_BUG(modify_restamped)) {
@@ -185,7 +185,15 @@ void Coordinator::judge_write(Op& op, Now now) {
 }
 
 void Coordinator::write_complete(Op& op, Now now) {
+  if (op.kind == OpKind::kSet) {
+    Outcome outcome;
+    outcome.applied = true;
+    outcome.dot = op.dot;
+    return finish(op, std::move(outcome), now);
+  }
   Outcome outcome = std::move(op.outcome);
+  outcome.applied = true;
+  outcome.dot = op.dot;
   if (op.kind == OpKind::kSpread) {
     const size_t others = op.acks.size() - (op.acks.contains(core_.self) ? 1 : 0);
     outcome.integer = static_cast<int64_t>(others);

@@ -32,6 +32,7 @@ void Fill::tick(Now now) {
     return;
   }
   pending_scan_ = false;
+  core_.has_new_filling = false;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
     if (core_.copies.at(partition).state != CopyState::kFilling) {

@@ -22,7 +22,7 @@ class Fill {
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
   void on_peer_down(NodeId peer);
   /// Filling copies and no work that can be done for them now count as active too.
-  bool active() const { return !fills_.empty() || pending_scan_; }
+  bool active() const { return !fills_.empty() || pending_scan_ || core_.has_new_filling; }
   void cluster_changed() { pending_scan_ = true; }
 
  private:

@@ -66,6 +66,10 @@ struct QuorumSpec {
   uint8_t pr = 0;
   uint8_t pw = 0;
   uint32_t timeout_ms = 0;  // 0: request-timeout-ms
+
+  bool as_configured() const {
+    return r == kAsConfigured && w == kAsConfigured && dw == kAsConfigured && pr == 0 && pw == 0;
+  }
 };
 
 /// One request on one key. Its views (key, borrowed values) must hold until submit() returns.

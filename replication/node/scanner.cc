@@ -31,6 +31,7 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
   scan.client = token;
   scan.cursor = request.cursor;
   scan.count = std::clamp<uint32_t>(request.count, 1, kCountMax);
+  scan.page_bytes = kPageBytesMax;
   const uint32_t timeout_ms =
       request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
   scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;
@@ -65,7 +66,7 @@ bool Scanner::ask_next(Scan& scan) {
     range.from_slot = slot_of(scan.cursor);
     range.from_hash = hash_of(scan.cursor);
     range.entries_max = scan.count + 1;
-    range.bytes_max = kPageBytesMax;
+    range.bytes_max = scan.page_bytes;
     range.values_wanted = false;
     if (node == core_.self) {
       core_.ports.read_range(range, scan.id);
@@ -165,6 +166,7 @@ void Scanner::complete(Scan& scan, Now now) {
   if (horizon <= scan.cursor && horizon != UINT64_MAX) {
     // One position holds more keys than a page: ties come whole, so the page must grow.
     scan.count = std::min<uint32_t>(scan.count * 2 + 16, 1U << 24);
+    scan.page_bytes = std::min<uint32_t>(scan.page_bytes * 2, 1U << 30);
     scan.sources.clear();
     scan.found.clear();
     ask_enough(scan);

@@ -42,6 +42,7 @@ class Scanner {
     uint16_t partition = 0;
     uint64_t cursor = 0;
     uint32_t count = 0;
+    uint32_t page_bytes = 0;
     uint64_t deadline_us = 0;
     uint8_t needed = 1;
     boost::container::small_vector<Source, 3> sources;

@@ -40,7 +40,7 @@ class Shard {
   /// Orderly stop: new requests are refused (kOverloaded), running ones end.
   void drain() { core_.draining = true; }
   /// Takes new defaults (CONFIG SET); requests under way keep theirs.
-  void set_config(const ShardConfig& config) { core_.config = config; }
+  void set_config(const ShardConfig& config) { core_.set_config(config); }
 
   /// A client's request on a key of this shard's partitions. Answered once through
   /// ShardPorts::reply, perhaps within this call.

@@ -8,6 +8,7 @@ namespace kindred {
 
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   cluster_ = std::move(document);
+  ++quorum_version_;
   for (const Member& member : cluster_->members) {
     Peer& peer = peers_[member.id];
     peer.zone = member.zone;
@@ -76,6 +77,7 @@ void ShardCore::quarantine(const KeyRef& key) {
   end_actor(key.partition);
   if (copies_wanted() > 1) {
     copies.at(key.partition).state = CopyState::kFilling;
+    has_new_filling = true;
   }
 }
 

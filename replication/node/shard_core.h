@@ -60,10 +60,17 @@ class ShardCore {
   Copies copies;
   ShardMetrics metrics;
   bool draining = false;
+  bool has_new_filling = false;  // a copy became filling since Fill last looked
 
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
   bool has_cluster() const { return cluster_ != nullptr; }
+  /// Grows when the cluster or the configuration changes, so when a resolved quorum is outdated.
+  uint64_t quorum_version() const { return quorum_version_; }
+  void set_config(const ShardConfig& fresh) {
+    config = fresh;
+    ++quorum_version_;
+  }
   std::span<const NodeId> owners(uint16_t partition) const {
     return cluster_->ring.owners(partition);
   }
@@ -100,6 +107,7 @@ class ShardCore {
     std::string_view zone;
   };
   std::shared_ptr<const ClusterDocument> cluster_;
+  uint64_t quorum_version_ = 1;
   boost::container::flat_map<NodeId, Peer> peers_;
 };
 
