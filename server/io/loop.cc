@@ -49,7 +49,9 @@ Loop::Loop() : loop_(std::make_unique<uv_loop_t>()) {
 }
 
 Loop::~Loop() {
-  uv_run(loop_.get(), UV_RUN_DEFAULT);  // lets handles that are being closed end
+  // Lets handles that are being closed end; a stop() that came too late ends the first round.
+  while (uv_run(loop_.get(), UV_RUN_DEFAULT) != 0) {
+  }
   must(uv_loop_close(loop_.get()), "uv_loop_close");
 }
 

@@ -1,0 +1,157 @@
+#include "server/node/peer_links.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace kindred {
+namespace {
+
+constexpr uint64_t kHangGuardMs = 20'000;
+constexpr ClusterId kCluster = 77;
+
+/// One node's links with a listener on a free port, and all that it heard.
+class Peer final : public PeerLinkEvents {
+ public:
+  Peer(Loop& loop, NodeId id, std::function<void()> on_change)
+      : loop_(loop), id_(id), on_change_(std::move(on_change)) {
+    links.emplace(loop, "127.0.0.1", *this);
+    listen(0);
+    links->set_hello({id, address, 0});
+    links->set_cluster(kCluster);
+  }
+
+  void listen(uint16_t port) {
+    std::string error;
+    listener = TcpListener::open(
+        loop_, {"127.0.0.1", port}, [this](int socket) { links->serve(socket); }, &error);
+    ASSERT_NE(listener, nullptr) << error;
+    address = {"127.0.0.1", listener->port()};
+  }
+
+  void send(const Peer& to, std::string_view payload, ClusterId cluster = kCluster,
+            FrameKind kind = FrameKind::kControl) {
+    std::string frame;
+    encode_frame(kind, {cluster, 1, 1}, payload, &frame);
+    links->send(to.address, frame);
+  }
+
+  void link_up(const Address&) override {
+    ++ups;
+    on_change_();
+  }
+  void link_down(const Address&) override {
+    ++downs;
+    on_change_();
+  }
+  bool frame_arrived(const LinkHello& from, const Frame& frame) override {
+    frames.emplace_back(from.node, frame.payload);
+    on_change_();
+    return frame.payload != "malformed";
+  }
+  void frame_rejected(const std::string&, std::string_view why) override {
+    rejections.emplace_back(why);
+    on_change_();
+  }
+
+  std::optional<PeerLinks> links;
+  std::unique_ptr<TcpListener> listener;
+  Address address;
+  int ups = 0;
+  int downs = 0;
+  std::vector<std::pair<NodeId, std::string>> frames;
+  std::vector<std::string> rejections;
+
+ private:
+  Loop& loop_;
+  NodeId id_;
+  std::function<void()> on_change_;
+};
+
+class PeerLinksTest : public testing::Test {
+ protected:
+  PeerLinksTest() : guard_(loop_, [] { std::abort(); }) { guard_.start(kHangGuardMs); }
+
+  void run_until(std::function<bool()> done) {
+    done_ = std::move(done);
+    if (!done_()) {
+      loop_.run();
+    }
+  }
+  void look() {
+    if (done_ && done_()) {
+      loop_.stop();
+    }
+  }
+
+  Loop loop_;
+  Timer guard_;
+  std::function<bool()> done_;
+  Peer a_{loop_, 1, [this] { look(); }};
+  Peer b_{loop_, 2, [this] { look(); }};
+};
+
+TEST_F(PeerLinksTest, FramesArriveInOrderWithTheirSender) {
+  for (int i = 0; i < 100; ++i) {
+    a_.send(b_, std::to_string(i));
+  }
+  b_.send(a_, "back");
+  run_until([&] { return b_.frames.size() == 100 && a_.frames.size() == 1; });
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(b_.frames[i], (std::pair<NodeId, std::string>(1, std::to_string(i))));
+  }
+  EXPECT_EQ(a_.frames[0], (std::pair<NodeId, std::string>(2, "back")));
+  EXPECT_EQ(a_.ups, 1);
+}
+
+TEST_F(PeerLinksTest, LargeFramesGoThroughInPieces) {
+  const std::string large(20 << 20, 'x');
+  a_.send(b_, large);
+  a_.send(b_, "after");
+  run_until([&] { return b_.frames.size() == 2; });
+  EXPECT_TRUE(b_.frames[0].second == large);
+  EXPECT_EQ(b_.frames[1].second, "after");
+}
+
+TEST_F(PeerLinksTest, FramesOfAnotherClusterCloseTheLink) {
+  a_.send(b_, "hello", 78);
+  run_until([&] { return a_.downs == 1; });
+  EXPECT_TRUE(b_.frames.empty());
+  EXPECT_EQ(b_.rejections,
+            std::vector<std::string>{std::string(name_of(FrameError::kForeignCluster))});
+  EXPECT_EQ(b_.links->metrics().rejected_frames, 1U);
+}
+
+TEST_F(PeerLinksTest, WhatTheReceiverFindsMalformedClosesTheLink) {
+  a_.send(b_, "malformed");
+  run_until([&] { return a_.downs == 1; });
+  EXPECT_EQ(b_.rejections, std::vector<std::string>{"malformed content"});
+}
+
+TEST_F(PeerLinksTest, ALinkIsDialledAgainUntilTheOtherIsThere) {
+  const uint16_t port = b_.listener->port();
+  b_.listener.reset();
+  a_.send(b_, "lost");
+  run_until([&] { return a_.downs >= 2; });
+  EXPECT_EQ(a_.ups, 0);
+  b_.listen(port);
+  run_until([&] { return a_.ups == 1; });
+  a_.send(b_, "found");
+  run_until([&] { return b_.frames.size() == 1; });
+  EXPECT_EQ(b_.frames[0].second, "found");
+}
+
+TEST_F(PeerLinksTest, APeerThatDoesNotReadIsGivenUp) {
+  a_.send(b_, "first");
+  run_until([&] { return b_.frames.size() == 1; });
+  const std::string large(8 << 20, 'x');
+  // Without turning the loop nobody reads: what the kernel doesn't take waits here.
+  for (int i = 0; i < 12; ++i) {
+    a_.send(b_, large);
+  }
+  EXPECT_EQ(a_.downs, 1);
+  EXPECT_GE(a_.links->metrics().frames_dropped, 1U);
+}
+
+}  // namespace
+}  // namespace kindred
