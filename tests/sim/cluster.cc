@@ -357,7 +357,7 @@ void SimCluster::lose() {
 
 void SimCluster::pause() {
   SimNode& node = any_node();
-  if (node.is_up()) {
+  if (node.is_up() && node.paused_until_us < queue_.now_us()) {
     probes_.add("pause");
     const uint64_t length_us = prng_.between(50'000, 1'500'000);
     node.paused_until_us = queue_.now_us() + length_us;

@@ -1,8 +1,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "replication/causal/bug_bank.h"
 #include "tests/sim/cluster.h"
@@ -21,10 +24,43 @@ struct Options {
   uint32_t seconds = 30;
   std::string bug;
   bool is_verbose = false;
-  bool lists_bugs = false;
   bool replays_bug_bank = false;
+  bool finds_bug_seeds = false;
+  std::string bug_seeds = KINDRED_BUG_SEEDS;
   bool keeps_going = false;
 };
+
+struct BugName {
+  const char* name;
+  const char* text;
+};
+constexpr BugName kBugs[] = {
+#define KINDRED_BUG_NAME(name, text) {#name, text},
+    KINDRED_BUGS(KINDRED_BUG_NAME)
+#undef KINDRED_BUG_NAME
+};
+
+/// Switches one deliberate bug on, or all off (an empty name). False where there is no such bug, or
+/// none are compiled in.
+bool activate([[maybe_unused]] const std::string& name) {
+#ifdef KINDRED_BUG_BANK
+  bug_bank::active = bug_bank::Bug::none;
+  if (name.empty()) {
+    return true;
+  }
+  int number = 0;
+  for (const BugName& bug : kBugs) {
+    ++number;
+    if (name == bug.name) {
+      bug_bank::active = static_cast<bug_bank::Bug>(number);
+      return true;
+    }
+  }
+  return false;
+#else
+  return name.empty();
+#endif
+}
 
 std::string run_seed(uint64_t seed, uint32_t seconds, Trace& trace, Probes& probes) {
   SimCluster cluster(make_plan(seed, seconds), trace, probes);
@@ -48,6 +84,103 @@ void show_failure(const Options& options, uint64_t seed, const std::string& verd
   std::printf("again: kindred-sim --seeds 1 --first-seed %llu --seconds %u%s%s\n",
               static_cast<unsigned long long>(seed), options.seconds,
               options.bug.empty() ? "" : " --bug ", options.bug.c_str());
+}
+
+/// Each bug's known seed must fail with the bug and pass without it.
+int replay_bug_bank(const Options& options) {
+  std::ifstream file(options.bug_seeds);
+  if (!file) {
+    std::fprintf(stderr, "can't read %s\n", options.bug_seeds.c_str());
+    return 2;
+  }
+  Trace silent(Trace::Mode::kOff);
+  Probes probes;
+  int failures = 0;
+  size_t replayed = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line.front() == '#') {
+      continue;
+    }
+    std::istringstream fields(line);
+    std::string name;
+    uint64_t seed = 0;
+    fields >> name >> seed;
+    ++replayed;
+    if (!activate(name)) {
+      std::printf("%-28s is not compiled in\n", name.c_str());
+      ++failures;
+      continue;
+    }
+    const std::string with_bug = run_seed(seed, options.seconds, silent, probes);
+    (void)activate("");
+    const std::string without = run_seed(seed, options.seconds, silent, probes);
+    const bool good = !with_bug.empty() && without.empty();
+    failures += good ? 0 : 1;
+    std::printf("%-28s seed %-6llu %s%s\n", name.c_str(), static_cast<unsigned long long>(seed),
+                good               ? "caught: "
+                : with_bug.empty() ? "NOT CAUGHT"
+                                   : "FAILS WITHOUT THE BUG: ",
+                (good ? with_bug : without).substr(0, 110).c_str());
+    std::fflush(stdout);
+  }
+  if (replayed != std::size(kBugs)) {
+    std::printf("%zu bugs, %zu seeds\n", std::size(kBugs), replayed);
+    ++failures;
+  }
+  return failures == 0 ? 0 : 1;
+}
+
+/// Runs all seeds with each bug and prints lines for the seeds' file: name, a seed that catches it,
+/// and how many seeds of how many did.
+int find_bug_seeds(const Options& options) {
+  Trace silent(Trace::Mode::kOff);
+  Probes probes;
+  for (const BugName& bug : kBugs) {
+    if (!options.bug.empty() && options.bug != bug.name) {
+      continue;
+    }
+    if (!activate(bug.name)) {
+      std::fprintf(stderr, "no bugs are compiled in\n");
+      return 2;
+    }
+    constexpr uint64_t kEnough = 5;
+    std::vector<uint64_t> caught;
+    std::string verdict;
+    uint64_t tried = 0;
+    while (tried < options.seeds && caught.size() < kEnough) {
+      const uint64_t seed = options.first_seed + tried++;
+      const std::string found = run_seed(seed, options.seconds, silent, probes);
+      if (!found.empty()) {
+        caught.push_back(seed);
+        verdict = found;
+      }
+    }
+    std::printf("%s %llu %zu/%llu  # %s\n", bug.name,
+                static_cast<unsigned long long>(caught.empty() ? 0 : caught[caught.size() / 2]),
+                caught.size(), static_cast<unsigned long long>(tried),
+                verdict.substr(0, 60).c_str());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+/// Rare paths that a long run must have gone through: what never ran was not tested.
+bool check_probes(const Probes& probes) {
+  static constexpr const char* kMustRun[] = {
+      "restamped",    "recomputed",    "read_repair",  "hedged",        "passed_on",
+      "filled",       "conflict_seen", "load_pending", "quorum_failed", "quarantine",
+      "store_failed", "store_refused", "flush",        "wiped",         "restored",
+      "crash",        "machine_crash", "cut",          "pause",         "doubt",
+      "clock_jump"};
+  bool all = true;
+  for (const char* name : kMustRun) {
+    auto place = probes.counts.find(name);
+    if (place == probes.counts.end() || place->second == 0) {
+      std::printf("NEVER RAN: %s\n", name);
+      all = false;
+    }
+  }
+  return all;
 }
 
 int run(const Options& options) {
@@ -83,6 +216,10 @@ int run(const Options& options) {
   for (const auto& [name, count] : probes.counts) {
     std::printf("  %-20s %12llu\n", name.c_str(), static_cast<unsigned long long>(count));
   }
+  constexpr uint64_t kSeedsOfGate = 1000;
+  if (options.seeds >= kSeedsOfGate && !check_probes(probes)) {
+    return 1;
+  }
   return failures == 0 ? 0 : 1;
 }
 
@@ -110,6 +247,15 @@ int main(int argc, char** argv) {
       options.seconds = static_cast<uint32_t>(std::strtoul(value(), nullptr, 10));
     } else if (name == "--bug") {
       options.bug = value();
+    } else if (name == "--list-bugs") {
+      for (const auto& bug : sim::kBugs) {
+        std::printf("%-28s %s\n", bug.name, bug.text);
+      }
+      return 0;
+    } else if (name == "--replay-bug-bank") {
+      options.replays_bug_bank = true;
+    } else if (name == "--find-bug-seeds") {
+      options.finds_bug_seeds = true;
     } else if (name == "--keep-going") {
       options.keeps_going = true;
     } else if (name == "--verbose") {
@@ -118,6 +264,16 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "unknown argument %s\n", name.c_str());
       return 2;
     }
+  }
+  if (options.replays_bug_bank) {
+    return sim::replay_bug_bank(options);
+  }
+  if (options.finds_bug_seeds) {
+    return sim::find_bug_seeds(options);
+  }
+  if (!sim::activate(options.bug)) {
+    std::fprintf(stderr, "no such bug, or not compiled in: %s\n", options.bug.c_str());
+    return 2;
   }
   return sim::run(options);
 }
