@@ -1,0 +1,168 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "replication/node/shard.h"
+#include "tests/unit/node/recording_ports.h"
+
+namespace kindred::node_test {
+
+inline constexpr NodeId kSelf = 1;
+inline constexpr uint32_t kPartitions = 16;
+inline constexpr uint16_t kPartition = 3;  // of all keys here, unless a test says otherwise
+
+/// One shard of node 1 with ports that record. Every partition has the same preference list.
+class Node {
+ public:
+  explicit Node(const std::vector<NodeId>& owners = {1, 2, 3},
+                ShardConfig config = default_config())
+      : owners_(owners), config_(config), shard_(config, kSelf, ports) {
+    install(CopyState::kWhole);
+    for (NodeId node = 2; node <= 4; ++node) {
+      shard_.set_alive(node, true, now);
+    }
+  }
+
+  static ShardConfig default_config() {
+    ShardConfig config;
+    config.durability = Durability::kLogged;
+    return config;
+  }
+
+  void install(CopyState fresh_copies, Stamp flush_stamp = 0) {
+    auto document = std::make_shared<ClusterDocument>();
+    document->epoch = ++epoch_;
+    document->replicas = 3;
+    document->flush_stamp = flush_stamp;
+    for (NodeId node = 1; node <= 4; ++node) {
+      Member member;
+      member.id = node;
+      member.name = std::to_string(node);
+      document->members.push_back(member);
+    }
+    std::vector<NodeId> flat;
+    for (uint32_t p = 0; p < kPartitions; ++p) {
+      flat.insert(flat.end(), owners_.begin(), owners_.end());
+    }
+    document->ring =
+        Ring::make(kPartitions, 3, static_cast<uint32_t>(owners_.size()), flat).value();
+    shard_.set_cluster(std::move(document), fresh_copies);
+  }
+
+  static KeyRef key(std::string_view name) {
+    KeyRef ref;
+    ref.key = name;
+    ref.partition = kPartition;
+    ref.slot = slot_range(kPartition, kPartitions).first;
+    ref.hash = std::hash<std::string_view>()(name);
+    return ref;
+  }
+
+  static Operation operation(OpKind kind, std::string_view value = {}) {
+    Operation made;
+    made.kind = kind;
+    made.key = key("k");
+    made.value = Value::copied(value);
+    return made;
+  }
+  static Operation set(std::string_view value) { return operation(OpKind::kSet, value); }
+  static Operation read(uint8_t r = QuorumSpec::kAsConfigured) {
+    Operation made = operation(OpKind::kRead);
+    made.quorum.r = r;
+    return made;
+  }
+  static Operation modify(Modification what, int64_t integer = 0, std::string_view value = {}) {
+    Operation made = operation(OpKind::kModify, value);
+    made.modification = what;
+    made.integer = integer;
+    return made;
+  }
+
+  /// Returns the token under which it will be answered.
+  ClientToken submit(const Operation& asked) {
+    shard_.submit(++tokens_, asked, now);
+    return tokens_;
+  }
+  void ack(const Sent& write, AckStatus status = AckStatus::kStored, const Dot& highest = {}) {
+    const auto& replicate = std::get<Replicate>(write.message);
+    shard_.receive(write.to, ReplicateAck{replicate.id, status, replicate.durability, highest},
+                   now);
+  }
+  /// Answers a Fetch with what a replica that holds `state` would.
+  void answer(const Sent& fetch, const State& state, FetchStatus status = FetchStatus::kOk) {
+    const auto& asked = std::get<Fetch>(fetch.message);
+    FetchReply reply;
+    reply.id = asked.id;
+    reply.status = status;
+    std::string record;
+    if (asked.whole_state) {
+      reply.has_record = true;
+      record = state.never_written() ? std::string() : ports.records.add(state);
+      reply.record = record;
+    } else {
+      reply.digest = digest(state);
+    }
+    shard_.receive(fetch.to, reply, now);
+  }
+  State state_in(const Sent& write) {
+    State state;
+    EXPECT_TRUE(ports.records.read(std::get<Replicate>(write.message).record, &state));
+    return state;
+  }
+  /// Lets time pass, ticking as a driver would.
+  void pass_ms(uint64_t ms) {
+    for (uint64_t end_us = now.mono_us + ms * 1000; now.mono_us < end_us;) {
+      now.mono_us += Shard::kTickMs * 1000;
+      now.cluster_ms += Shard::kTickMs;
+      shard_.tick(now);
+    }
+  }
+  bool replied(ClientToken token) const { return ports.replied(token); }
+  const Outcome& outcome(ClientToken token) const { return ports.outcome(token); }
+  ActorId actor() { return shard_.copies().at(kPartition).actor; }
+  CopyState copy_state() { return shard_.copies().at(kPartition).state; }
+  Shard& shard() { return shard_; }
+
+  RecordingPorts ports;
+  Now now{1'000'000, 1'700'000'000'000};
+
+ private:
+  std::vector<NodeId> owners_;
+  ShardConfig config_;
+  Shard shard_;
+  ClientToken tokens_ = 0;
+  uint64_t epoch_ = 0;
+};
+
+/// A state as `actor` would make it with one SET, far enough from the clock to tell apart.
+inline State register_state(const Dot& dot, std::string_view value) {
+  State state;
+  NewVersion version;
+  version.dot = dot;
+  version.value = Value::copied(value);
+  apply_register(state, dot, &version);
+  return state;
+}
+
+inline State put_state(const Dot& dot, std::string_view value) {
+  State state;
+  NewVersion version;
+  version.dot = dot;
+  version.value = Value::copied(value);
+  apply_put(state, ClientContext{}, dot, &version);
+  return state;
+}
+
+inline Stamp stamp_ms_from(const Now& now, int64_t ms) {
+  return stamp_at_ms(static_cast<uint64_t>(static_cast<int64_t>(now.cluster_ms) + ms));
+}
+
+inline std::string text(const Value& value) {
+  return std::string(value.bytes());
+}
+
+}  // namespace kindred::node_test

@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/node/node.h"
+
+namespace kindred {
+namespace {
+
+using namespace node_test;
+
+void answer_pass_on(Node& node, const Sent& passed, PassOnStatus status, const Outcome* outcome) {
+  node.shard().receive(passed.to, PassOnReply{passed.as<PassOn>()->id, status, outcome}, node.now);
+}
+
+TEST(PassOn, ANodeWithoutACopyAsksAnOwner) {
+  Node node({2, 3, 4});
+  const ClientToken token = node.submit(Node::set("v"));
+  const std::vector<Sent> passed = node.ports.take<PassOn>();
+  ASSERT_EQ(passed.size(), 1U);
+  EXPECT_EQ(passed[0].to, 2U);
+  EXPECT_EQ(text(passed[0].as<PassOn>()->operation->value), "v");
+  EXPECT_TRUE(node.ports.stores.empty());
+  Outcome outcome;
+  outcome.integer = 7;
+  answer_pass_on(node, passed[0], PassOnStatus::kDone, &outcome);
+  ASSERT_TRUE(node.replied(token));
+  EXPECT_EQ(node.outcome(token).integer, 7);
+}
+
+TEST(PassOn, ARefusalMovesItToTheNext) {
+  Node node({2, 3, 4});
+  const ClientToken token = node.submit(Node::set("v"));
+  for (NodeId expected : {NodeId{2}, NodeId{3}, NodeId{4}}) {
+    const std::vector<Sent> passed = node.ports.take<PassOn>();
+    ASSERT_EQ(passed.size(), 1U);
+    EXPECT_EQ(passed[0].to, expected);
+    answer_pass_on(node, passed[0], PassOnStatus::kRefused, nullptr);
+  }
+  ASSERT_TRUE(node.replied(token));
+  EXPECT_EQ(node.outcome(token).code, OutcomeCode::kNoReplicas);
+}
+
+TEST(PassOn, AModifyRunsAtTheFirstHealthyPrimary) {
+  Node node({2, 1, 3});
+  const ClientToken token = node.submit(Node::modify(Modification::kIncrement, 1));
+  std::vector<Sent> passed = node.ports.take<PassOn>();
+  ASSERT_EQ(passed.size(), 1U);
+  EXPECT_EQ(passed[0].to, 2U);
+  answer_pass_on(node, passed[0], PassOnStatus::kRefused, nullptr);  // it is filling
+  EXPECT_TRUE(node.ports.take<PassOn>().empty());
+  EXPECT_EQ(node.ports.take<Fetch>().size(), 1U) << "this node is the next in the list";
+  EXPECT_FALSE(node.replied(token));
+  node.shard().set_alive(2, false, node.now);
+  node.submit(Node::modify(Modification::kIncrement, 1));
+  EXPECT_TRUE(node.ports.take<PassOn>().empty());
+}
+
+TEST(PassOn, IsNeverPassedOnAgain) {
+  Node node({2, 3, 4});
+  const Operation operation = Node::set("v");
+  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  EXPECT_TRUE(node.ports.take<PassOn>().empty());
+  const std::vector<Sent> replies = node.ports.take<PassOnReply>();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].to, 4U);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->id, 99U);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->status, PassOnStatus::kRefused);
+}
+
+TEST(PassOn, AnOwnerRunsItAndAnswersThePasser) {
+  Node node;
+  const Operation operation = Node::set("v");
+  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  node.ack(node.ports.take<Replicate>()[0]);
+  const std::vector<Sent> replies = node.ports.take<PassOnReply>();
+  ASSERT_EQ(replies.size(), 1U);
+  ASSERT_NE(replies[0].as<PassOnReply>()->outcome, nullptr);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->outcome->code, OutcomeCode::kOk);
+}
+
+TEST(PassOn, AWriteWhoseCoordinatorGoesDownIsUnknownAReadMoves) {
+  Node node({2, 3, 4});
+  const ClientToken write = node.submit(Node::set("v"));
+  const ClientToken read = node.submit(Node::read());
+  node.ports.take<PassOn>();
+  node.shard().set_alive(2, false, node.now);
+  EXPECT_EQ(node.outcome(write).code, OutcomeCode::kNoQuorumWrite);
+  EXPECT_FALSE(node.replied(read));
+  const std::vector<Sent> moved = node.ports.take<PassOn>();
+  ASSERT_EQ(moved.size(), 1U);
+  EXPECT_EQ(moved[0].to, 3U);
+}
+
+TEST(PassOn, AnAnswerOfSomebodyElseIsIgnored) {
+  Node node({2, 3, 4});
+  const ClientToken token = node.submit(Node::set("v"));
+  const std::vector<Sent> passed = node.ports.take<PassOn>();
+  const Outcome outcome;
+  node.shard().receive(3, PassOnReply{passed[0].as<PassOn>()->id, PassOnStatus::kDone, &outcome},
+                       node.now);
+  EXPECT_FALSE(node.replied(token));
+}
+
+TEST(Drain, RefusesNewRequestsAndEndsRunningOnes) {
+  Node node;
+  const ClientToken running = node.submit(Node::set("v"));
+  node.shard().drain();
+  EXPECT_EQ(node.outcome(node.submit(Node::set("w"))).code, OutcomeCode::kOverloaded);
+  const Operation operation = Node::set("x");
+  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  EXPECT_EQ(node.ports.take<PassOnReply>()[0].as<PassOnReply>()->status, PassOnStatus::kRefused);
+  node.ack(node.ports.take<Replicate>()[0]);
+  EXPECT_EQ(node.outcome(running).code, OutcomeCode::kOk);
+}
+
+TEST(Overload, IsRefusedPromptly) {
+  ShardConfig config = Node::default_config();
+  config.operations_max = 2;
+  Node node({1, 2, 3}, config);
+  node.submit(Node::set("a"));
+  node.submit(Node::set("b"));
+  const ClientToken token = node.submit(Node::set("c"));
+  EXPECT_EQ(node.outcome(token).code, OutcomeCode::kOverloaded);
+  EXPECT_EQ(node.shard().metrics().overload_refusals, 1U);
+}
+
+}  // namespace
+}  // namespace kindred
