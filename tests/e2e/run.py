@@ -10,7 +10,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 
 class Result(unittest.TextTestResult):
-    """Prints each test with its time."""
+    """Prints each test with its time, and counts those that passed: an error of a whole class is a
+    failure of no test."""
+
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
 
     def startTest(self, test):
         self._started = time.monotonic()
@@ -28,8 +35,8 @@ def main(patterns):
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     failed = len(result.failures) + len(result.errors)
     skipped = len(result.skipped)
-    print(f"{result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped")
-    return 0 if failed == 0 and result.testsRun > skipped else 1
+    print(f"{result.passed} passed, {failed} failed, {skipped} skipped")
+    return 0 if failed == 0 and result.passed > 0 else 1
 
 
 if __name__ == "__main__":

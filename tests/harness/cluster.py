@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from harness.process import Process, free_port
+from harness.wait import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READY = "Ready to accept connections"
@@ -73,12 +74,22 @@ class Cluster:
         return [node.port for node in self.nodes]
 
     def start(self):
-        """Starts the nodes that don't run, and waits until all are ready."""
+        """Starts the nodes that don't run, and waits until all are ready and see each other."""
         for node in self.nodes:
             if not node.alive():
                 node.start()
         for node in self.nodes:
             node.wait_ready(self._ready_timeout_s)
+        self.settle()
+
+    def settle(self):
+        """Waits until each node sees every other up: then all give the same answers on the ring."""
+        wait_until(self._all_see_all, self._ready_timeout_s, "every node sees every other")
+
+    def _all_see_all(self):
+        seen = f"members_up:{len(self.nodes)}"
+        return all(seen in redis_cli(node.port, "INFO", "kindred").splitlines()
+                   for node in self.nodes)
 
     def kill(self):
         for node in self.nodes:
