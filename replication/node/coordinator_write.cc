@@ -169,6 +169,12 @@ void Coordinator::judge_write(Op& op, Now now) {
     return;
   }
   if (verdict == Verdict::kPending) {
+    // Only a re-stamp needs the value again, and that comes in a later step.
+    if (op.is_register) {
+      op.version.value.own();
+    } else {
+      op.version.value = Value{};
+    }
     return;
   }
   const bool hidden = op.is_register && op.highest > op.dot && !KINDRED_BUG(no_restamp);
