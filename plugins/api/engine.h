@@ -141,6 +141,13 @@ class Engine {
   // kGroup makes everything durable that was applied with kAsync or erased before.
   virtual Status apply(const WriteBatch& batch, Durability durability) = 0;
 
+  // The same as apply of a batch with this one put. For engines that can spare the batch.
+  virtual Status put(std::string_view key, std::string_view value, Durability durability) {
+    WriteBatch batch;
+    batch.put(key, value);
+    return apply(batch, durability);
+  }
+
   // Visits begin <= key < end in ascending order; an empty `end` means no upper bound. Each key at
   // most once; a key written or removed during the scan may or may not be seen. kOk also when the
   // visitor stopped it.

@@ -73,11 +73,18 @@ class MemoryEngine : public Engine {
       const WriteBatch::Operation operation = batch[i];
       if (operation.kind == WriteBatch::Kind::kDelete) {
         remove(operation.key);
-      } else if (!put(operation.key, operation.value)) {
+      } else if (!put_record(operation.key, operation.value)) {
         return out_of_memory();
       }
     }
     return Status();
+  }
+
+  Status put(std::string_view key, std::string_view value, Durability durability) override {
+    if (durability == Durability::kGroup || key.empty() || memory_bytes_max_ != 0) {
+      return Engine::put(key, value, durability);
+    }
+    return put_record(key, value) ? Status() : out_of_memory();
   }
 
   Status scan(std::string_view begin, std::string_view end, ScanVisitor visitor) override {
@@ -124,7 +131,7 @@ class MemoryEngine : public Engine {
   }
 
   // False when memory is out; the key keeps its old value then.
-  bool put(std::string_view key, std::string_view value) {
+  bool put_record(std::string_view key, std::string_view value) {
     const OrderedIndex::Position position = index_.lower_bound(key);
     if (position.found) {
       const Record old = index_.at(position);

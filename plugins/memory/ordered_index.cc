@@ -78,6 +78,28 @@ std::size_t gallop(std::size_t guess, std::size_t count, std::uint64_t value, Nu
   return low;
 }
 
+// The same for numbers that are in the CPU's caches: halves a window around the guess, which is
+// right nearly always, by conditional moves.
+template <std::size_t kWindow, typename NumberAt>
+std::size_t halve_near(std::size_t guess, std::size_t count, std::uint64_t value,
+                       NumberAt number_at) {
+  static_assert((kWindow & (kWindow - 1)) == 0);
+  if (count <= kWindow) {
+    return gallop(guess, count, value, number_at);
+  }
+  const std::size_t start = std::min(guess - std::min(guess, kWindow / 2), count - kWindow);
+  const bool settled_below = start == 0 || number_at(start) < value;
+  const bool settled_above = start + kWindow == count || number_at(start + kWindow - 1) >= value;
+  if (!settled_below || !settled_above) [[unlikely]] {
+    return gallop(guess, count, value, number_at);
+  }
+  std::size_t low = start;
+  for (std::size_t half = kWindow / 2; half > 0; half /= 2) {
+    low += number_at(low + half - 1) < value ? half : 0;
+  }
+  return low + (number_at(low) < value ? 1 : 0);
+}
+
 // As gallop, but counts the smaller numbers in a window around the guess first, which is right
 // nearly always. It has no branch that waits for a cache miss and is then mispredicted, so the CPU
 // goes on to the next operation meanwhile; that halves the time of a lookup.
@@ -114,8 +136,8 @@ std::size_t last_not_above(const boost::container::vector<std::uint64_t>& firsts
     return count - 1;
   }
   const std::size_t guess = interpolate(prefix, firsts[0], firsts[count - 1], count);
-  return lower_bound_near<kFirstsWindow>(guess, count, prefix + 1,
-                                         [&](std::size_t i) { return firsts[i]; }) -
+  return halve_near<kFirstsWindow>(guess, count, prefix + 1,
+                                   [&](std::size_t i) { return firsts[i]; }) -
          1;
 }
 

@@ -25,7 +25,9 @@
   X(digest_ignores_siblings, "a digest mismatch is taken for a match")                         \
   X(set_covers_nothing, "SET leaves the siblings of its coordinator's copy")                   \
   X(duplicate_ack_counts, "two acknowledgements of one replica count twice")                   \
-  X(stamp_not_above_state, "a stamp follows the wall clock even below what the state holds")
+  X(stamp_not_above_state, "a stamp follows the wall clock even below what the state holds")   \
+  X(modify_applied_twice, "a read-modify-write computed again builds on its own first round")  \
+  X(actor_survives_late_failure, "a local store that fails after its request ended is ignored")
 
 #ifdef KINDRED_BUG_BANK
 namespace kindred::bug_bank {

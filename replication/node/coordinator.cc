@@ -277,7 +277,7 @@ void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
   if (!ok && (op == nullptr || op->phase != Op::Phase::kWriting)) {
     // The request is over, or in its next round: what it wrote is lost here all the same.
     ++core_.metrics.storage_failures;
-    return core_.end_actor(partition);
+    return KINDRED_BUG(actor_survives_late_failure) ? void() : core_.end_actor(partition);
   }
   if (op == nullptr || op->phase != Op::Phase::kWriting) {
     return;

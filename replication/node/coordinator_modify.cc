@@ -116,7 +116,8 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   State state = merge(local, op.read);
   MutationLimits limits;
   limits.value_bytes_max = core_.config.value_bytes_max;
-  Mutation mutation = first_round_stands(op, state, now.cluster_ms)
+  const bool stands = first_round_stands(op, state, now.cluster_ms);
+  Mutation mutation = stands && !KINDRED_BUG(modify_applied_twice)
                           ? same_again(op)
                           : mutate(op.request, state, now.cluster_ms, limits);
   // A delete that was computed again counts what its first round removed.

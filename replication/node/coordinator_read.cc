@@ -86,10 +86,10 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
 }
 
 bool Coordinator::ask_next(Op& op) {
-  for (NodeId node : core_.owners(op.key.partition())) {
+  for (NodeId node : core_.others_up(op.key.partition())) {
     const bool asked = std::any_of(op.asked.begin(), op.asked.end(),
                                    [node](const Op::Asked& one) { return one.node == node; });
-    if (node == core_.self || asked || !core_.is_up(node)) {
+    if (asked) {
       continue;
     }
     Op::Asked entry;

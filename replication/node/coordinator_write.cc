@@ -123,11 +123,9 @@ void Coordinator::send_writes(Op& op, std::string_view record) {
   message.key = op.key.ref();
   message.record = record;
   message.durability = durability_of(op);
-  for (NodeId node : core_.owners(op.key.partition())) {
-    if (node != core_.self && core_.is_up(node)) {
-      op.waiting.push_back(node);
-      core_.ports.send(node, message);
-    }
+  for (NodeId node : core_.others_up(op.key.partition())) {
+    op.waiting.push_back(node);
+    core_.ports.send(node, message);
   }
 }
 

@@ -14,6 +14,24 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
     peer.zone = member.zone;
     peer.up = peer.up || member.id == self;
   }
+  refresh_reach();
+}
+
+void ShardCore::refresh_reach() {
+  const Ring& ring = cluster_->ring;
+  reach_.assign(ring.partition_count(), Reach{});
+  for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
+    Reach& reach = reach_[partition];
+    for (NodeId node : ring.owners(partition)) {
+      if (!is_up(node)) {
+        continue;
+      }
+      ++reach.up;
+      if (node != self) {
+        reach.others.push_back(node);
+      }
+    }
+  }
 }
 
 bool ShardCore::is_up(NodeId node) const {
@@ -23,12 +41,9 @@ bool ShardCore::is_up(NodeId node) const {
 
 void ShardCore::set_up(NodeId node, bool up) {
   peers_[node].up = up || node == self;
-}
-
-uint8_t ShardCore::owners_up(uint16_t partition) const {
-  const auto list = owners(partition);
-  return static_cast<uint8_t>(
-      std::count_if(list.begin(), list.end(), [this](NodeId node) { return is_up(node); }));
+  if (cluster_ != nullptr) {
+    refresh_reach();
+  }
 }
 
 Ack ShardCore::ack_of(NodeId node, Durability durability) const {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <boost/container/flat_map.hpp>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "replication/causal/clock.h"
 #include "replication/membership/cluster.h"
@@ -82,7 +84,12 @@ class ShardCore {
   bool is_up(NodeId node) const;
   void set_up(NodeId node, bool up);
   /// Owners believed up, this node among them.
-  uint8_t owners_up(uint16_t partition) const;
+  uint8_t owners_up(uint16_t partition) const { return reach_[partition].up; }
+  /// The other owners believed up, in the order of the preference list.
+  std::span<const NodeId> others_up(uint16_t partition) const {
+    const Reach& reach = reach_[partition];
+    return {reach.others.data(), reach.others.size()};
+  }
   Ack ack_of(NodeId node, Durability durability) const;
 
   /// ShardPorts::try_load with what a flush made dead taken away.
@@ -102,6 +109,11 @@ class ShardCore {
   void quarantine(const KeyRef& key);
 
  private:
+  /// Which owners of a partition are up: asked by every request, changed seldom.
+  struct Reach {
+    uint8_t up = 0;
+    boost::container::small_vector<NodeId, 3> others;
+  };
   struct Peer {
     bool up = false;
     std::string_view zone;
@@ -109,6 +121,9 @@ class ShardCore {
   std::shared_ptr<const ClusterDocument> cluster_;
   uint64_t quorum_version_ = 1;
   boost::container::flat_map<NodeId, Peer> peers_;
+  std::vector<Reach> reach_;
+
+  void refresh_reach();
 };
 
 }  // namespace kindred

@@ -13,6 +13,17 @@ namespace {
 constexpr StoreToken kListingTokens = StoreToken{0xff} << 56;
 constexpr uint32_t kListingEntries = 256;
 constexpr uint32_t kListingBytes = 1 << 20;
+constexpr size_t kAheadMax = 16;
+
+// These point to nothing of the reader's, so they outlive its next().
+bool reads_a_key(const Message& message) {
+  return std::holds_alternative<Replicate>(message) || std::holds_alternative<Fetch>(message);
+}
+
+const KeyRef& key_of(const Message& message) {
+  const auto* replicate = std::get_if<Replicate>(&message);
+  return replicate != nullptr ? replicate->key : std::get<Fetch>(message).key;
+}
 
 }  // namespace
 
@@ -30,13 +41,36 @@ void ShardDriver::set_cluster(const std::shared_ptr<const ClusterDocument>& clus
   shard_.set_cluster(cluster, fresh_copies);
 }
 
+// A message alone would wait for memory at every key: so those that ask for a key's state are read
+// ahead, and their keys brought near together.
 bool ShardDriver::receive_frame(NodeId from, const Frame& frame) {
   const Now now = outlet_.now();
   messages_.start(frame);
   while (const Message* message = messages_.next()) {
-    shard_.receive(from, *message, now);
+    if (!reads_a_key(*message)) {
+      receive_ahead(from, now);
+      shard_.receive(from, *message, now);
+      continue;
+    }
+    ahead_.push_back(*message);
+    ahead_keys_.push_back(key_of(*message));
+    if (ahead_.size() == kAheadMax) {
+      receive_ahead(from, now);
+    }
   }
+  receive_ahead(from, now);
   return !messages_.failed();
+}
+
+void ShardDriver::receive_ahead(NodeId from, Now now) {
+  if (ahead_.size() > 1) {
+    store_.prefetch(ahead_keys_);
+  }
+  for (const Message& message : ahead_) {
+    shard_.receive(from, message, now);
+  }
+  ahead_.clear();
+  ahead_keys_.clear();
 }
 
 void ShardDriver::receive(NodeId from, const Message& message) {

@@ -79,6 +79,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
     KeysAnswer answer;
   };
 
+  void receive_ahead(NodeId from, Now now);
   void list_page(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done);
   FrameBuilder& builder_for(NodeId to);
   void finish_frame(PeerOutput& output);
@@ -92,6 +93,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   ShardOutlet& outlet_;
   FrameOrigin origin_;
   MessageReader messages_{1};
+  std::vector<Message> ahead_;  // of the frame being read
+  std::vector<KeyRef> ahead_keys_;
   std::vector<PeerOutput> outputs_;  // few peers: a scan beats a hash
   std::string record_;
   uint64_t dropped_messages_ = 0;

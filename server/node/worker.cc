@@ -283,9 +283,10 @@ void Worker::list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit) {
   });
 }
 
-void Worker::prefetch(const KeyRef& key) {
-  if (worker_of(key.partition) == setup_.index) {
-    store_->prefetch(key);
+/// With several workers most keys of a pipeline are other workers', who get them in a batch anyway.
+void Worker::prefetch(std::span<const KeyRef> keys) {
+  if (setup_.worker_count == 1) {
+    store_->prefetch(keys);
   }
 }
 

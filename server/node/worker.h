@@ -60,7 +60,7 @@ class Worker final : public ShardOutlet {
   void submit(ClientToken token, const Operation& operation);
   void submit_scan(ClientToken token, const ScanRequest& request);
   void list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit);
-  void prefetch(const KeyRef& key);
+  void prefetch(std::span<const KeyRef> keys);
 
   /// The first call makes the shard. `ready` and liveness come with later views.
   void set_cluster(std::shared_ptr<const ClusterView> view, CopyState fresh_copies);

@@ -79,8 +79,8 @@ bool WorkerService::ready() {
   return worker_.view().ready;
 }
 
-void WorkerService::prefetch(const KeyRef& key) {
-  worker_.prefetch(key);
+void WorkerService::prefetch(std::span<const KeyRef> keys) {
+  worker_.prefetch(keys);
 }
 
 }  // namespace kindred

@@ -29,7 +29,7 @@ class WorkerService final : public NodeService {
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override;
   bool ready() override;
-  void prefetch(const KeyRef& key) override;
+  void prefetch(std::span<const KeyRef> keys) override;
 
  private:
   /// Runs on worker 0's thread, after this turn.

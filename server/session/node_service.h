@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,8 +67,8 @@ class NodeService {
   virtual uint64_t cluster_now_ms() = 0;
   /// False while the node is joining or founding: commands on keys answer -LOADING.
   virtual bool ready() = 0;
-  /// Brings a key's cache lines near before a batch of submits; may do nothing.
-  virtual void prefetch(const KeyRef& key) = 0;
+  /// Brings the keys' cache lines near before a batch of submits; may do nothing.
+  virtual void prefetch(std::span<const KeyRef> keys) = 0;
 };
 
 /// Receives the answers; implemented by the session hub of a worker.

@@ -45,7 +45,7 @@ class OkService final : public NodeService {
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override { return now_ms_; }
   bool ready() override { return ready_; }
-  void prefetch(const KeyRef&) override {}
+  void prefetch(std::span<const KeyRef>) override {}
 
  private:
   struct Record {

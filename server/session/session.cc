@@ -162,10 +162,14 @@ bool Session::parse_batch() {
     break;
   }
   if (batch_.size() > 1) {
+    batch_keys_.clear();
     for (const ParsedRequest& parsed : batch_) {
       if (parsed.has_key) {
-        hub_.service().prefetch(parsed.key);
+        batch_keys_.push_back(parsed.key);
       }
+    }
+    if (!batch_keys_.empty()) {
+      hub_.service().prefetch(batch_keys_);
     }
   }
   return !batch_.empty();

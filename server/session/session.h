@@ -167,6 +167,7 @@ class Session {
   RequestParser parser_;
   std::vector<ParsedRequest> batch_;  // parsed out of the last read; views of the parser's buffer
   std::vector<std::string_view> batch_args_;
+  std::vector<KeyRef> batch_keys_;
   size_t batch_next_ = 0;
   Transaction transaction_;
 

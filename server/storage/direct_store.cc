@@ -1,5 +1,7 @@
 #include "server/storage/direct_store.h"
 
+#include <algorithm>
+
 #include "protocol/record/key.h"
 #include "protocol/record/record.h"
 
@@ -25,9 +27,7 @@ void DirectStore::load(const KeyRef& key, StoreToken token) {
 
 StoreStatus DirectStore::store(const KeyRef& key, std::string_view record, Durability, StoreToken) {
   encode_stored_key(key, &stored_key_);
-  batch_.clear();
-  batch_.put(stored_key_, record);
-  if (!engine_.apply(batch_, plugins::Durability::kNone).ok()) {
+  if (!engine_.put(stored_key_, record, plugins::Durability::kNone).ok()) {
     ++failed_writes_;
     return StoreStatus::kFailed;
   }
@@ -51,9 +51,14 @@ void DirectStore::quarantine(const KeyRef& key) {
   }
 }
 
-void DirectStore::prefetch(const KeyRef& key) {
-  encode_stored_key(key, &stored_key_);
-  engine_.prefetch(stored_key_);
+void DirectStore::prefetch(std::span<const KeyRef> keys) {
+  prefetch_bytes_.resize(std::max(prefetch_bytes_.size(), keys.size()));
+  prefetch_keys_.clear();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    encode_stored_key(keys[i], &prefetch_bytes_[i]);
+    prefetch_keys_.emplace_back(prefetch_bytes_[i]);
+  }
+  engine_.prefetch_all(prefetch_keys_);
 }
 
 bool DirectStore::deliver(StoreClient& client) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,7 +24,7 @@ class DirectStore final : public StateStore {
                                   StoreToken token) override;
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
-  void prefetch(const KeyRef& key) override;
+  void prefetch(std::span<const KeyRef> keys) override;
   void flush() override {}
   bool deliver(StoreClient& client) override;
   void stop() override { pinned_.reset(); }
@@ -41,6 +43,8 @@ class DirectStore final : public StateStore {
   std::vector<std::pair<StoreToken, OwnedRange>> ranges_;  // asked within a step, read after it
   std::vector<Load> loads_;
   std::vector<RangeEntry> entries_;
+  std::vector<std::string> prefetch_bytes_;
+  std::vector<std::string_view> prefetch_keys_;
 };
 
 }  // namespace kindred

@@ -32,8 +32,8 @@ class StateStore {
   virtual void read_range(const FetchRange& range, StoreToken token) = 0;
   virtual void quarantine(const KeyRef& key) = 0;
 
-  /// Brings what try_load(key) will look at near; may do nothing.
-  virtual void prefetch(const KeyRef& key) = 0;
+  /// Brings what try_load of the keys will look at near, all at the same time; may do nothing.
+  virtual void prefetch(std::span<const KeyRef> keys) = 0;
   /// Hands over what was asked since the last call, as one batch. Once a loop turn.
   virtual void flush() = 0;
   /// Tells the client what is finished; returns whether there was anything. Outside of any step.

@@ -24,7 +24,7 @@ class ThreadedStore final : public StateStore {
                                   StoreToken token) override;
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
-  void prefetch(const KeyRef&) override {}
+  void prefetch(std::span<const KeyRef>) override {}
   void flush() override;
   bool deliver(StoreClient& client) override;
   void stop() override;

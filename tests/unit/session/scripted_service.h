@@ -78,7 +78,7 @@ class ScriptedService final : public NodeService {
   std::vector<NodeId> first_live_holders() override { return inner_.first_live_holders(); }
   uint64_t cluster_now_ms() override { return now_ms_; }
   bool ready() override { return true; }
-  void prefetch(const KeyRef&) override { ++prefetches_; }
+  void prefetch(std::span<const KeyRef> keys) override { prefetches_ += keys.size(); }
 
  private:
   ServiceClient& client_;
