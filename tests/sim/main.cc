@@ -104,8 +104,12 @@ int replay_bug_bank(const Options& options) {
     std::istringstream fields(line);
     std::string name;
     uint64_t seed = 0;
-    fields >> name >> seed;
+    fields >> name;
     ++replayed;
+    if (!(fields >> seed)) {
+      std::printf("%-28s is not caught: the seeds' file says why\n", name.c_str());
+      continue;
+    }
     if (!activate(name)) {
       std::printf("%-28s is not compiled in\n", name.c_str());
       ++failures;
