@@ -125,6 +125,23 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
   }
 }
 
+void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown,
+                 Now now) {
+  const bool was_written = !lost.never_written() || shown == nullptr;
+  if (was_promised && was_written) {
+    ++core_.metrics.storage_failures;
+    core_.lose_writes(key.partition);
+  }
+  if (shown != nullptr) {
+    State before = lost;
+    State after = *shown;
+    core_.filter(before);
+    core_.filter(after);
+    core_.copies.at(key.partition)
+        .count.change(live_mark(before), live_mark(after), now.cluster_ms);
+  }
+}
+
 void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now now) {
   switch (TableId::kind_of(token)) {
     case IdKind::kCoordinated:

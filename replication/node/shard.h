@@ -49,6 +49,10 @@ class Shard {
   void submit_scan(ClientToken token, const ScanRequest& request, Now now);
   void receive(NodeId from, const Message& message, Now now);
   void stored(StoreToken token, bool ok, Now now);
+  /// The engine refused a write that loads saw as `lost` until now; they see `shown`, null where
+  /// that is not known or a later store() hides it. `was_promised`: its store() had said kDone.
+  /// Comes before stored() of the same write.
+  void lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown, Now now);
   void loaded(StoreToken token, LoadStatus status, const State& state, Now now);
   void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done,
                   Now now);

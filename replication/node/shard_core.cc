@@ -86,14 +86,18 @@ void ShardCore::end_actor(uint16_t partition) {
   copies.at(partition).actor = ports.random();
 }
 
+void ShardCore::lose_writes(uint16_t partition) {
+  end_actor(partition);
+  if (copies_wanted() > 1) {
+    copies.at(partition).state = CopyState::kFilling;
+    has_new_filling = true;
+  }
+}
+
 void ShardCore::quarantine(const KeyRef& key) {
   ++metrics.quarantined_records;
   ports.quarantine(key);
-  end_actor(key.partition);
-  if (copies_wanted() > 1) {
-    copies.at(key.partition).state = CopyState::kFilling;
-    has_new_filling = true;
-  }
+  lose_writes(key.partition);
 }
 
 }  // namespace kindred

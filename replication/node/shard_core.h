@@ -105,6 +105,8 @@ class ShardCore {
 
   /// Ends the copy's actor: what it wrote and did not get through has an unknown outcome.
   void end_actor(uint16_t partition);
+  /// The copy lacks writes that it acknowledged: it must be filled again, under a new actor.
+  void lose_writes(uint16_t partition);
   /// A damaged record was found: the copy must be filled again, under a new actor.
   void quarantine(const KeyRef& key);
 

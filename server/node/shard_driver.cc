@@ -163,6 +163,11 @@ uint64_t ShardDriver::random() {
   return random_number();
 }
 
+void ShardDriver::lost(const KeyRef& key, bool was_promised, const State& lost,
+                       const State* shown) {
+  shard_.lost(key, was_promised, lost, shown, outlet_.now());
+}
+
 void ShardDriver::stored(StoreToken token, bool ok) {
   shard_.stored(token, ok, outlet_.now());
 }

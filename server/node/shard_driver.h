@@ -84,6 +84,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   FrameBuilder& builder_for(NodeId to);
   void finish_frame(PeerOutput& output);
 
+  void lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown) override;
   void stored(StoreToken token, bool ok) override;
   void loaded(StoreToken token, LoadStatus status, const State& state) override;
   void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,

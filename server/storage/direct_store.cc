@@ -27,7 +27,15 @@ void DirectStore::load(const KeyRef& key, StoreToken token) {
 
 StoreStatus DirectStore::store(const KeyRef& key, std::string_view record, Durability, StoreToken) {
   encode_stored_key(key, &stored_key_);
-  if (!engine_.put(stored_key_, record, plugins::Durability::kNone).ok()) {
+  plugins::Status status;
+  if (record.empty()) {
+    batch_.clear();
+    batch_.remove(stored_key_);
+    status = engine_.apply(batch_, plugins::Durability::kNone);
+  } else {
+    status = engine_.put(stored_key_, record, plugins::Durability::kNone);
+  }
+  if (!status.ok()) {
     ++failed_writes_;
     return StoreStatus::kFailed;
   }

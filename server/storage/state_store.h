@@ -14,6 +14,11 @@ class StoreClient {
  public:
   virtual ~StoreClient() = default;
   virtual void stored(StoreToken token, bool ok) = 0;
+  /// The engine refused a write, which loads of the key don't see any more. `was_promised`: store()
+  /// had said kDone. `shown`: what loads see instead; null where that is not known, or a later
+  /// store() of the key stands in front of it. Comes before stored() of the same write.
+  virtual void lost(const KeyRef& key, bool was_promised, const State& lost,
+                    const State* shown) = 0;
   virtual void loaded(StoreToken token, LoadStatus status, const State& state) = 0;
   virtual void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
                           bool done) = 0;

@@ -128,8 +128,10 @@ void StorageThreads::apply(std::vector<StorageJob>* jobs) {
   Durability durability = Durability::kMemory;
   for (const StorageJob& job : *jobs) {
     durability = std::max(durability, job.durability);
-    if (job.kind == StorageJob::Kind::kPut) {
+    if (job.kind == StorageJob::Kind::kPut && job.record.size() > 0) {
       batch_.put(job.stored_key, job.record.bytes());
+    } else if (job.kind == StorageJob::Kind::kPut) {
+      batch_.remove(job.stored_key);
     } else if (job.kind == StorageJob::Kind::kQuarantine) {
       std::string damaged;
       if (engine_.get(job.stored_key, &damaged).ok()) {
@@ -146,6 +148,9 @@ void StorageThreads::apply(std::vector<StorageJob>* jobs) {
       ranges.push_back(std::move(job));
     } else {
       results.push_back(result_of(std::move(job), ok));
+      if (!ok) {
+        look_up(&results.back());
+      }
     }
   }
   publish(&results);
@@ -156,6 +161,13 @@ void StorageThreads::apply(std::vector<StorageJob>* jobs) {
     }
     read_ready_.notify_all();
   }
+}
+
+// What a reader of the key sees now that its write is refused.
+void StorageThreads::look_up(StorageResult* failed) {
+  const plugins::Status status = engine_.get(failed->stored_key, &failed->record);
+  failed->found = status.ok();
+  failed->known = status.ok() || status.not_found();
 }
 
 void StorageThreads::publish(std::vector<StorageResult>* results) {

@@ -24,7 +24,7 @@ struct StorageJob {
   StoreToken token = 0;
   uint64_t sequence = 0;          // kPut, kQuarantine: names the pending entry
   std::string stored_key;         // all but kRange
-  Value record;                   // kPut; owned
+  Value record;                   // kPut; owned; empty: the key is erased
   std::vector<OwnedRange> range;  // kRange: one
 };
 
@@ -32,12 +32,13 @@ struct StorageJob {
 struct StorageResult {
   StorageJob::Kind kind = StorageJob::Kind::kPut;
   bool ok = false;
-  bool found = false;  // kLoad
+  bool known = false;  // a write that failed: the engine told what it holds instead
+  bool found = false;  // kLoad, and what the engine told
   bool wants_answer = false;
   StoreToken token = 0;
   uint64_t sequence = 0;
   std::string stored_key;
-  std::string record;    // kLoad
+  std::string record;    // as found
   RangeContent content;  // kRange
 };
 
@@ -64,6 +65,7 @@ class StorageThreads {
   void write_loop();
   void read_loop();
   void apply(std::vector<StorageJob>* jobs);
+  void look_up(StorageResult* failed);
   void publish(std::vector<StorageResult>* results);
   StorageResult read(const StorageJob& job);
 

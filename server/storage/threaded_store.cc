@@ -132,31 +132,65 @@ bool ThreadedStore::deliver(StoreClient& client) {
 
 void ThreadedStore::finish_write(const StorageResult& result, StoreClient& client) {
   const auto pending = pending_.find(result.stored_key);
-  if (pending != pending_.end() && pending->second.sequence == result.sequence) {
+  const bool is_last = pending != pending_.end() && pending->second.sequence == result.sequence;
+  Value record;
+  if (is_last) {
+    record = std::move(pending->second.record);
     pending_.erase(pending);
   }
   if (!result.ok) {
     ++failed_writes_;
+    if (result.kind == StorageJob::Kind::kPut) {
+      tell_lost(result, is_last ? &record : nullptr, client);
+    }
   }
   if (result.wants_answer) {
     client.stored(result.token, result.ok);
   }
 }
 
+// `lost` is null where a later write of the key hides what became of this one.
+void ThreadedStore::tell_lost(const StorageResult& result, const Value* lost, StoreClient& client) {
+  const std::string_view shown_record = result.found ? std::string_view(result.record) : "";
+  if (lost != nullptr) {
+    const auto loading = loading_.find(result.stored_key);
+    if (loading != loading_.end()) {
+      loading->second.overtaken = result.known;
+      loading->second.record = Value::copied(shown_record);
+    }
+  }
+  KeyRef key;
+  if (!decode_stored_key(result.stored_key, partition_count_, &key)) {
+    return;
+  }
+  State lost_state;
+  State shown;
+  if (lost != nullptr) {
+    static_cast<void>(decode_record(key, lost->bytes(), &lost_state));
+  }
+  const bool is_shown = lost != nullptr && result.known && decode_record(key, shown_record, &shown);
+  if (is_shown || !result.wants_answer) {
+    client.lost(key, !result.wants_answer, lost_state, is_shown ? &shown : nullptr);
+  }
+}
+
+// Each is answered with the state as it is then: the answer to the one before may have stored.
 void ThreadedStore::finish_load(const StorageResult& result, StoreClient& client) {
   auto node = loading_.extract(result.stored_key);
   const Loading& loading = node.mapped();
   KeyRef key;
   key.key = loading.key;
   key.hash = loading.hash;
-  State state;
-  LoadStatus status = LoadStatus::kFailed;
-  if (loading.overtaken) {
-    status = read_record(key, loading.record.bytes(), &state);
-  } else if (result.ok) {
-    status = read_record(key, result.found ? std::string_view(result.record) : "", &state);
-  }
   for (const StoreToken token : loading.tokens) {
+    State state;
+    LoadStatus status = LoadStatus::kFailed;
+    const auto pending = pending_.find(result.stored_key);
+    const Value stored = pending != pending_.end() ? pending->second.record : loading.record;
+    if (pending != pending_.end() || loading.overtaken) {
+      status = read_record(key, stored.bytes(), &state);
+    } else if (result.ok) {
+      status = read_record(key, result.found ? std::string_view(result.record) : "", &state);
+    }
     client.loaded(token, status, state);
   }
 }

@@ -54,6 +54,7 @@ class ThreadedStore final : public StateStore {
 
   void remember(StorageJob&& job);
   void finish_write(const StorageResult& result, StoreClient& client);
+  void tell_lost(const StorageResult& result, const Value* lost, StoreClient& client);
   void finish_load(const StorageResult& result, StoreClient& client);
 
   plugins::Engine& engine_;

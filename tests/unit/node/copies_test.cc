@@ -234,5 +234,31 @@ TEST(Count, FollowsWritesDeletesAndExpiry) {
   EXPECT_EQ(count.live(node.now.cluster_ms), 1U);
 }
 
+TEST(Copies, APromisedWriteThatTheEngineRefusedEndsTheActorAndFillsTheCopy) {
+  Node node;
+  node.ports.store_status = StoreStatus::kDone;
+  node.submit(Node::set("v"));
+  const ActorId actor = node.actor();
+  const State held = node.ports.held("k");
+  const State nothing;
+  ASSERT_EQ(node.shard().copies().at(kPartition).count.live(node.now.cluster_ms), 1U);
+  node.shard().lost(Node::key("k"), /*was_promised=*/true, held, &nothing, node.now);
+  EXPECT_NE(node.actor(), actor);
+  EXPECT_EQ(node.copy_state(), CopyState::kFilling);
+  EXPECT_EQ(node.shard().copies().at(kPartition).count.live(node.now.cluster_ms), 0U);
+}
+
+TEST(Copies, ARefusedWriteThatWasNotPromisedOnlyChangesTheCount) {
+  Node node;
+  node.submit(Node::set("v"));
+  const ActorId actor = node.actor();
+  const State held = node.ports.held("k");
+  const State nothing;
+  node.shard().lost(Node::key("k"), /*was_promised=*/false, held, &nothing, node.now);
+  EXPECT_EQ(node.actor(), actor);  // stored() ends it
+  EXPECT_EQ(node.copy_state(), CopyState::kWhole);
+  EXPECT_EQ(node.shard().copies().at(kPartition).count.live(node.now.cluster_ms), 0U);
+}
+
 }  // namespace
 }  // namespace kindred

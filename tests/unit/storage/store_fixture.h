@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -54,9 +55,24 @@ class RecordingClient final : public StoreClient {
     std::vector<std::string> values;
   };
 
+  struct Loss {
+    std::string key;
+    bool was_promised;
+    std::string lost;
+    std::string shown;
+    friend bool operator==(const Loss&, const Loss&) = default;
+  };
+
+  void lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown) override {
+    losses.push_back({std::string(key.key), was_promised, value_in(lost),
+                      shown != nullptr ? value_in(*shown) : "(unknown)"});
+  }
   void stored(StoreToken token, bool ok) override { stores.push_back({token, ok}); }
   void loaded(StoreToken token, LoadStatus status, const State& state) override {
     loads.push_back({token, status, value_in(state)});
+    if (on_loaded) {
+      on_loaded(token);
+    }
   }
   void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
                   bool done) override {
@@ -70,6 +86,8 @@ class RecordingClient final : public StoreClient {
     ranges.push_back(range);
   }
 
+  std::function<void(StoreToken)> on_loaded;
+  std::vector<Loss> losses;
   std::vector<Stored> stores;
   std::vector<Loaded> loads;
   std::vector<Range> ranges;

@@ -189,6 +189,78 @@ TEST_F(ThreadedStoreTest, ALoadThatAStoreOvertookGivesTheStored) {
                                                                  {3, LoadStatus::kLoaded, "new"}}));
 }
 
+TEST_F(ThreadedStoreTest, ALoadShowsWhatTheAnswerToTheOneBeforeItStored) {
+  const auto write_at_first = [this](StoreToken token) {
+    if (token == 2) {
+      EXPECT_EQ(store("k", "of the first", Durability::kSynced, 4), StoreStatus::kPending);
+    }
+  };
+  client_.on_loaded = write_at_first;
+  store_->load(key("k"), 2);
+  store_->load(key("k"), 3);
+  deliver_loads(2);
+  EXPECT_EQ(client_.loads[0].value, "(none)");
+  EXPECT_EQ(client_.loads[1].value, "of the first");
+}
+
+TEST_F(ThreadedStoreTest, APromisedWriteThatIsRefusedIsTold) {
+  EXPECT_EQ(store("k", "kept", Durability::kMemory, 1), StoreStatus::kDone);
+  EXPECT_EQ(store("other", "synced", Durability::kSynced, 2), StoreStatus::kPending);
+  deliver_stores(1);
+  plan_->fail_next(EngineCall::kApply, 1, {plugins::Status(plugins::StatusCode::kIoError)});
+  EXPECT_EQ(store("k", "lost", Durability::kMemory, 3), StoreStatus::kDone);
+  EXPECT_EQ(store("other", "refused", Durability::kSynced, 4), StoreStatus::kPending);
+  deliver_stores(2);
+  EXPECT_EQ(client_.losses,
+            (std::vector<RecordingClient::Loss>{{"k", true, "lost", "kept"},
+                                                {"other", false, "refused", "synced"}}));
+}
+
+TEST_F(ThreadedStoreTest, ARefusedWriteThatALaterOneReplacedLeavesWhatLoadsSee) {
+  std::promise<void> reached;
+  std::promise<void> go;
+  hold(EngineCall::kApply, reached, go.get_future().share());
+  plan_->fail_next(EngineCall::kApply, 1, {plugins::Status(plugins::StatusCode::kIoError)});
+  EXPECT_EQ(store("k", "first", Durability::kSynced, 1), StoreStatus::kPending);
+  store_->flush();
+  reached.get_future().wait();
+  EXPECT_EQ(store("k", "second", Durability::kSynced, 2), StoreStatus::kPending);
+  store_->flush();
+  go.set_value();
+  deliver_stores(2);
+  EXPECT_EQ(client_.stores, (std::vector<RecordingClient::Stored>{{1, false}, {2, true}}));
+  EXPECT_TRUE(client_.losses.empty());
+  store_->load(key("k"), 3);
+  deliver_loads(1);
+  EXPECT_EQ(client_.loads[0].value, "second");
+}
+
+TEST_F(ThreadedStoreTest, ALoadThatARefusedStoreOvertookShowsWhatWasBefore) {
+  std::promise<void> reached;
+  std::promise<void> go;
+  hold(EngineCall::kGet, reached, go.get_future().share());
+  store_->load(key("k"), 2);
+  store_->flush();
+  reached.get_future().wait();
+  plan_->fail_next(EngineCall::kApply, 1, {plugins::Status(plugins::StatusCode::kIoError)});
+  EXPECT_EQ(store("k", "refused", Durability::kSynced, 4), StoreStatus::kPending);
+  deliver_stores(1);
+  go.set_value();
+  deliver_loads(1);
+  EXPECT_EQ(client_.loads[0], (RecordingClient::Loaded{2, LoadStatus::kLoaded, "(none)"}));
+}
+
+TEST_F(ThreadedStoreTest, AnEmptyRecordErases) {
+  EXPECT_EQ(store("k", "v", Durability::kSynced, 1), StoreStatus::kPending);
+  deliver_stores(1);
+  EXPECT_EQ(store_->store(key("k"), "", Durability::kSynced, 2), StoreStatus::kPending);
+  deliver_stores(2);
+  std::string stored_key;
+  encode_stored_key(key("k"), &stored_key);
+  std::string record;
+  EXPECT_TRUE(slow_->get(stored_key, &record).not_found());
+}
+
 TEST_F(ThreadedStoreTest, AFailedLoadIsNoMissingKey) {
   plan_->fail_next(EngineCall::kGet, 1, {plugins::Status(plugins::StatusCode::kIoError)});
   store_->load(key("k"), 1);
