@@ -111,8 +111,8 @@ void Membership::persisted(PersistToken token, LocalTime now) {
 
 void Membership::set_whole(bool is_whole, LocalTime /*now*/) {
   is_whole_ = is_whole;
-  if (is_running() && is_member() && is_whole && record_.copies_filling) {
-    record_.copies_filling = false;
+  if (is_running() && is_member() && is_whole == record_.copies_filling) {
+    record_.copies_filling = !is_whole;
     persist({});
   }
 }

@@ -59,7 +59,8 @@ class Membership {
   /// The record handed over with `token` is synced, and so are those before it.
   void persisted(PersistToken token, LocalTime now);
   void stamp_collected(StampToken token, Stamp highest, LocalTime now);
-  /// Whether all copies of this node are whole; told to the other members.
+  /// Whether all copies of this node are whole; told to the other members, and kept over restarts.
+  /// Not to be called before the copies' state is known.
   void set_whole(bool is_whole, LocalTime now);
   /// FLUSHALL; MembershipPorts::flush_done() brings the outcome, perhaps within the call.
   void request_flush(FlushToken token, LocalTime now);

@@ -22,7 +22,9 @@ bool contains(const List& list, NodeId node) {
 }  // namespace
 
 Coordinator::Coordinator(ShardCore& core, Replica& replica)
-    : core_(core), replica_(replica), table_(core.config.shard_index, IdKind::kCoordinated) {}
+    : core_(core),
+      replica_(replica),
+      table_(core.config.shard_index, IdKind::kCoordinated, core.config.id_seed) {}
 
 void Coordinator::refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed,
                               uint8_t seen) {

@@ -13,7 +13,7 @@ namespace kindred {
 /// (DESIGN: N-W+1 of them), page by page, a few partitions at a time.
 class Fill {
  public:
-  explicit Fill(ShardCore& core) : core_(core) {}
+  explicit Fill(ShardCore& core) : core_(core), counter_(core.config.id_seed) {}
 
   /// Looks for copies that became filling, and goes on with those that wait. Call on every tick.
   void tick(Now now);
@@ -61,7 +61,7 @@ class Fill {
   std::map<uint16_t, PartitionFill> fills_;
   std::map<uint64_t, uint16_t> stores_;  // token -> partition
   std::map<uint64_t, WaitingLoad> loads_;
-  uint64_t counter_ = 0;
+  uint64_t counter_;  // of ids, from a number that no earlier run began with
   bool pending_scan_ = true;
 };
 

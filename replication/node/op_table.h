@@ -24,13 +24,18 @@ struct TableId {
 template <typename T>
 class OpTable {
  public:
-  OpTable(uint8_t shard, IdKind kind)
-      : prefix_((uint64_t{shard} << 56) | (uint64_t{static_cast<uint8_t>(kind)} << 52)) {}
+  /// Generations begin at a number made of `seed`, which differs from run to run: a late answer to
+  /// a request of an earlier run must not pass for one to this run's.
+  OpTable(uint8_t shard, IdKind kind, uint64_t seed)
+      : prefix_((uint64_t{shard} << 56) | (uint64_t{static_cast<uint8_t>(kind)} << 52)),
+        first_generation_(static_cast<uint32_t>(seed) & kGenerationMask) {}
 
   T& make() {
     if (free_.empty()) {
       free_.push_back(static_cast<uint32_t>(entries_.size()));
       entries_.emplace_back();
+      entries_.back().generation = first_generation_;
+      bump(entries_.back());
     }
     const uint32_t index = free_.back();
     free_.pop_back();
@@ -82,14 +87,16 @@ class OpTable {
   }
 
  private:
+  static constexpr uint32_t kGenerationMask = (1U << TableId::kGenerationBits) - 1;
+
   struct Entry {
     T value;
-    uint32_t generation = 1;
+    uint32_t generation = 0;
     bool used = false;
   };
 
   static void bump(Entry& entry) {
-    entry.generation = (entry.generation + 1) & ((1U << TableId::kGenerationBits) - 1);
+    entry.generation = (entry.generation + 1) & kGenerationMask;
     if (entry.generation == 0) {
       entry.generation = 1;
     }
@@ -99,7 +106,8 @@ class OpTable {
     return prefix_ | (uint64_t{entries_[index].generation} << TableId::kIndexBits) | index;
   }
 
-  uint64_t prefix_;
+  const uint64_t prefix_;
+  const uint32_t first_generation_;
   std::deque<Entry> entries_;
   std::vector<uint32_t> free_;
   size_t size_ = 0;

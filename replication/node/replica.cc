@@ -16,7 +16,7 @@ constexpr size_t kTasksMax = 100'000;
 }  // namespace
 
 Replica::Replica(ShardCore& core)
-    : core_(core), table_(core.config.shard_index, IdKind::kReplica) {}
+    : core_(core), table_(core.config.shard_index, IdKind::kReplica, core.config.id_seed) {}
 
 AckStatus Replica::held_status(uint16_t partition) const {
   return core_.copies.at(partition).state == CopyState::kWhole ? AckStatus::kStored

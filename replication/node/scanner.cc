@@ -24,7 +24,8 @@ uint64_t hash_of(uint64_t cursor) {
 
 }  // namespace
 
-Scanner::Scanner(ShardCore& core) : core_(core), table_(core.config.shard_index, IdKind::kScan) {}
+Scanner::Scanner(ShardCore& core)
+    : core_(core), table_(core.config.shard_index, IdKind::kScan, core.config.id_seed) {}
 
 void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
   Scan& scan = table_.make();

@@ -21,6 +21,7 @@ namespace kindred {
 struct ShardConfig {
   uint8_t shard_index = 0;  // in the top byte of every MessageId and StoreToken it makes
   uint8_t shard_count = 1;  // partition p belongs to shard p % shard_count
+  uint64_t id_seed = 0;     // differs from run to run, for MessageIds; read once
   QuorumDefaults quorum;
   Durability durability = Durability::kSynced;  // of every write; what the engine can do at most
   bool engine_can_sync = true;

@@ -29,6 +29,17 @@ bool take(std::string_view line, std::string_view* text) {
   return true;
 }
 
+// Takes a line that begins with `word` off the front; its rest.
+bool take_line(std::string_view word, std::string_view* text, std::string* rest) {
+  const size_t end = text->find('\n');
+  if (end == std::string_view::npos || !text->starts_with(word)) {
+    return false;
+  }
+  *rest = text->substr(word.size(), end - word.size());
+  text->remove_prefix(end + 1);
+  return true;
+}
+
 }  // namespace
 
 bool copies_need_filling(const BootSituation& situation) {
@@ -36,6 +47,9 @@ bool copies_need_filling(const BootSituation& situation) {
     return true;
   }
   const BootRecord& before = situation.before;
+  if (before.engine != situation.engine) {
+    return true;  // what was acknowledged meanwhile is in another engine
+  }
   if (before.clean_stop) {
     return false;
   }
@@ -53,6 +67,7 @@ std::string encode_boot_record(const BootRecord& record) {
   std::string text(kHeader);
   text += record.clean_stop ? kClean : kUnclean;
   text += "machine " + record.machine_boot_id + "\n";
+  text += "engine " + record.engine + "\n";
   text += "durability " + std::string(durability_word(record.durability)) + "\n";
   return text;
 }
@@ -62,15 +77,11 @@ bool decode_boot_record(std::string_view text, BootRecord* record) {
     return false;
   }
   record->clean_stop = text.starts_with(kClean);
-  if (!take(record->clean_stop ? kClean : kUnclean, &text) || !take("machine ", &text)) {
+  if (!take(record->clean_stop ? kClean : kUnclean, &text) ||
+      !take_line("machine ", &text, &record->machine_boot_id) ||
+      !take_line("engine ", &text, &record->engine)) {
     return false;
   }
-  const size_t end = text.find('\n');
-  if (end == std::string_view::npos) {
-    return false;
-  }
-  record->machine_boot_id = text.substr(0, end);
-  text.remove_prefix(end + 1);
   for (const DurabilityDirective durability :
        {DurabilityDirective::kNone, DurabilityDirective::kAsync, DurabilityDirective::kGroup}) {
     if (text == "durability " + std::string(durability_word(durability)) + "\n") {

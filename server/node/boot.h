@@ -12,6 +12,7 @@ struct BootRecord {
   bool clean_stop = false;
   std::string machine_boot_id;  // /proc/sys/kernel/random/boot_id of the run
   DurabilityDirective durability = DurabilityDirective::kNone;  // the run's
+  std::string engine;                                           // the run's: storage-engine
   friend bool operator==(const BootRecord&, const BootRecord&) = default;
 };
 
@@ -20,6 +21,7 @@ struct BootSituation {
   bool has_record = false;  // false: no boot file, or an unreadable one
   BootRecord before;
   std::string machine_boot_id;  // now; empty where the machine doesn't tell
+  std::string engine;           // now
   bool engine_persistent = false;
   bool engine_had_data = false;  // its directory was there
 };

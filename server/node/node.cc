@@ -90,6 +90,7 @@ std::string Node::open_engines() {
   }
   situation.has_record = boot && decode_boot_record(*boot, &situation.before);
   situation.machine_boot_id = machine_boot_id();
+  situation.engine = config_->storage_engine;
 
   const plugins::EngineFactory* factory = registry_.find(config_->storage_engine);
   const bool per_worker = factory != nullptr && factory->capabilities.thread_bound;
@@ -114,10 +115,19 @@ std::string Node::open_engines() {
   // A lone copy has nobody to be filled from: what is there is all there is.
   const bool has_other_copies =
       loaded_record_.document != nullptr && loaded_record_.document->ring.copies() > 1;
-  if (has_other_copies && copies_need_filling(situation)) {
+  if (has_other_copies && !loaded_record_.copies_filling && copies_need_filling(situation)) {
+    // Stored before the boot file forgets why: a start that ends before the copies are filled must
+    // not make the next one take them for whole.
     loaded_record_.copies_filling = true;
+    std::string bytes;
+    encode_node_record(loaded_record_, &bytes);
+    error = directory_->write(kNodeRecordFile, bytes);
+    if (!error.empty()) {
+      return error;
+    }
   }
-  const BootRecord now{false, situation.machine_boot_id, config_->durability};
+  const BootRecord now{false, situation.machine_boot_id, config_->durability,
+                       config_->storage_engine};
   return directory_->write(kBootFile, encode_boot_record(now));
 }
 
@@ -305,7 +315,7 @@ std::string Node::close_engines() {
   if (exit_code_ != 0) {
     return "";
   }
-  const BootRecord clean{true, machine_boot_id(), config_->durability};
+  const BootRecord clean{true, machine_boot_id(), config_->durability, config_->storage_engine};
   return directory_->write(kBootFile, encode_boot_record(clean));
 }
 

@@ -94,6 +94,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   void tell_info(Asker asker, std::vector<std::string> sections) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
+  void copies_changed() override;
   void send_frame(NodeId to, std::string_view frame) override;
 
   void send(const Address& to, const MembershipMessage& message) override;

@@ -59,7 +59,9 @@ void Node::after_membership_step() {
   }
   shared_.clock_offset_ms.store(membership_->clock_offset_ms(), std::memory_order_relaxed);
   if (document_ != nullptr) {
-    membership_->set_whole(ready_ && all_copies_whole(), local_time());
+    if (ready_) {
+      membership_->set_whole(all_copies_whole(), local_time());
+    }
     refresh_view();
   }
   const uint64_t now_us = Loop::mono_us();
@@ -72,6 +74,12 @@ void Node::after_membership_step() {
     membership_timer_->stop();
   } else {
     membership_timer_->start(deadline_us > now_us ? (deadline_us - now_us) / 1000 + 1 : 0);
+  }
+}
+
+void Node::copies_changed() {
+  if (membership_ && exit_code_ == 0) {
+    after_membership_step();
   }
 }
 

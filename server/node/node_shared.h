@@ -60,6 +60,8 @@ class NodeControl {
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
   virtual void stop() = 0;
+  /// A worker's copies became whole, or stopped being so.
+  virtual void copies_changed() = 0;
 
   /// A worker's frame for a peer.
   virtual void send_frame(NodeId to, std::string_view frame) = 0;

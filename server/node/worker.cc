@@ -157,7 +157,9 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   view_ = std::move(view);
   refresh_now();
   if (!driver_) {
-    driver_.emplace(shard_config(), view_->self, *store_, *this);
+    ShardConfig config = shard_config();
+    config.id_seed = random_number();
+    driver_.emplace(config, view_->self, *store_, *this);
   }
   driver_->set_cluster(view_->document, fresh_copies);
   note_filling_copies();
@@ -183,8 +185,11 @@ Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) 
 }
 
 void Worker::note_filling_copies() {
-  filling_copies_.store(driver_->shard().copies().count(CopyState::kFilling),
-                        std::memory_order_relaxed);
+  const uint32_t filling = driver_->shard().copies().count(CopyState::kFilling);
+  const uint32_t before = filling_copies_.exchange(filling, std::memory_order_relaxed);
+  if ((before == 0) != (filling == 0)) {
+    workers_.front()->post_errand([&control = control_] { control.copies_changed(); });
+  }
 }
 
 WorkerFigures Worker::figures() {

@@ -218,6 +218,11 @@ TEST(Founding, FounderWithALostDiskComesBackAsTheMemberItWas) {
   world.restart(founder);
   world.run_ms(100);
   EXPECT_FALSE(world.driver(founder).is_filling);
+  world.step(founder, [](Membership& m, LocalTime now) { m.set_whole(false, now); });
+  world.run_ms(100);
+  world.restart(founder);  // a record was damaged, and the copy not filled again
+  world.run_ms(100);
+  EXPECT_TRUE(world.driver(founder).is_filling);
 }
 
 TEST(Founding, MemberNeedsNoSeedToComeBack) {

@@ -272,5 +272,22 @@ TEST(Wait, EndsAtItsDeadlineWithWhatItHas) {
   EXPECT_EQ(node.outcome(token).integer, 0);
 }
 
+TEST(Write, AnAckToAnEarlierRunsRequestIsNone) {
+  ShardConfig config = Node::default_config();
+  config.id_seed = 71;
+  Node before({1, 2, 3}, config);
+  before.ports.store_status = StoreStatus::kPending;
+  before.submit(Node::set("of the run that ended"));
+  const std::vector<Sent> asked = before.ports.take<Replicate>();
+  ASSERT_FALSE(asked.empty());
+  config.id_seed = 9'000'000'000'000'000'017ULL;
+  Node node({1, 2, 3}, config);
+  const ClientToken token = node.submit(Node::set("v"));
+  for (const Sent& write : asked) {
+    node.ack(write);
+  }
+  EXPECT_FALSE(node.replied(token));
+}
+
 }  // namespace
 }  // namespace kindred

@@ -8,7 +8,8 @@ namespace {
 BootSituation situation(bool clean, std::string machine_before, DurabilityDirective durability) {
   BootSituation situation;
   situation.has_record = true;
-  situation.before = {clean, std::move(machine_before), durability};
+  situation.before = {clean, std::move(machine_before), durability, "rocksdb"};
+  situation.engine = "rocksdb";
   situation.machine_boot_id = "now";
   situation.engine_persistent = true;
   situation.engine_had_data = true;
@@ -54,10 +55,16 @@ TEST(Boot, WithoutDataOrWordOfItCopiesAreFilled) {
   EXPECT_TRUE(copies_need_filling(no_record));
 }
 
+TEST(Boot, ARunOnAnotherEngineLeavesThisOneBehind) {
+  BootSituation back_again = situation(true, "now", kGroup);
+  back_again.before.engine = "memory";
+  EXPECT_TRUE(copies_need_filling(back_again));
+}
+
 TEST(Boot, RecordsSurviveTheirText) {
   for (const bool clean : {false, true}) {
     for (const auto durability : {kNone, kAsync, kGroup}) {
-      const BootRecord record{clean, "d7-43", durability};
+      const BootRecord record{clean, "d7-43", durability, "rocksdb"};
       BootRecord read;
       ASSERT_TRUE(decode_boot_record(encode_boot_record(record), &read));
       EXPECT_EQ(read, record);
@@ -66,7 +73,7 @@ TEST(Boot, RecordsSurviveTheirText) {
 }
 
 TEST(Boot, DamagedTextsAreRefused) {
-  const std::string text = encode_boot_record({true, "d7-43", kGroup});
+  const std::string text = encode_boot_record({true, "d7-43", kGroup, "rocksdb"});
   BootRecord read;
   for (size_t size = 0; size < text.size(); ++size) {
     EXPECT_FALSE(decode_boot_record(text.substr(0, size), &read)) << size;
