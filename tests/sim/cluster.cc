@@ -74,6 +74,8 @@ void SimCluster::run() {
   }
   for (auto& node : nodes_) {
     node->start(CopyState::kWhole);
+  }
+  for (auto& node : nodes_) {
     detect(*node);
   }
   schedule_faults();

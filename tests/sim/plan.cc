@@ -69,6 +69,13 @@ void choose_faults(Plan& plan, Prng& prng) {
   plan.pause_every_ms = every(4, 2'000, 8'000);
   plan.doubt_every_ms = every(3, 1'000, 6'000);
   plan.flush_every_ms = every(8, 8'000, 20'000);
+  if (prng.one_in(6)) {
+    // Copies are filling most of the time, and their sources come and go.
+    plan.lossy_every_ms = 600;
+    plan.crash_every_ms = 900;
+    plan.drop_chance = 60'000;
+    plan.clock_skew_ms_max = 3'000;
+  }
   plan.store_failure_chance = prng.one_in(4) ? 2'000 : 0;
   plan.store_refusal_chance = prng.one_in(4) ? 2'000 : 0;
 }
@@ -95,7 +102,9 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   }
   plan.load_pending_chance = prng.one_in(2) ? 100'000 : 5'000;
   plan.sync_us_max = prng.one_in(4) ? 30'000 : 2'000;
-  plan.clock_skew_ms_max = prng.one_in(3) ? 0 : static_cast<int64_t>(prng.between(1, 3'000));
+  if (plan.clock_skew_ms_max == 0 && !prng.one_in(3)) {
+    plan.clock_skew_ms_max = static_cast<int64_t>(prng.between(1, 3'000));
+  }
   plan.clocks_jump = plan.clock_skew_ms_max != 0 && prng.one_in(2);
   return plan;
 }
