@@ -133,9 +133,14 @@ Dot apply_expiry(State& state, ActorId actor, Stamp first, uint64_t expire_at_ms
   if (!state.has_live_sibling(now_ms)) {
     return Dot{};
   }
-  erase_siblings(state, [now_ms](const Sibling& sibling) { return sibling.expired(now_ms); });
+  // The new dots are the highest, so those that keep theirs come first.
+  std::stable_partition(state.siblings.begin(), state.siblings.end(),
+                        [now_ms](const Sibling& sibling) { return sibling.expired(now_ms); });
   Dot dot{first, actor};
   for (Sibling& sibling : state.siblings) {
+    if (sibling.expired(now_ms)) {
+      continue;
+    }
     sibling.dot = dot;
     sibling.expire_at_ms = expire_at_ms;
     if (sibling.is_register) {

@@ -51,6 +51,7 @@ void apply_restamp(State& state, const CausalContext& first_round, const Dot& do
 
 /// EXPIRE, PERSIST: every sibling alive at `now_ms` again with `expire_at_ms`, under new dots of
 /// `actor` from `first` upwards in the old order; registers stay registers and raise the floor.
+/// Expired siblings stay as they are: another node's clock may still show them.
 /// Returns the highest dot given; uses as many stamps as there are live siblings, which must exist
 /// up to the highest stamp there is. Where none lives: changes nothing, returns the zero dot.
 Dot apply_expiry(State& state, ActorId actor, Stamp first, uint64_t expire_at_ms, uint64_t now_ms);

@@ -35,7 +35,8 @@ Mutation same_again(const CoordinatedOp& op) {
 /// One read-modify-write of a key at a time; the others wait in order.
 void Coordinator::begin_modify(Op& op, Now now) {
   const uint8_t up = core_.owners_up(op.key.partition());
-  const uint8_t needed = std::max(op.quorum.write.needed, op.quorum.write.primary);
+  const uint8_t needed =
+      std::max({op.quorum.write.needed, op.quorum.write.primary, op.quorum.write.durable});
   if (up < needed) {
     return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
   }

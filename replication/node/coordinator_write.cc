@@ -82,8 +82,10 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
     apply_register(state, op.dot, version);
     op.first_round = state.context;
   } else {
+    const size_t siblings_before = state.siblings.size();
     apply_put(state, operation.context, op.dot, version);
-    if (state.siblings.size() > core_.config.siblings_max) {
+    // Merges may go over the limit: a write that brings such a key down must not be refused.
+    if (state.siblings.size() > std::max<size_t>(core_.config.siblings_max, siblings_before)) {
       return fail(op, OutcomeCode::kTooManySiblings, core_.config.siblings_max,
                   state.siblings.size(), now);
     }

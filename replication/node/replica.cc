@@ -67,7 +67,10 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
   State incoming;
   ReplicateAck ack;
   ack.id = message.id;
-  ack.durability = message.durability;
+  // At least as safe as this node's own writes, which its next start goes by, and never said to be
+  // safer than its engine can do.
+  const Durability durability = std::max(message.durability, core_.config.durability);
+  ack.durability = core_.config.engine_can_sync ? durability : core_.config.durability;
   if (!core_.ports.decode(message.key, message.record, &incoming)) {
     ++core_.metrics.damaged_records_received;
     ack.status = AckStatus::kRefused;
@@ -93,19 +96,18 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
     // Nothing new, but the ack says that it is held as safely as was asked: stored again.
     if (message.id != 0) {
       status = core_.commit(message.key, before, before, core_.ports.encode(message.key, held),
-                            message.durability, task.id, now);
+                            durability, task.id, now);
     }
   } else if (includes(incoming, held)) {
     // Equal states are equal bytes: what came is what is kept.
     status =
         core_.commit(message.key, before, live_mark(incoming),
                      partly_flushed ? core_.ports.encode(message.key, incoming) : message.record,
-                     message.durability, task.id, now);
+                     durability, task.id, now);
   } else {
     const State merged = merge(held, incoming);
-    status =
-        core_.commit(message.key, before, live_mark(merged),
-                     core_.ports.encode(message.key, merged), message.durability, task.id, now);
+    status = core_.commit(message.key, before, live_mark(merged),
+                          core_.ports.encode(message.key, merged), durability, task.id, now);
   }
   if (status == StoreStatus::kPending) {
     task.ack = ack;

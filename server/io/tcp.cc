@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -13,6 +14,22 @@
 #include "server/io/socket_address.h"
 
 namespace kindred {
+
+namespace {
+
+constexpr unsigned kKeepaliveS = 300;
+constexpr unsigned kUnansweredMsMax = 3000;
+
+// The system would go on trying at ever longer intervals, and notice late that a cut is over.
+void give_up_soon(uv_tcp_t* raw) {
+  uv_os_fd_t descriptor = -1;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(raw), &descriptor) == 0) {
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnansweredMsMax,
+                 sizeof kUnansweredMsMax);
+  }
+}
+
+}  // namespace
 
 struct TcpConnection::Handle {
   uv_tcp_t raw;
@@ -109,6 +126,7 @@ std::unique_ptr<TcpConnection> TcpConnection::adopt(Loop& loop, int socket, TcpH
     return nullptr;
   }
   uv_tcp_nodelay(&handle->raw, 1);
+  uv_tcp_keepalive(&handle->raw, 1, kKeepaliveS);
   handle->connected = true;
   handle->start_reading();
   return connection;
@@ -143,6 +161,7 @@ std::unique_ptr<TcpConnection> TcpConnection::dial(Loop& loop, const std::string
   }
   uv_tcp_nodelay(&handle->raw, 1);
   uv_tcp_keepalive(&handle->raw, 1, 30);
+  give_up_soon(&handle->raw);
   handle->handler = &handler;
   return connection;
 }

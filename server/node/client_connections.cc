@@ -88,7 +88,8 @@ void ClientConnections::update(SessionId id) {
     }
     session->consumed(taken);
   }
-  if (session->wants_close() && !client.connection->draining()) {
+  // A killed one may never read what is on its way.
+  if (session->wants_close() && (session->killed() || !client.connection->draining())) {
     end(client, session->close_reason());
   } else if (session->wants_read() && !stopping_) {
     client.connection->start_reading();

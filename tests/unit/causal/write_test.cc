@@ -114,7 +114,10 @@ TEST(ApplyExpiry, GivesEveryLiveSiblingANewDotInOrder) {
   put(state, {30, 3}, {}, kNowMs);  // expired
   const Dot last = apply_expiry(state, 7, 100, 9000, kNowMs);
   EXPECT_EQ(last, (Dot{101, 7}));
-  ASSERT_EQ(state.siblings.size(), 2U);
+  ASSERT_EQ(state.siblings.size(), 3U);
+  EXPECT_EQ(state.siblings[0].dot, (Dot{30, 3})) << "expired for this clock alone: not deleted";
+  EXPECT_EQ(state.siblings[0].expire_at_ms, kNowMs);
+  state.siblings.erase(state.siblings.begin());
   EXPECT_EQ(state.siblings[0].dot, (Dot{100, 7}));
   EXPECT_TRUE(state.siblings[0].is_register);
   EXPECT_EQ(state.siblings[0].value.bytes(), "v10");

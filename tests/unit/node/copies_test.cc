@@ -260,5 +260,30 @@ TEST(Copies, ARefusedWriteThatWasNotPromisedOnlyChangesTheCount) {
   EXPECT_EQ(node.shard().copies().at(kPartition).count.live(node.now.cluster_ms), 0U);
 }
 
+TEST(Replica, StoresAsSafelyAsItsOwnWritesAndPromisesNoMoreThanItsEngineCan) {
+  ShardConfig config = Node::default_config();
+  config.durability = Durability::kMemory;
+  config.engine_can_sync = false;
+  Node memory({1, 2, 3}, config);
+  config.durability = Durability::kSynced;
+  config.engine_can_sync = true;
+  Node synced({1, 2, 3}, config);
+  for (Node* node : {&memory, &synced}) {
+    const std::string record =
+        node->ports.records.add(put_state({stamp_ms_from(node->now, 0), 22}, "v"));
+    Replicate write;
+    write.id = 5;
+    write.key = Node::key("k");
+    write.record = record;
+    write.durability = node == &memory ? Durability::kSynced : Durability::kMemory;
+    node->shard().receive(2, write, node->now);
+    const auto acks = node->ports.take<ReplicateAck>();
+    ASSERT_EQ(acks.size(), 1U);
+    EXPECT_EQ(acks[0].as<ReplicateAck>()->durability,
+              node == &memory ? Durability::kMemory : Durability::kSynced);
+  }
+  EXPECT_EQ(synced.ports.stores.back().durability, Durability::kSynced);
+}
+
 }  // namespace
 }  // namespace kindred

@@ -289,5 +289,26 @@ TEST(Write, AnAckToAnEarlierRunsRequestIsNone) {
   EXPECT_FALSE(node.replied(token));
 }
 
+TEST(Write, AKeyOverTheSiblingLimitCanBeBroughtDown) {
+  ShardConfig config = Node::default_config();
+  config.siblings_max = 2;
+  Node node({1, 2, 3}, config);
+  State crowded;
+  for (ActorId actor = 11; actor <= 15; ++actor) {
+    crowded = merge(crowded, put_state({stamp_ms_from(node.now, -1000), actor}, "v"));
+  }
+  node.ports.hold("k", crowded);
+  Operation put = Node::operation(OpKind::kPut, "merged");
+  for (ActorId actor = 11; actor <= 13; ++actor) {
+    put.context.covered.raise(actor, stamp_ms_from(node.now, -1000));
+  }
+  node.submit(put);
+  EXPECT_EQ(node.ports.held("k").siblings.size(), 3U);
+  const ClientToken blind = node.submit(Node::operation(OpKind::kPut, "one more"));
+  ASSERT_TRUE(node.replied(blind));
+  EXPECT_EQ(node.outcome(blind).code, OutcomeCode::kTooManySiblings);
+  EXPECT_EQ(node.ports.held("k").siblings.size(), 3U);
+}
+
 }  // namespace
 }  // namespace kindred
