@@ -163,7 +163,7 @@ def stage_instructions(log):
 
 
 def stage_asan(log):
-    """Units and a short simulation under the address and undefined-behaviour sanitizers."""
+    """Units and a short simulation, built with clang, under its memory and UB sanitizers."""
     preset = "asan-ubsan"
     if configure(log, preset) != 0:
         return Tally(failed=1)
@@ -181,16 +181,18 @@ def stage_asan(log):
 
 
 def stage_tsan(log):
-    """The tests labelled `threads` under the thread sanitizer."""
+    """The tests labelled `threads`, and nodes of many workers, under the thread sanitizer."""
     preset, selection = "tsan", ["--label-regex", "^threads$"]
     if configure(log, preset) != 0:
         return Tally(failed=1)
     names = ctest_programs(preset, *selection)
     if not names:
         return Tally(skipped=1)
-    if not build(log, preset, names):
+    if not build(log, preset, [*names, "kindred-server"]):
         return Tally(failed=1)
-    return ctest(log, preset, *selection)
+    env = dict(SANITIZER_ENV, KINDRED_SERVER=str(program(preset, "kindred-server")))
+    code, output = runner.run(log, [PYTHON, "tests/e2e/run.py", "WorkersTest"], env=env)
+    return ctest(log, preset, *selection) + tally.of_closing_line(code, output)
 
 
 STAGES = {
