@@ -126,6 +126,7 @@ SessionSettings Worker::session_settings() const {
   settings.request_limits.query_buffer_limit = config_->client_query_buffer_limit_bytes;
   settings.password = config_->requirepass;
   settings.output_limit_bytes = config_->client_output_buffer_limit_bytes;
+  settings.request_timeout_ms = config_->request_timeout_ms;
   return settings;
 }
 
