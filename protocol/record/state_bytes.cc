@@ -34,6 +34,14 @@ constexpr unsigned kIsOlder = 1U << 3;
 constexpr unsigned kIndexShift = 4;
 constexpr unsigned kLargeIndex = 15;
 
+// What SETs leave behind, by far the most of all states: a few entries, no single dots, and one
+// string that never expires, a register under one of the entries with the floor at it. These are
+// read and written in a straight line; to all others, and to damaged bytes, that says no and leaves
+// them to the general way.
+constexpr unsigned kPlainShape =
+    (1U << kSiblingsShift) | (static_cast<unsigned>(FloorPlace::kLastSibling) << kFloorShift);
+constexpr unsigned kHeadFlags = (1U << kIndexShift) - 1;
+
 constexpr size_t kSiblingHeadBytesMax = 1 + kVarintBytesMax + 1 + 8 + 8 + kVarintBytesMax;
 constexpr size_t kFixedBytesMax = 2 + 3 * kVarintBytesMax + kDotBytes + kVarintBytesMax;
 
@@ -228,6 +236,61 @@ class StateLoader {
   unsigned shape_ = 0;
 };
 
+CausalContext::Entry load_entry(const char* from) {
+  return {load_le<ActorId>(from), load_le<Stamp>(from + sizeof(ActorId))};
+}
+
+bool load_plain_register(std::string_view bytes, State* state) {
+  if (bytes.size() < 2 || static_cast<uint8_t>(bytes[0]) != kFormat) {
+    return false;
+  }
+  const char* const entries = bytes.data() + 2;
+  const unsigned shape = static_cast<uint8_t>(bytes[1]);
+  const size_t entry_count = shape & kManyEntries;
+  const size_t head_at = 2 + entry_count * kDotBytes;
+  if ((shape & ~kManyEntries) != kPlainShape || entry_count == kManyEntries ||
+      bytes.size() <= head_at) {
+    return false;
+  }
+  const unsigned head = static_cast<uint8_t>(bytes[head_at]);
+  const size_t index = head >> kIndexShift;
+  if ((head & kHeadFlags) != kIsRegister || index >= entry_count ||
+      !state->context.assign_entries(
+          entry_count, [entries](size_t i) { return load_entry(entries + i * kDotBytes); })) {
+    return false;
+  }
+  const CausalContext::Entry entry = load_entry(entries + index * kDotBytes);
+  state->floor = Dot{entry.stamp, entry.actor};
+  state->siblings.clear();
+  Sibling& sibling = state->siblings.emplace_back();
+  sibling.dot = state->floor;
+  sibling.is_register = true;
+  sibling.value = Value::borrowed(bytes.substr(head_at + 1));
+  return true;
+}
+
+// Null where the state is no plain register.
+char* store_plain_register(char* to, const State& state) {
+  const auto entries = state.context.vector();
+  if (state.siblings.size() != 1 || entries.size() >= kManyEntries ||
+      !state.context.dots().empty()) {
+    return nullptr;
+  }
+  const Sibling& sibling = state.siblings[0];
+  const CausalContext::Entry own{sibling.dot.actor, sibling.dot.stamp};
+  const auto index =
+      static_cast<size_t>(std::find(entries.begin(), entries.end(), own) - entries.begin());
+  if (!sibling.is_register || sibling.expire_at_ms != 0 || sibling.type != kTypeString ||
+      sibling.dot != state.floor || index == entries.size()) {
+    return nullptr;
+  }
+  *to++ = static_cast<char>(kFormat);
+  *to++ = static_cast<char>(kPlainShape | entries.size());
+  to = store_causal_context(to, state.context);
+  *to++ = static_cast<char>(kIsRegister | (index << kIndexShift));
+  return store_bytes(to, sibling.value.bytes());
+}
+
 }  // namespace
 
 size_t state_bytes_max(const State& state) {
@@ -240,6 +303,9 @@ size_t state_bytes_max(const State& state) {
 }
 
 char* store_state(char* to, const State& state) {
+  if (char* const end = store_plain_register(to, state); end != nullptr) {
+    return end;
+  }
   const size_t entry_count = state.context.vector().size();
   const size_t dot_count = state.context.dots().size();
   const size_t sibling_count = state.siblings.size();
@@ -273,7 +339,7 @@ char* store_state(char* to, const State& state) {
 }
 
 bool load_state(std::string_view bytes, State* state) {
-  return StateLoader(bytes, state).load();
+  return load_plain_register(bytes, state) || StateLoader(bytes, state).load();
 }
 
 }  // namespace kindred

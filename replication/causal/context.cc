@@ -65,11 +65,6 @@ void CausalContext::join(const CausalContext& other) {
   drop_covered_dots();
 }
 
-void CausalContext::clear() {
-  vector_.clear();
-  dots_.clear();
-}
-
 bool CausalContext::append_entry(const Entry& entry) {
   if (entry.actor == 0 || entry.stamp == 0 ||
       (!vector_.empty() && vector_.back().actor >= entry.actor)) {

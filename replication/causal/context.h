@@ -2,6 +2,7 @@
 
 #include <boost/container/small_vector.hpp>
 #include <span>
+#include <utility>
 
 #include "replication/causal/dot.h"
 
@@ -21,7 +22,6 @@ class CausalContext {
   CausalContext() = default;
   CausalContext(const CausalContext&) = default;
   CausalContext(CausalContext&&) = default;
-  CausalContext& operator=(CausalContext&&) = default;
   ~CausalContext() = default;
   /// Keeps the room it has: contexts of requests are reused, and most have no single dots.
   CausalContext& operator=(const CausalContext& other) {
@@ -31,6 +31,15 @@ class CausalContext {
         dots_.assign(other.dots_.begin(), other.dots_.end());
       }
     }
+    return *this;
+  }
+  /// What lies inside the object is cheaper copied than moved one by one.
+  CausalContext& operator=(CausalContext&& other) {
+    if (other.vector_.size() <= kEntriesInside && other.dots_.empty()) {
+      return *this = std::as_const(other);
+    }
+    vector_ = std::move(other.vector_);
+    dots_ = std::move(other.dots_);
     return *this;
   }
 
@@ -51,19 +60,42 @@ class CausalContext {
   void add_dot(const Dot& dot);
   /// Takes in all that `other` knows.
   void join(const CausalContext& other);
-  void clear();
+  void clear() {
+    vector_.clear();
+    dots_.clear();
+  }
 
   /// For decoders: appends in canonical order; false (nothing changed) where the order is broken.
   [[nodiscard]] bool append_entry(const Entry& entry);
   [[nodiscard]] bool append_dot(const Dot& dot);
+  /// For decoders: replaces everything by `count` entries, entry_at(0) the first; false where they
+  /// are not in canonical order, the context is then empty.
+  template <typename EntryAt>
+  [[nodiscard]] bool assign_entries(size_t count, EntryAt entry_at) {
+    clear();
+    vector_.reserve(count);
+    ActorId before = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Entry entry = entry_at(i);
+      if (entry.actor <= before || entry.stamp == 0) {
+        vector_.clear();
+        return false;
+      }
+      before = entry.actor;
+      vector_.push_back(entry);
+    }
+    return true;
+  }
 
   friend bool operator==(const CausalContext&, const CausalContext&) = default;
 
  private:
   void drop_covered_dots();
 
-  boost::container::small_vector<Entry, 4> vector_;  // sorted by actor
-  boost::container::small_vector<Dot, 1> dots_;      // sorted; none covered by vector_
+  static constexpr size_t kEntriesInside = 4;
+
+  boost::container::small_vector<Entry, kEntriesInside> vector_;  // sorted by actor
+  boost::container::small_vector<Dot, 1> dots_;                   // sorted; none covered by vector_
 };
 
 }  // namespace kindred

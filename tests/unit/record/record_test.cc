@@ -147,6 +147,48 @@ TEST(RecordTest, ARecordIsBoundToItsKey) {
   EXPECT_FALSE(decode_record(make_key("cart:18", 256), encode(register_state("x")), &decoded));
 }
 
+TEST(RecordTest, RegistersOfUpToSixEntriesAndMoreComeBackAlike) {
+  for (uint64_t entries = 1; entries <= 8; ++entries) {
+    for (uint64_t writer = 1; writer <= entries; ++writer) {
+      State state;
+      for (uint64_t actor = 1; actor <= entries; ++actor) {
+        state.context.raise(actor, kStamp);
+      }
+      const NewVersion version = version_of({kStamp + 1, writer}, "value");
+      apply_register(state, version.dot, &version);
+      State decoded = register_state("what a state held before goes");
+      ASSERT_TRUE(load_state(state_bytes(state), &decoded)) << entries << " entries";
+      EXPECT_EQ(decoded, state) << entries << " entries, written by " << writer;
+    }
+  }
+}
+
+TEST(RecordTest, SpoiledRegistersAreRefused) {
+  State state;
+  state.context.raise(5, kStamp);
+  const NewVersion version = version_of({kStamp + 1, 9}, "v");
+  apply_register(state, version.dot, &version);
+  const std::string good = state_bytes(state);
+  ASSERT_TRUE(loads(good));
+  constexpr size_t kFirstEntry = 2;
+  constexpr size_t kSecondEntry = kFirstEntry + 16;
+  constexpr size_t kHead = kSecondEntry + 16;
+
+  std::string unsorted = good;
+  unsorted[kFirstEntry] = 10;
+  EXPECT_FALSE(loads(unsorted));
+  std::string no_actor = good;
+  no_actor[kFirstEntry] = 0;
+  EXPECT_FALSE(loads(no_actor));
+  std::string no_stamp = good;
+  no_stamp.replace(kFirstEntry + 8, 8, std::string(8, '\0'));
+  EXPECT_FALSE(loads(no_stamp));
+  std::string beyond = good;
+  beyond[kHead] = static_cast<char>(beyond[kHead] + (1 << 4));
+  EXPECT_FALSE(loads(beyond));
+  EXPECT_FALSE(loads(good.substr(0, kHead)));
+}
+
 TEST(RecordTest, LongerRecordsAreRefused) {
   State state = register_state("x");
   apply_register(state, {kStamp + 9, 4}, nullptr);
