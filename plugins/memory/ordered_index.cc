@@ -100,23 +100,30 @@ std::size_t halve_near(std::size_t guess, std::size_t count, std::uint64_t value
   return low + (number_at(low) < value ? 1 : 0);
 }
 
+// How many of kWindow numbers from `start` on are smaller, without a loop: a comparison and an
+// addition each.
+template <typename NumberAt, std::size_t... kOffsets>
+std::size_t count_below(std::size_t start, std::uint64_t value, NumberAt number_at,
+                        std::index_sequence<kOffsets...>) {
+  return (... + static_cast<std::size_t>(number_at(start + kOffsets) < value));
+}
+
 // As gallop, but counts the smaller numbers in a window around the guess first, which is right
 // nearly always. It has no branch that waits for a cache miss and is then mispredicted, so the CPU
 // goes on to the next operation meanwhile; that halves the time of a lookup.
 template <std::size_t kWindow, typename NumberAt>
 std::size_t lower_bound_near(std::size_t guess, std::size_t count, std::uint64_t value,
                              NumberAt number_at) {
-  std::size_t below = 0;
   if (count <= kWindow) {
+    std::size_t below = 0;
     for (std::size_t i = 0; i < count; ++i) {
       below += number_at(i) < value ? 1 : 0;
     }
     return below;
   }
   const std::size_t start = std::min(guess - std::min(guess, kWindow / 2), count - kWindow);
-  for (std::size_t i = 0; i < kWindow; ++i) {
-    below += number_at(start + i) < value ? 1 : 0;
-  }
+  const std::size_t below =
+      count_below(start, value, number_at, std::make_index_sequence<kWindow>());
   const bool settled_below = below > 0 || start == 0;
   const bool settled_above = below < kWindow || start + kWindow == count;
   if (settled_below && settled_above) [[likely]] {
@@ -311,9 +318,9 @@ void OrderedIndex::prefetch(std::span<const std::string_view> keys) const {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     Position& position = searches[i].position;
     const Chunk& entries = groups_[position.group].chunks[position.chunk];
-    const std::size_t entry =
-        lower_bound_near<kEntriesWindow>(searches[i].guess, entries.size(), searches[i].prefix,
-                                         [&entries](std::size_t at) { return entries[at].prefix; });
+    const std::size_t entry = lower_bound_near<kEntriesWindow>(
+        searches[i].guess, entries.size(), searches[i].prefix,
+        [data = entries.data()](std::size_t at) { return data[at].prefix; });
     position.entry = entry;
     remember(searches[i].prefix, position);
     if (entry < entries.size()) {
