@@ -91,6 +91,7 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
   own.bucket = bucket;
   own.timeout_ms = operation.quorum.timeout_ms;
   ++session_.asked_;
+  hub().note_asked();
   service().submit(token(0), operation);
 }
 
@@ -116,6 +117,7 @@ void Call::ask(const Operation& operation, uint32_t part) {
     session_.note_written_key(operation.key.key);
   }
   ++session_.asked_;
+  hub().note_asked();
   service().submit(token(part), operation);
 }
 

@@ -68,6 +68,7 @@ class Call {
   template <typename Ask>
   void ask_service(Ask ask) {
     ++session_.asked_;
+    session_.hub_.note_asked();
     ask(service(), token(0));
   }
 

@@ -79,6 +79,8 @@ Session* SessionHub::awaiting(const TokenParts& token) {
           "a session stays until all its questions are answered");
   Session& session = *place.session;
   --session.asked_;
+  --asked_;
+  end_waits();
   if (!session.closed_) {
     return &session;
   }
@@ -127,6 +129,31 @@ void SessionHub::status_done(ClientToken token, std::string&& error) {
   const TokenParts parts = TokenParts::unpack(token);
   if (Session* session = awaiting(parts)) {
     session->status_done(parts, error);
+  }
+}
+
+void SessionHub::wait_for_room(Session& session) {
+  if (!session.waits_for_room_) {
+    session.waits_for_room_ = true;
+    waiting_.push_back(session.id());
+  }
+}
+
+/// One session goes on for each answer; all do once there is much room, so that none is left over
+/// where those before it had nothing to ask.
+void SessionHub::end_waits() {
+  const bool all = asked_ <= settings_.operations_max / 2;
+  while (!waiting_.empty() && !is_full()) {
+    Session* session = find(waiting_.front());
+    waiting_.pop_front();
+    if (session == nullptr) {
+      continue;
+    }
+    session->waits_for_room_ = false;
+    note_stall_ended(*session);
+    if (!all) {
+      return;
+    }
   }
 }
 

@@ -83,6 +83,11 @@ class SessionHub final : public ServiceClient {
   uint64_t now_ms() const { return now_ms_; }
   void note_changed(Session& session);
   void note_stall_ended(Session& session);
+  /// As many operations are in flight as may be: commands on keys wait, by wait_for_room(), until
+  /// some are answered. Their time to be answered runs only from then on.
+  bool is_full() const { return asked_ >= settings_.operations_max; }
+  void wait_for_room(Session& session);
+  void note_asked() { ++asked_; }
   void count_call(CommandId id);
   /// Of the calls counted since the last time.
   void share_out_time(uint64_t nanoseconds);
@@ -94,6 +99,7 @@ class SessionHub final : public ServiceClient {
   };
 
   Session* awaiting(const TokenParts& token);
+  void end_waits();
   void release(SessionId id);
 
   SessionSettings& settings_;
@@ -104,6 +110,8 @@ class SessionHub final : public ServiceClient {
   std::vector<Place> places_;
   std::deque<uint32_t> free_places_;  // used again oldest first
   size_t open_count_ = 0;
+  size_t asked_ = 0;               // questions of all sessions not yet answered
+  std::deque<SessionId> waiting_;  // for room, the longest first
   std::vector<SessionId> changed_;
   std::vector<SessionId> to_resume_;
   std::vector<SessionId> resuming_;

@@ -287,6 +287,10 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
   if (handler.waits_for_all && !slots_.empty()) {
     return false;
   }
+  if (handler.needs_cluster && hub_.is_full()) {
+    hub_.wait_for_room(*this);
+    return false;
+  }
   const bool skipped = skip_reply_;
   const uint32_t sequence = push_slot(&spec);
   bool stalled = false;

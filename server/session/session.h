@@ -193,6 +193,7 @@ class Session {
   bool closed_ = false;        // the client is gone; only answers are still awaited
   bool changed_ = false;       // in the hub's list
   bool resume_noted_ = false;  // in the other one
+  bool waits_for_room_ = false;
 };
 
 }  // namespace kindred

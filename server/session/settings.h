@@ -18,7 +18,10 @@ struct SessionSettings {
   /// Unsent and expected output above which a session neither reads nor executes.
   size_t output_backlog_bytes = size_t{1} << 20;
   uint32_t request_timeout_ms = 1000;  // as configured, for the texts of errors
-  uint32_t in_flight_max = 512;        // commands of one session waiting for answers, <= kSlotsMax
+  /// Operations of all sessions waiting for answers: enough to fill a batch of the engine, few
+  /// enough to be answered long before they time out, however many clients pipeline.
+  size_t operations_max = 1024;
+  uint32_t in_flight_max = 512;  // commands of one session waiting for answers, <= kSlotsMax
 };
 
 }  // namespace kindred

@@ -44,6 +44,45 @@ TEST_F(FlowTest, RepliesLeaveInTheOrderOfCommands) {
   EXPECT_EQ(session_.in_flight(), 0U);
 }
 
+TEST_F(FlowTest, OperationsOfAllSessionsTogetherAreBounded) {
+  worker_.settings().operations_max = 2;
+  Session& other = worker_.connect();
+  Session& third = worker_.connect();
+  receive(session_, line("GET a") + line("GET b") + line("GET c"));
+  receive(other, line("PING") + line("GET d"));
+  receive(third, line("GET e"));
+  ASSERT_EQ(asked(), 2U);
+  EXPECT_EQ(sent(other), "+PONG\r\n");  // asks for nothing
+  EXPECT_FALSE(other.wants_read());
+  service().answer_value(0, "a");
+  service().answer_value(1, "b");
+  resume();
+  EXPECT_EQ(asked(), 4U);
+  service().answer_value(2, "2");
+  service().answer_value(3, "3");
+  resume();
+  ASSERT_EQ(asked(), 5U);
+  service().answer_value(4, "4");
+  resume();
+  EXPECT_EQ(sent(session_).size() + sent(other).size() + sent(third).size(),
+            5 * std::string_view("$1\r\na\r\n").size());
+  EXPECT_TRUE(session_.wants_read() && other.wants_read() && third.wants_read());
+}
+
+TEST_F(FlowTest, ASessionThatLeavesWhileItWaitsForRoomIsInNobodysWay) {
+  worker_.settings().operations_max = 1;
+  Session& other = worker_.connect();
+  Session& third = worker_.connect();
+  receive(session_, line("GET a"));
+  receive(other, line("GET b"));
+  receive(third, line("GET c"));
+  worker_.hub().close(other.id());
+  service().answer_value(0, "a");
+  resume();
+  ASSERT_EQ(asked(), 2U);
+  EXPECT_EQ(service().asked()[1].key, "c");
+}
+
 TEST_F(FlowTest, AnyOrderOfAnswersGivesTheSameReplies) {
   std::vector<size_t> order = {0, 1, 2, 3, 4};
   size_t base = 0;
