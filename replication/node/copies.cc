@@ -1,23 +1,43 @@
 #include "replication/node/copies.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace kindred {
 
 LiveMark live_mark(const State& state) {
   LiveMark mark;
+  mark.written = !state.never_written();
+  mark.siblings = state.siblings.size();
+  mark.live = mark.siblings > 0;
   for (const Sibling& sibling : state.siblings) {
     if (sibling.expire_at_ms == 0) {
-      return LiveMark{true, 0};
+      mark.dies_at_ms = 0;
+      break;
     }
-    mark.live = true;
     mark.dies_at_ms = std::max(mark.dies_at_ms, sibling.expire_at_ms);
   }
   return mark;
 }
 
+namespace {
+
+// 0, 1, 2, 3-4, 5-8, 9-16, 17 and more.
+size_t histogram_place(size_t siblings) {
+  constexpr size_t kLast = std::tuple_size_v<LiveCount::SiblingHistogram> - 1;
+  return siblings == 0 ? 0 : std::min<size_t>(1 + std::bit_width(siblings - 1), kLast);
+}
+
+}  // namespace
+
 void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t now_ms) {
   expire(now_ms);
+  if (before.written) {
+    --by_siblings_[histogram_place(before.siblings)];
+  }
+  if (after.written) {
+    ++by_siblings_[histogram_place(after.siblings)];
+  }
   auto add = [this](const LiveMark& mark, int64_t by) {
     if (!mark.live) {
       return;
@@ -53,6 +73,7 @@ uint64_t LiveCount::expiring(uint64_t now_ms) {
 }
 
 void LiveCount::reset() {
+  by_siblings_ = {};
   live_ = 0;
   expiring_ = 0;
   dying_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -15,10 +16,12 @@ enum class CopyState : uint8_t {
   kWhole,
 };
 
-/// How a key counts: whether it has a version, and when its last version dies.
+/// How a key counts: whether it has a version, when its last version dies, how many it has.
 struct LiveMark {
   bool live = false;
   uint64_t dies_at_ms = 0;  // 0: never
+  bool written = false;     // live or a tombstone
+  size_t siblings = 0;      // expired ones too, as long as they are kept
 };
 [[nodiscard]] LiveMark live_mark(const State& state);
 
@@ -27,17 +30,21 @@ struct LiveMark {
 class LiveCount {
  public:
   static constexpr uint64_t kTickMs = 64;
+  /// Keys by siblings: tombstones, 1, 2, 3-4, 5-8, 9-16, 17 and more.
+  using SiblingHistogram = std::array<uint64_t, 7>;
 
   void change(const LiveMark& before, const LiveMark& after, uint64_t now_ms);
   uint64_t live(uint64_t now_ms);
   /// Live keys that have an expiry time.
   uint64_t expiring(uint64_t now_ms);
+  const SiblingHistogram& by_siblings() const { return by_siblings_; }
   void reset();
 
  private:
   void expire(uint64_t now_ms);
   static uint64_t tick_of(uint64_t ms) { return ms / kTickMs + 1; }
 
+  SiblingHistogram by_siblings_{};
   int64_t live_ = 0;
   int64_t expiring_ = 0;
   uint64_t passed_tick_ = 0;           // all ticks up to this one are taken off
@@ -48,7 +55,6 @@ struct Copy {
   CopyState state = CopyState::kNone;
   ActorId actor = 0;
   LiveCount count;
-  uint64_t keys_with_siblings = 0;
   double read_p99_us = 1000;  // streaming estimate; decides when a read is hedged
 };
 

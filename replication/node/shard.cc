@@ -36,7 +36,6 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     }
     if (flushed) {
       copy.count.reset();
-      copy.keys_with_siblings = 0;
     }
   }
   fill_.cluster_changed();

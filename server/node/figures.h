@@ -19,7 +19,8 @@ struct WorkerFigures {
   uint64_t operations_in_flight = 0;
   uint64_t keys = 0;
   uint64_t expiring_keys = 0;
-  uint64_t keys_with_siblings = 0;
+  LiveCount::SiblingHistogram by_siblings{};
+  ActorId actor = 0;  // of the first partition held
   uint64_t filling_copies = 0;
   uint64_t whole_copies = 0;
   uint64_t failed_writes = 0;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <span>
 
 #include "protocol/command/command_table.h"
@@ -209,6 +210,7 @@ void kindred_section(const NodeFigures& figures, std::string* out) {
   line(out, "kindred_version", figures.version);
   line(out, "node_name", figures.node_name);
   line(out, "node_id", hex(figures.node_id));
+  line(out, "actor", hex(figures.sum.actor));
   line(out, "cluster_id", hex(figures.cluster_id));
   line(out, "ring_epoch", figures.ring_epoch);
   line(out, "ring_hash", hex(figures.ring_hash));
@@ -218,8 +220,16 @@ void kindred_section(const NodeFigures& figures, std::string* out) {
 }
 
 void versions_section(const NodeFigures& figures, std::string* out) {
-  line(out, "keys_with_siblings", figures.sum.keys_with_siblings);
+  const LiveCount::SiblingHistogram& keys = figures.sum.by_siblings;
+  line(out, "keys_with_siblings", std::accumulate(keys.begin() + 2, keys.end(), uint64_t{0}));
+  std::string histogram;
+  static constexpr std::string_view kSizes[] = {"1", "2", "3-4", "5-8", "9-16", "17+"};
+  for (size_t i = 0; i < std::size(kSizes); ++i) {
+    histogram += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(keys[i + 1]);
+  }
+  line(out, "siblings_histogram", histogram);
   line(out, "conflicts_hidden", figures.sum.shard.conflicts_seen);
+  line(out, "tombstones", keys[0]);
 }
 
 // Exchanges come with a later release; tools that ask find the names.
@@ -236,6 +246,7 @@ void integrity_section(const NodeFigures& figures, std::string* out) {
   line(out, "checksum_failures_wire",
        figures.links.checksum_failures + figures.sum.shard.damaged_records_received);
   line(out, "rejected_frames", figures.links.rejected_frames + figures.membership_rejected);
+  line(out, "rejected_contexts", figures.sum.sessions.rejected_contexts);
   line(out, "quarantined_records", figures.sum.shard.quarantined_records);
 }
 
@@ -296,7 +307,10 @@ void WorkerFigures::add(const WorkerFigures& other) {
   operations_in_flight += other.operations_in_flight;
   keys += other.keys;
   expiring_keys += other.expiring_keys;
-  keys_with_siblings += other.keys_with_siblings;
+  for (size_t i = 0; i < by_siblings.size(); ++i) {
+    by_siblings[i] += other.by_siblings[i];
+  }
+  actor = actor != 0 ? actor : other.actor;
   filling_copies += other.filling_copies;
   whole_copies += other.whole_copies;
   failed_writes += other.failed_writes;

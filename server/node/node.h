@@ -50,6 +50,13 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
     size_t answers_missing = 0;
     uint64_t deadline_us = 0;
   };
+  struct ActorQuestion {
+    Asker asker;
+    std::vector<ActorId> actors;
+    std::vector<std::string> names;  // as far as they are known
+    size_t answers_missing = 0;
+    uint64_t deadline_us = 0;
+  };
   struct InfoRequest {
     Asker asker;
     std::vector<std::string> sections;
@@ -83,6 +90,11 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   // Questions to the whole node (node_questions.cc).
   void count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions);
   void count_own_keys(const std::vector<uint16_t>& partitions, std::function<void(uint64_t)> done);
+  void find_own_actors(const std::vector<ActorId>& actors,
+                       std::function<void(const std::vector<ActorId>&)> done);
+  void add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own);
+  void end_late_actor_questions(uint64_t now_us);
+  void stop_idle_timer();
   FrameOrigin origin() const;
   void add_key_count(uint64_t id, uint64_t keys);
   void end_late_counts();
@@ -91,6 +103,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
 
   void flush_all(Asker asker) override;
   void count_keys(Asker asker) override;
+  void name_actors(Asker asker, std::vector<ActorId> actors) override;
   void tell_info(Asker asker, std::vector<std::string> sections) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
@@ -149,6 +162,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   uint64_t inventory_damaged_ = 0;
 
   std::map<uint64_t, KeyCount> key_counts_;
+  std::map<uint64_t, ActorQuestion> actor_questions_;
   std::map<uint64_t, InfoRequest> info_requests_;
   std::map<FlushToken, Asker> flushes_;
   uint64_t last_question_ = 0;

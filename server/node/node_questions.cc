@@ -165,7 +165,11 @@ void Node::add_key_count(uint64_t id, uint64_t keys) {
     worker.hub().number_done(token, total);
   });
   key_counts_.erase(found);
-  if (key_counts_.empty()) {
+  stop_idle_timer();
+}
+
+void Node::stop_idle_timer() {
+  if (key_counts_.empty() && actor_questions_.empty()) {
     count_timer_->stop();
   }
 }
@@ -183,11 +187,107 @@ void Node::end_late_counts() {
   for (const uint64_t id : late) {
     add_key_count(id, 0);
   }
+  end_late_actor_questions(now_us);
+}
+
+void Node::name_actors(Asker asker, std::vector<ActorId> actors) {
+  const uint64_t id = ++last_question_;
+  std::vector<NodeId> peers;
+  for (const MemberStatus& status : shared_.member_statuses()) {
+    if (status.up && status.id != self_) {
+      peers.push_back(status.id);
+    }
+  }
+  ActorQuestion& question = actor_questions_[id];
+  question.asker = asker;
+  question.actors = std::move(actors);
+  question.names.resize(question.actors.size());
+  question.answers_missing = peers.size() + 1;
+  question.deadline_us = Loop::mono_us() + uint64_t{config_->request_timeout_ms} * 1000;
+  count_timer_->start(kCountCheckMs, kCountCheckMs);
+  std::string frame;
+  encode_frame(FrameKind::kControl, origin(), encode_control(AskActors{id, question.actors}),
+               &frame);
+  for (const NodeId peer : peers) {
+    send_frame(peer, frame);
+  }
+  find_own_actors(question.actors,
+                  [this, id](const std::vector<ActorId>& own) { add_actors(id, self_, own); });
+}
+
+// `done` runs on this thread, in a later turn.
+void Node::find_own_actors(const std::vector<ActorId>& actors,
+                           std::function<void(const std::vector<ActorId>&)> done) {
+  struct Found {
+    size_t missing;
+    std::vector<ActorId> own;
+  };
+  const auto found = std::make_shared<Found>(Found{workers_.size(), {}});
+  post_to_all([this, actors, found, done](Worker& worker) {
+    const std::vector<ActorId> own =
+        worker.driver() != nullptr ? worker.driver()->own_actors(actors) : std::vector<ActorId>();
+    workers_.front()->post_errand([found, done, own] {
+      found->own.insert(found->own.end(), own.begin(), own.end());
+      if (--found->missing == 0) {
+        done(found->own);
+      }
+    });
+  });
+}
+
+void Node::add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own) {
+  const auto found = actor_questions_.find(id);
+  if (found == actor_questions_.end()) {
+    return;
+  }
+  ActorQuestion& question = found->second;
+  const Member* member = document_ != nullptr ? document_->find_member(node) : nullptr;
+  for (size_t i = 0; i < question.actors.size() && member != nullptr; ++i) {
+    if (std::find(own.begin(), own.end(), question.actors[i]) != own.end()) {
+      question.names[i] = member->name;
+    }
+  }
+  if (--question.answers_missing > 0) {
+    return;
+  }
+  Worker& worker = *workers_[question.asker.worker];
+  worker.post_errand([&worker, token = question.asker.token, names = question.names] {
+    worker.hub().keys_done(token, std::vector<std::string>(names));
+  });
+  actor_questions_.erase(found);
+  stop_idle_timer();
+}
+
+// A node that doesn't answer leaves its actors nameless.
+void Node::end_late_actor_questions(uint64_t now_us) {
+  std::vector<uint64_t> late;
+  for (auto& [id, question] : actor_questions_) {
+    if (question.deadline_us <= now_us) {
+      question.answers_missing = 1;
+      late.push_back(id);
+    }
+  }
+  for (const uint64_t id : late) {
+    add_actors(id, 0, {});
+  }
 }
 
 void Node::answer_control(const LinkHello& from, const ControlMessage& message) {
   if (const auto* reply = std::get_if<CountKeysReply>(&message)) {
     add_key_count(reply->id, reply->keys);
+    return;
+  }
+  if (const auto* actors = std::get_if<ActorsReply>(&message)) {
+    add_actors(actors->id, from.node, actors->own);
+    return;
+  }
+  if (const auto* asked = std::get_if<AskActors>(&message)) {
+    find_own_actors(asked->actors, [this, id = asked->id,
+                                    address = from.peer_address](const std::vector<ActorId>& own) {
+      std::string frame;
+      encode_frame(FrameKind::kControl, origin(), encode_control(ActorsReply{id, own}), &frame);
+      links_->send(address, frame);
+    });
     return;
   }
   const CountKeys& question = std::get<CountKeys>(message);

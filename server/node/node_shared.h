@@ -56,6 +56,7 @@ class NodeControl {
   virtual ~NodeControl() = default;
   virtual void flush_all(Asker asker) = 0;
   virtual void count_keys(Asker asker) = 0;
+  virtual void name_actors(Asker asker, std::vector<ActorId> actors) = 0;
   virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;

@@ -10,7 +10,32 @@ namespace {
 constexpr uint8_t kHelloVersion = 1;
 constexpr size_t kHostBytesMax = 255;
 
-enum class ControlKind : uint8_t { kCountKeys = 1, kCountKeysReply = 2 };
+constexpr size_t kActorsMax = 1024;  // more than a context holds
+
+enum class ControlKind : uint8_t {
+  kCountKeys = 1,
+  kCountKeysReply = 2,
+  kAskActors = 3,
+  kActorsReply = 4,
+};
+
+void write_actors(ByteWriter& writer, ControlKind kind, uint64_t id,
+                  const std::vector<ActorId>& actors) {
+  writer.u8(static_cast<uint8_t>(kind));
+  writer.u64(id);
+  writer.varint(actors.size());
+  for (const ActorId actor : actors) {
+    writer.u64(actor);
+  }
+}
+
+std::vector<ActorId> read_actors(ByteReader& reader) {
+  std::vector<ActorId> actors(reader.count(sizeof(ActorId), kActorsMax));
+  for (ActorId& actor : actors) {
+    actor = reader.u64();
+  }
+  return actors;
+}
 
 }  // namespace
 
@@ -51,6 +76,10 @@ std::string encode_control(const ControlMessage& message) {
     writer.u8(static_cast<uint8_t>(ControlKind::kCountKeysReply));
     writer.u64(reply->id);
     writer.u64(reply->keys);
+  } else if (const auto* asked = std::get_if<AskActors>(&message)) {
+    write_actors(writer, ControlKind::kAskActors, asked->id, asked->actors);
+  } else if (const auto* known = std::get_if<ActorsReply>(&message)) {
+    write_actors(writer, ControlKind::kActorsReply, known->id, known->own);
   }
   return bytes;
 }
@@ -74,6 +103,16 @@ bool decode_control(std::string_view bytes, ControlMessage* message) {
       reply.id = reader.u64();
       reply.keys = reader.u64();
       *message = reply;
+      return reader.complete();
+    }
+    case ControlKind::kAskActors: {
+      const uint64_t id = reader.u64();
+      *message = AskActors{id, read_actors(reader)};
+      return reader.complete();
+    }
+    case ControlKind::kActorsReply: {
+      const uint64_t id = reader.u64();
+      *message = ActorsReply{id, read_actors(reader)};
       return reader.complete();
     }
   }

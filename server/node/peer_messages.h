@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "replication/causal/dot.h"
 #include "replication/membership/cluster.h"
 
 namespace kindred {
@@ -30,8 +31,20 @@ struct CountKeysReply {
   friend bool operator==(const CountKeysReply&, const CountKeysReply&) = default;
 };
 
+/// "Which of these actors are your copies?" (DCONTEXT)
+struct AskActors {
+  uint64_t id = 0;
+  std::vector<ActorId> actors;
+  friend bool operator==(const AskActors&, const AskActors&) = default;
+};
+struct ActorsReply {
+  uint64_t id = 0;
+  std::vector<ActorId> own;
+  friend bool operator==(const ActorsReply&, const ActorsReply&) = default;
+};
+
 /// Questions of one node's server to another's, apart from data and membership.
-using ControlMessage = std::variant<CountKeys, CountKeysReply>;
+using ControlMessage = std::variant<CountKeys, CountKeysReply, AskActors, ActorsReply>;
 
 /// Payloads of frames of kind kHello and kControl. Decoding is false for anything malformed.
 std::string encode_hello(const LinkHello& hello);

@@ -1,5 +1,6 @@
 #include "server/node/shard_driver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/record/record.h"
@@ -233,6 +234,19 @@ void ShardDriver::list_page(StoreToken token, bool ok, std::span<const RangeEntr
   listing.next.from_hash = last.key.hash;
   listing.next.after_key = listing.after_key;
   store_.read_range(listing.next, token);
+}
+
+std::vector<ActorId> ShardDriver::own_actors(const std::vector<ActorId>& actors) {
+  std::vector<ActorId> own;
+  const Copies& copies = shard_.copies();
+  for (uint32_t partition = 0; partition < copies.size(); ++partition) {
+    const Copy& copy = copies.at(static_cast<uint16_t>(partition));
+    if (copy.state != CopyState::kNone &&
+        std::find(actors.begin(), actors.end(), copy.actor) != actors.end()) {
+      own.push_back(copy.actor);
+    }
+  }
+  return own;
 }
 
 uint64_t ShardDriver::count_live_keys(const std::vector<uint16_t>& partitions) {

@@ -49,6 +49,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit, KeysAnswer answer);
   /// Live keys in this node's copies of those of `partitions` that are this shard's.
   uint64_t count_live_keys(const std::vector<uint16_t>& partitions);
+  /// Those of `actors` that are this shard's copies now.
+  std::vector<ActorId> own_actors(const std::vector<ActorId>& actors);
 
   uint64_t dropped_messages() const { return dropped_messages_; }
 

@@ -216,7 +216,10 @@ WorkerFigures Worker::figures() {
     if (copy.state != CopyState::kNone) {
       figures.keys += copy.count.live(now_.cluster_ms);
       figures.expiring_keys += copy.count.expiring(now_.cluster_ms);
-      figures.keys_with_siblings += copy.keys_with_siblings;
+      for (size_t i = 0; i < figures.by_siblings.size(); ++i) {
+        figures.by_siblings[i] += copy.count.by_siblings()[i];
+      }
+      figures.actor = figures.actor != 0 ? figures.actor : copy.actor;
     }
   }
   return figures;

@@ -29,6 +29,11 @@ void WorkerService::keys_in_slot(ClientToken token, uint16_t slot, uint32_t limi
   worker_.list_slot_keys(token, slot, limit);
 }
 
+void WorkerService::name_actors(ClientToken token, std::vector<ActorId> actors) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(actors)] { node.name_actors(asker, wanted); });
+}
+
 void WorkerService::flush_all(ClientToken token) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
     node.flush_all(asker);

@@ -15,6 +15,7 @@ class WorkerService final : public NodeService {
   void submit_scan(ClientToken token, const ScanRequest& request) override;
   void count_keys(ClientToken token) override;
   void keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) override;
+  void name_actors(ClientToken token, std::vector<ActorId> actors) override;
   void flush_all(ClientToken token) override;
   void info(ClientToken token, std::vector<std::string> sections) override;
   void config_set(ClientToken token,

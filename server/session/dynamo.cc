@@ -48,6 +48,11 @@ std::string_view bad_context_text(ContextStatus status) {
   return "BADCONTEXT refused";
 }
 
+void refuse_context(Call& call, ContextStatus status) {
+  ++call.hub().stats().rejected_contexts;
+  call.error(bad_context_text(status));
+}
+
 /// False where the error is written. The empty text is the empty context.
 bool context_argument(Call& call, std::string_view key, std::string_view text,
                       ClientContext* context) {
@@ -58,7 +63,7 @@ bool context_argument(Call& call, std::string_view key, std::string_view text,
   const ContextStatus status =
       codec != nullptr ? codec->decode(key, text, context) : ContextStatus::kForged;
   if (status != ContextStatus::kOk) {
-    call.error(bad_context_text(status));
+    refuse_context(call, status);
     return false;
   }
   return true;
@@ -270,13 +275,60 @@ void tell_explanation(Call& call, Outcome& outcome) {
   reply.integer(agree ? 1 : 0);
 }
 
-/// One line of DCONTEXT: who, on which node, up to or exactly which counter.
-void write_context_entry(Call& call, ReplyWriter& reply, ActorId actor, Stamp stamp) {
-  reply.map(3);
-  write_text_field(reply, "actor", hex(actor));
-  write_text_field(reply, "node", call.service().node_of_actor(actor));
-  write_number_field(reply, "counter", stamp);
-}
+/// DCONTEXT: who made the versions it covers is asked of the nodes.
+class ExplainContext final : public Task {
+ public:
+  explicit ExplainContext(ContextDescription description) : description_(std::move(description)) {}
+
+  void start(Call& call) override {
+    const CausalContext& covered = description_.context.covered;
+    std::vector<ActorId> actors;
+    for (const CausalContext::Entry& entry : covered.vector()) {
+      actors.push_back(entry.actor);
+    }
+    for (const Dot& dot : covered.dots()) {
+      actors.push_back(dot.actor);
+    }
+    call.ask_service([&](NodeService& service, ClientToken token) {
+      service.name_actors(token, std::move(actors));
+    });
+  }
+
+  void keys_done(Call& call, std::vector<std::string>& names) override {
+    std::string key_hash;
+    for (const uint8_t byte : description_.key_digest) {
+      key_hash += hex(byte).substr(14);
+    }
+    const CausalContext& covered = description_.context.covered;
+    const Dot floor = description_.context.floor;
+    ReplyWriter& reply = call.reply();
+    reply.map(3);
+    write_text_field(reply, "key_hash", description_.context.empty() ? std::string() : key_hash);
+    reply.bulk("entries");
+    reply.array(covered.vector().size() + covered.dots().size());
+    auto name = names.begin();
+    for (const CausalContext::Entry& entry : covered.vector()) {
+      write_entry(reply, Dot{.stamp = entry.stamp, .actor = entry.actor}, *name++, "up to");
+    }
+    for (const Dot& dot : covered.dots()) {
+      write_entry(reply, dot, *name++, "only");
+    }
+    write_text_field(reply, "floor", floor.is_zero() ? std::string() : dot_text(floor));
+  }
+
+ private:
+  /// Who, on which node, and whether all up to the counter or just that one.
+  static void write_entry(ReplyWriter& reply, const Dot& last, std::string_view node,
+                          std::string_view covers) {
+    reply.map(4);
+    write_text_field(reply, "actor", hex(last.actor));
+    write_text_field(reply, "node", node);
+    write_number_field(reply, "counter", last.stamp);
+    write_text_field(reply, "covers", covers);
+  }
+
+  ContextDescription description_;
+};
 
 }  // namespace
 
@@ -287,7 +339,9 @@ void run_dget(Call& call) {
   }
   Operation operation = call.operation(options->local ? OpKind::kReadLocal : OpKind::kRead);
   operation.flags = op_flag::kWantState;
-  operation.quorum = options->quorum;
+  if (!options->local) {
+    operation.quorum = options->quorum;
+  }
   call.slot().key = call.arg(1);
   call.slot().flags = options->with_meta ? kWithMeta : 0;
   call.submit(operation, tell_versions);
@@ -348,30 +402,11 @@ void run_dcontext(Call& call) {
     const ContextStatus status =
         codec != nullptr ? codec->describe(text, &description) : ContextStatus::kForged;
     if (status != ContextStatus::kOk) {
-      call.error(bad_context_text(status));
+      refuse_context(call, status);
       return;
     }
   }
-  std::string key_hash;
-  for (const uint8_t byte : description.key_digest) {
-    key_hash += hex(byte).substr(14);
-  }
-  const CausalContext& covered = description.context.covered;
-  const Dot floor = description.context.floor;
-  ReplyWriter& reply = call.reply();
-  reply.map(4);
-  write_text_field(reply, "key_hash", text.empty() ? std::string() : key_hash);
-  reply.bulk("entries");
-  reply.array(covered.vector().size());
-  for (const CausalContext::Entry& entry : covered.vector()) {
-    write_context_entry(call, reply, entry.actor, entry.stamp);
-  }
-  reply.bulk("dots");
-  reply.array(covered.dots().size());
-  for (const Dot& dot : covered.dots()) {
-    write_context_entry(call, reply, dot.actor, dot.stamp);
-  }
-  write_text_field(reply, "floor", floor.is_zero() ? std::string() : dot_text(floor));
+  call.start(std::make_unique<ExplainContext>(std::move(description)));
 }
 
 }  // namespace kindred

@@ -38,6 +38,9 @@ class NodeService {
   /// Live keys of one slot held by this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT) into
   /// keys_done(); at most `limit`.
   virtual void keys_in_slot(ClientToken token, uint16_t slot, uint32_t limit) = 0;
+  /// The names of the nodes whose copies the actors are (DCONTEXT) into keys_done(), in the same
+  /// order; empty where no node within reach knows it: actors end with each start of their node.
+  virtual void name_actors(ClientToken token, std::vector<ActorId> actors) = 0;
   /// FLUSHALL; status_done() tells: empty text: done, else the error line without '-'.
   virtual void flush_all(ClientToken token) = 0;
   /// The text of INFO for the sections asked ("all", "default", "everything", or names).
@@ -57,12 +60,6 @@ class NodeService {
   virtual std::vector<MemberStatus> member_statuses() = 0;
   /// For each partition the first live whole holder (CLUSTER SLOTS), 0 where none is.
   virtual std::vector<NodeId> first_live_holders() = 0;
-
-  /// The name of the node whose copy an actor is, for DCONTEXT; empty where that is not known.
-  virtual std::string node_of_actor(ActorId actor) {
-    static_cast<void>(actor);
-    return {};
-  }
 
   virtual uint64_t cluster_now_ms() = 0;
   /// False while the node is joining or founding: commands on keys answer -LOADING.

@@ -41,6 +41,7 @@ void SessionStats::add(const SessionStats& other) {
   bytes_sent += other.bytes_sent;
   error_replies += other.error_replies;
   protocol_errors += other.protocol_errors;
+  rejected_contexts += other.rejected_contexts;
 }
 
 void SessionStats::reset() {

@@ -33,6 +33,7 @@ struct SessionStats {
   uint64_t bytes_sent = 0;
   uint64_t error_replies = 0;
   uint64_t protocol_errors = 0;
+  uint64_t rejected_contexts = 0;
 
   Command& of(CommandId id) { return commands[static_cast<size_t>(id)]; }
   /// Counts an error reply by its first word. `text` is without '-'.

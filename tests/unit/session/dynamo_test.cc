@@ -110,8 +110,15 @@ TEST_F(DynamoTest, ContextsAreExplained) {
   const Reply reply = parsed(talk(session_, request({"DCONTEXT", context})));
   ASSERT_NE(reply.find("key_hash"), nullptr);
   EXPECT_EQ(reply.find("key_hash")->text.size(), 32U);
-  const size_t known = reply.find("entries")->elements.size() + reply.find("dots")->elements.size();
-  EXPECT_EQ(known, 1U);
+  ASSERT_EQ(reply.find("entries")->elements.size(), 1U);
+  const Reply& entry = reply.find("entries")->elements[0];
+  EXPECT_EQ(entry.find("actor")->text.size(), 16U);
+  EXPECT_NE(entry.find("node"), nullptr);
+  EXPECT_GT(entry.find("counter")->integer, 0);
+  EXPECT_EQ(entry.find("covers")->text, "only");
+  put("k", context, "b");
+  const Reply read = parsed(talk(session_, request({"DCONTEXT", get("k").elements[0].text})));
+  EXPECT_EQ(read.find("entries")->elements.at(0).find("covers")->text, "up to");
 }
 
 TEST_F(DynamoTest, CopiesAreExplained) {

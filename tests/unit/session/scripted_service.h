@@ -58,6 +58,9 @@ class ScriptedService final : public NodeService {
   void keys_in_slot(ClientToken token, uint16_t, uint32_t) override {
     other_tokens_.push_back(token);
   }
+  void name_actors(ClientToken token, std::vector<ActorId>) override {
+    other_tokens_.push_back(token);
+  }
   void flush_all(ClientToken token) override { other_tokens_.push_back(token); }
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
