@@ -55,6 +55,14 @@ int run_node(Config config) {
   if (!error.empty()) {
     return fail(error);
   }
+  if (engines.find(config.storage_engine) == nullptr) {
+    std::string known;
+    for (const std::string& name : engines.names()) {
+      known += " " + name;
+    }
+    return fail("directive 'storage-engine': unknown engine '" + config.storage_engine +
+                "'; known:" + known);
+  }
   log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
   const std::unique_ptr<Node> node =
       Node::open({std::move(config), KINDRED_VERSION, &engines, log.get()}, &error);

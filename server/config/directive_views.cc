@@ -63,6 +63,10 @@ std::string set_at_runtime(Config& config,
       return refused_setting(name, wrong);
     }
   }
+  const TooLarge quorum = quorum_above_replicas(changed);
+  if (!quorum.name.empty()) {
+    return refused_setting(std::string(quorum.name), quorum.why);
+  }
   config = std::move(changed);
   return "";
 }

@@ -252,6 +252,18 @@ const Directive* find_directive(std::string_view name) {
   return nullptr;
 }
 
+TooLarge quorum_above_replicas(const Config& config) {
+  for (const auto& [quorum, name] : {std::pair(config.read_quorum, "read-quorum"),
+                                     std::pair(config.write_quorum, "write-quorum"),
+                                     std::pair(config.durable_quorum, "durable-quorum")}) {
+    if (quorum > config.replicas) {
+      return {name, "is " + std::to_string(quorum) + ", more than the " +
+                        std::to_string(config.replicas) + " copies that replicas says"};
+    }
+  }
+  return {};
+}
+
 std::string set_directive(Config& config, std::string_view name,
                           std::span<const std::string> words) {
   const Directive* directive = find_directive(name);

@@ -34,6 +34,13 @@ const Directive* find_directive(std::string_view name);
 [[nodiscard]] std::string set_directive(Config& config, std::string_view name,
                                         std::span<const std::string> words);
 
+/// A quorum that asks for more copies than there are; no name: none does.
+struct TooLarge {
+  std::string_view name;
+  std::string why;  // worded to follow "directive 'name' "
+};
+[[nodiscard]] TooLarge quorum_above_replicas(const Config& config);
+
 /// CONFIG SET's settings, all or none; the error is a whole reply line without '-'.
 [[nodiscard]] std::string set_at_runtime(
     Config& config, const std::vector<std::pair<std::string, std::string>>& settings);

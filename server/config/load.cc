@@ -108,15 +108,8 @@ std::string check_whole(Config* config) {
       return error;
     }
   }
-  for (const auto& [quorum, name] : {std::pair(config->read_quorum, "read-quorum"),
-                                     std::pair(config->write_quorum, "write-quorum"),
-                                     std::pair(config->durable_quorum, "durable-quorum")}) {
-    if (quorum > config->replicas) {
-      return "directive '" + std::string(name) + "' is " + std::to_string(quorum) +
-             ", more than the " + std::to_string(config->replicas) + " copies that replicas says";
-    }
-  }
-  return "";
+  const TooLarge quorum = quorum_above_replicas(*config);
+  return quorum.name.empty() ? "" : "directive '" + std::string(quorum.name) + "' " + quorum.why;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ import unittest
 import redis
 from harness.cluster import ROOT, Cluster, Node, redis_cli, server_program
 from harness.process import free_port
+from harness.wait import wait_until
 
 
 def start_and_fail(*arguments):
@@ -51,7 +52,8 @@ class LifecycleTest(unittest.TestCase):
         code, output = start_and_fail("--storage-engine", "papyrus", "--port", free_port(),
                                       "--peer-port", free_port(), "--dir", self.folder)
         self.assertEqual(code, 1, output)
-        self.assertIn("papyrus", output)
+        self.assertEqual(output.strip(), "directive 'storage-engine': unknown engine 'papyrus'; "
+                                         "known: memory rocksdb")
 
     def test_port_in_use_is_named(self):
         with Cluster(1) as cluster:
@@ -90,6 +92,34 @@ class LifecycleTest(unittest.TestCase):
             self.assertEqual(sorted(client.execute_command("DGET", "versioned")[1]),
                              [b"three", b"two"])
             self.assertEqual(redis_cli(cluster.ports[0], "CLUSTER", "MYID"), identity)
+
+    def test_a_context_names_the_nodes_of_its_versions(self):
+        with Cluster(3, {"storage-engine": "memory"}) as cluster:
+            clients = [redis.Redis(port=port) for port in cluster.ports]
+            for number, client in enumerate(clients):
+                client.execute_command("DPUT", "k", "", number)
+            context = clients[0].execute_command("DGET", "k")[0]
+            for client in clients:
+                entries = client.execute_command("DCONTEXT", context)[3]
+                names = {dict(zip(entry[::2], entry[1::2]))[b"node"] for entry in entries}
+                self.assertTrue(names <= {b"node-1", b"node-2", b"node-3"}, names)
+            counted = "siblings_histogram:1=0,2=0,3-4=1,5-8=0,9-16=0,17+=0"
+            for port in cluster.ports:
+                wait_until(lambda port=port: counted in redis_cli(port, "INFO", "versions"), 10,
+                           "every copy counts the key's three siblings")
+
+    def test_errors_name_the_configured_timeout(self):
+        with Cluster(3, {"storage-engine": "memory", "request-timeout-ms": 200}) as cluster:
+            def told():
+                """Before the hanging nodes are believed down, a read waits as long as it may."""
+                cluster.settle()
+                for node in cluster.nodes[1:]:
+                    node.pause()
+                answer = redis_cli(cluster.ports[0], "GET", "nothing")
+                for node in cluster.nodes[1:]:
+                    node.resume()
+                return "NOQUORUM read R=2 answered=1 within 200 ms" in answer
+            wait_until(told, 60, "a read fails for want of answers")
 
     def test_memory_engine_serves(self):
         with Cluster(3, {"storage-engine": "memory"}) as cluster:

@@ -42,8 +42,7 @@ TEST(ConfigText, ReadsTheGrammarOfRedisConf) {
 TEST(ConfigText, RepeatableDirectivesAddUp) {
   Config config;
   ASSERT_EQ(apply_config_text("k.conf", "seed 127.0.0.1:17001\nseed [::1]:17002", &config), "");
-  EXPECT_EQ(config.seeds,
-            (std::vector<SeedAddress>{{"127.0.0.1", 17001}, {"::1", 17002}}));
+  EXPECT_EQ(config.seeds, (std::vector<SeedAddress>{{"127.0.0.1", 17001}, {"::1", 17002}}));
 }
 
 TEST(ConfigText, ErrorsNameFileLineAndDirective) {
@@ -72,7 +71,8 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
       {"seed localhost", "must be HOST:PEERPORT, not 'localhost'"},
       {"seed localhost:0", "must be HOST:PEERPORT, not 'localhost:0'"},
       {"node-name a,b", "must be up to 64 letters, digits, '.', '_' or '-', not 'a,b'"},
-      {"proto-max-bulk-len 12x", "must be a memory size such as 512mb, at least 1048576, not '12x'"},
+      {"proto-max-bulk-len 12x",
+       "must be a memory size such as 512mb, at least 1048576, not '12x'"},
       {"proto-max-bulk-len 1k", "must be a memory size such as 512mb, at least 1048576, not '1k'"},
       {"client-output-buffer-limit slave 0 0 0",
        "must be 'normal HARD-SIZE 0 0', not 'slave 0 0 0'"},
@@ -106,16 +106,14 @@ TEST(ConfigText, WhatIsNotBuiltMayBeAskedToStayOff) {
 TEST(CommandLine, FlagsWinOverTheFile) {
   const auto file = std::filesystem::path(testing::TempDir()) / "kindred_config_test.conf";
   std::ofstream(file) << "port 7001\nseed 127.0.0.1:1\nseed 127.0.0.1:2\nmaxclients 5\n";
-  const LoadedConfig loaded =
-      load_config({file.string(), "--port", "7002", "--seed", "127.0.0.1:3", "--seed",
-                   "127.0.0.1:4"});
+  const LoadedConfig loaded = load_config(
+      {file.string(), "--port", "7002", "--seed", "127.0.0.1:3", "--seed", "127.0.0.1:4"});
   std::filesystem::remove(file);
   ASSERT_EQ(loaded.error, "");
   EXPECT_EQ(loaded.config.port, 7002);
   EXPECT_EQ(loaded.config.effective_peer_port(), 17002);
   EXPECT_EQ(loaded.config.maxclients, 5U);
-  EXPECT_EQ(loaded.config.seeds,
-            (std::vector<SeedAddress>{{"127.0.0.1", 3}, {"127.0.0.1", 4}}));
+  EXPECT_EQ(loaded.config.seeds, (std::vector<SeedAddress>{{"127.0.0.1", 3}, {"127.0.0.1", 4}}));
 }
 
 TEST(CommandLine, ErrorsAreOneLineThatNamesTheFlag) {
@@ -131,7 +129,8 @@ TEST(CommandLine, ErrorsAreOneLineThatNamesTheFlag) {
 TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
   EXPECT_THAT(error_of_flags({"--bind", "0.0.0.0"}),
               HasSubstr("directive 'bind' beyond loopback ('0.0.0.0') is not built yet"));
-  EXPECT_THAT(error_of_flags({"--port", "60000"}), HasSubstr("directive 'peer-port' must be given"));
+  EXPECT_THAT(error_of_flags({"--port", "60000"}),
+              HasSubstr("directive 'peer-port' must be given"));
   EXPECT_THAT(error_of_flags({"--port", "7001", "--peer-port", "7001"}),
               HasSubstr("directive 'peer-port' must differ from port"));
   EXPECT_THAT(error_of_flags({"--replicas", "2", "--write-quorum", "3"}),
@@ -173,6 +172,15 @@ TEST(ConfigAtRuntime, SetsAllOrNone) {
   EXPECT_EQ(set_at_runtime(config, {{"maxclients", "7"}, {"TIMEOUT", "3"}}), "");
   EXPECT_EQ(config.maxclients, 7U);
   EXPECT_EQ(config.timeout_s, 3U);
+}
+
+TEST(ConfigAtRuntime, RefusesQuorumsAboveTheReplicas) {
+  Config config;
+  EXPECT_EQ(set_at_runtime(config, {{"write-quorum", "4"}}),
+            "ERR CONFIG SET failed (possibly related to argument 'write-quorum') - is 4, more than "
+            "the 3 copies that replicas says");
+  EXPECT_EQ(config.write_quorum, 2U);
+  EXPECT_EQ(set_at_runtime(config, {{"write-quorum", "3"}}), "");
 }
 
 TEST(ConfigAtRuntime, RefusesInRedissWords) {
