@@ -89,7 +89,7 @@ void write_slot_node(ReplyWriter& reply, const Member& member) {
   reply.bulk(member.client_address.host);
   reply.integer(member.client_address.port);
   reply.bulk(node_name_hex(member.id));
-  reply.array(0);
+  reply.map(0);  // further ways to name the node: none
 }
 
 void write_shard(ReplyWriter& reply, const View& view, const Member& member) {

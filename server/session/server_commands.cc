@@ -204,12 +204,28 @@ void run_flush(Call& call) {
 
 /// No reply: the connection ends with the process.
 void run_shutdown(Call& call) {
+  bool save = false;
+  bool nosave = false;
+  bool abort = false;
   for (const std::string_view option : arguments_after(call, 1)) {
-    if (!is_word(option, "nosave") && !is_word(option, "save") && !is_word(option, "now") &&
-        !is_word(option, "force")) {
+    if (is_word(option, "save")) {
+      save = true;
+    } else if (is_word(option, "nosave")) {
+      nosave = true;
+    } else if (is_word(option, "abort")) {
+      abort = true;
+    } else if (!is_word(option, "now") && !is_word(option, "force")) {
       call.error(error_text::kSyntax);
       return;
     }
+  }
+  if ((save && nosave) || (abort && call.arg_count() > 2)) {
+    call.error(error_text::kSyntax);
+    return;
+  }
+  if (abort) {  // a stop that has begun takes no more commands
+    call.error("ERR No shutdown in progress.");
+    return;
   }
   call.no_reply();
   call.service().shut_down();

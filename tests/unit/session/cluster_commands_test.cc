@@ -39,6 +39,11 @@ TEST_F(ClusterCommandsTest, ShardsHaveRedissFields) {
   EXPECT_EQ(node.find("port")->integer, 6379);
 }
 
+TEST_F(ClusterCommandsTest, SlotsGiveEachNodeAMapOfFurtherNames) {
+  say(session_, "HELLO 3");
+  EXPECT_THAT(say(session_, "CLUSTER SLOTS"), testing::EndsWith("\r\n%0\r\n"));
+}
+
 TEST_F(ClusterCommandsTest, InfoSaysThatAllSlotsAreHeld) {
   const std::string text = parsed(say(session_, "CLUSTER INFO")).text;
   EXPECT_THAT(text, StartsWith("cluster_state:ok\r\ncluster_slots_assigned:16384\r\n"));

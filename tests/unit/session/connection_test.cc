@@ -121,7 +121,10 @@ TEST_F(ConnectionTest, InfoIsVerbatimInResp3) {
 
 TEST_F(ConnectionTest, TimeAndShutdown) {
   EXPECT_EQ(say(session_, "TIME"), "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n");
-  EXPECT_EQ(say(session_, "SHUTDOWN bogus"), "-ERR syntax error\r\n");
+  for (const char* wrong : {"SHUTDOWN bogus", "SHUTDOWN SAVE NOSAVE", "SHUTDOWN NOSAVE ABORT"}) {
+    EXPECT_EQ(say(session_, wrong), "-ERR syntax error\r\n") << wrong;
+  }
+  EXPECT_EQ(say(session_, "SHUTDOWN ABORT"), "-ERR No shutdown in progress.\r\n");
   EXPECT_FALSE(worker_.service().stopped());
   EXPECT_EQ(say(session_, "SHUTDOWN NOSAVE"), "");
   EXPECT_TRUE(worker_.service().stopped());
