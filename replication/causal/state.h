@@ -40,6 +40,12 @@ struct State {
   Dot highest_dot() const;
   /// Keeps borrowed values past the current step.
   void own();
+  /// Makes it never written; keeps its memory.
+  void clear() {
+    context.clear();
+    floor = Dot{};
+    siblings.clear();
+  }
 
   friend bool operator==(const State&, const State&) = default;
 };

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <boost/container/small_vector.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "replication/node/key_holder.h"
 #include "replication/node/messages.h"
@@ -41,6 +43,9 @@ struct CoordinatedOp {
     Digest digest = 0;
   };
 
+  /// Memory that an entry not in use holds on to for values.
+  static constexpr size_t kKeptBytesMax = 4096;
+
   uint64_t id = 0;
   Origin origin;
   OpKind kind = OpKind::kRead;
@@ -64,8 +69,9 @@ struct CoordinatedOp {
   // Writing.
   boost::container::small_vector<NodeId, 3> waiting;  // asked to store, not answered
   Dot dot;
-  Dot highest;  // highest dot that an ack reported
-  NewVersion version;
+  Dot highest;             // highest dot that an ack reported
+  NewVersion version;      // while the write waits for acks, its value lies in kept_value
+  std::string kept_value;  // its memory is used again
   bool has_version = false;
   bool is_register = false;
   bool restamped = false;
@@ -88,6 +94,17 @@ struct CoordinatedOp {
     is_register = false;
     restamped = false;
     written = false;
+    if (kept_value.capacity() > kKeptBytesMax) {
+      std::string().swap(kept_value);
+    }
+  }
+
+  /// Keeps the version's value for a re-stamp in a later step.
+  void keep_version() {
+    if (!version.value.is_owned() && version.value.bytes().data() != kept_value.data()) {
+      kept_value.assign(version.value.bytes());
+      version.value = Value::borrowed(kept_value);
+    }
   }
 
   /// Keeps the operation for later steps.

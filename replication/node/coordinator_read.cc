@@ -41,7 +41,7 @@ void Coordinator::begin_read(Op& op, Now now) {
     return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
   }
   op.phase = Op::Phase::kLoadingRead;
-  op.read = State{};
+  op.read.clear();
   const LoadStatus status = core_.load(op.key.ref(), &op.read);
   if (status == LoadStatus::kPending) {
     return core_.ports.load(op.key.ref(), op.id);

@@ -171,7 +171,7 @@ void Coordinator::judge_write(Op& op, Now now) {
   if (verdict == Verdict::kPending) {
     // Only a re-stamp needs the value again, and that comes in a later step.
     if (op.is_register) {
-      op.version.value.own();
+      op.keep_version();
     } else {
       op.version.value = Value{};
     }
