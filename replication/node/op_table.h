@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 namespace kindred {
@@ -33,16 +33,16 @@ class OpTable {
   T& make() {
     if (free_.empty()) {
       free_.push_back(static_cast<uint32_t>(entries_.size()));
-      entries_.emplace_back();
-      entries_.back().generation = first_generation_;
-      bump(entries_.back());
+      entries_.push_back(std::make_unique<Entry>());
+      entries_.back()->generation = first_generation_;
+      bump(*entries_.back());
     }
     const uint32_t index = free_.back();
     free_.pop_back();
-    Entry& entry = entries_[index];
+    Entry& entry = *entries_[index];
     entry.used = true;
     entry.value.reset();
-    entry.value.id = id_of(index);
+    entry.value.id = id_of(entry, index);
     ++size_;
     return entry.value;
   }
@@ -50,22 +50,24 @@ class OpTable {
   /// Null where the id is over.
   T* find(uint64_t id) {
     const uint32_t index = static_cast<uint32_t>(id) & ((1U << TableId::kIndexBits) - 1);
-    if (index >= entries_.size() || !entries_[index].used || id_of(index) != id) {
+    if (index >= entries_.size()) {
       return nullptr;
     }
-    return &entries_[index].value;
+    Entry& entry = *entries_[index];
+    return entry.used && id_of(entry, index) == id ? &entry.value : nullptr;
   }
 
   /// Gives the entry a new id; what was asked under the old one is over.
   void renew(T& value) {
     const uint32_t index = static_cast<uint32_t>(value.id) & ((1U << TableId::kIndexBits) - 1);
-    bump(entries_[index]);
-    value.id = id_of(index);
+    Entry& entry = *entries_[index];
+    bump(entry);
+    value.id = id_of(entry, index);
   }
 
   void free(T& value) {
     const uint32_t index = static_cast<uint32_t>(value.id) & ((1U << TableId::kIndexBits) - 1);
-    Entry& entry = entries_[index];
+    Entry& entry = *entries_[index];
     entry.used = false;
     bump(entry);
     free_.push_back(index);
@@ -78,9 +80,9 @@ class OpTable {
   std::vector<uint64_t> ids() const {
     std::vector<uint64_t> result;
     result.reserve(size_);
-    for (const Entry& entry : entries_) {
-      if (entry.used) {
-        result.push_back(entry.value.id);
+    for (const auto& entry : entries_) {
+      if (entry->used) {
+        result.push_back(entry->value.id);
       }
     }
     return result;
@@ -102,13 +104,13 @@ class OpTable {
     }
   }
 
-  uint64_t id_of(uint32_t index) const {
-    return prefix_ | (uint64_t{entries_[index].generation} << TableId::kIndexBits) | index;
+  uint64_t id_of(const Entry& entry, uint32_t index) const {
+    return prefix_ | (uint64_t{entry.generation} << TableId::kIndexBits) | index;
   }
 
   const uint64_t prefix_;
   const uint32_t first_generation_;
-  std::deque<Entry> entries_;
+  std::vector<std::unique_ptr<Entry>> entries_;  // pointers: a look costs less than in a deque
   std::vector<uint32_t> free_;
   size_t size_ = 0;
 };
