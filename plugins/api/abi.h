@@ -30,6 +30,8 @@
 extern "C" {
 #endif
 
+/* C has typedef alone. NOLINTBEGIN(modernize-use-using) */
+
 #define KINDRED_ENGINE_ABI_VERSION 1u
 
 enum {
@@ -153,6 +155,8 @@ typedef struct kindred_engine_plugin {
 /* What a plugin defines. The table is the plugin's and stays valid for the process's life. */
 #define KINDRED_ENGINE_PLUGIN_SYMBOL "kindred_engine_plugin_entry"
 KINDRED_PLUGIN_EXPORT const kindred_engine_plugin* kindred_engine_plugin_entry(void);
+
+/* NOLINTEND(modernize-use-using) */
 
 #ifdef __cplusplus
 }

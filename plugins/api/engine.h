@@ -77,10 +77,10 @@ struct EngineStats {
 // erase or close on the engine it is called by. Lives for the scan call, owns nothing.
 class ScanVisitor {
  public:
-  template <typename Callable>
-  requires(!std::is_same_v<std::remove_cvref_t<Callable>, ScanVisitor>)
-      ScanVisitor(Callable&& callable)
-  noexcept  // NOLINT: conversion from a lambda is the point
+  // A lambda is to convert, so it is not explicit.
+  template <typename Callable, typename = std::enable_if_t<
+                                   !std::is_same_v<std::remove_cvref_t<Callable>, ScanVisitor>>>
+  ScanVisitor(Callable&& callable) noexcept
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, std::string_view key, std::string_view value) -> bool {
           return (*static_cast<std::remove_reference_t<Callable>*>(object))(key, value);

@@ -22,7 +22,7 @@ Status Registry::register_engine(std::string name, EngineFactory factory) {
   if (!factory.open) {
     return Status(StatusCode::kInvalidArgument, "engine '" + name + "' has no open function");
   }
-  const auto [position, inserted] = factories_.try_emplace(std::move(name), std::move(factory));
+  const auto [position, inserted] = factories_.emplace(std::move(name), std::move(factory));
   if (!inserted) {
     return Status(StatusCode::kInvalidArgument,
                   "engine '" + position->first + "' is registered already");

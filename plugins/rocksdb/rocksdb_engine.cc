@@ -206,7 +206,7 @@ class RocksdbEngine : public Engine {
     if (db_ == nullptr) {
       return Status();
     }
-    const Status status = to_status(db_->Close());
+    Status status = to_status(db_->Close());
     db_.reset();
     return status;
   }
