@@ -170,7 +170,7 @@ void Coordinator::judge_write(Op& op, Now now) {
   }
   if (verdict == Verdict::kPending) {
     // Only a re-stamp needs the value again, and that comes in a later step.
-    if (op.is_register) {
+    if (op.is_register && op.has_version) {
       op.keep_version();
     } else {
       op.version.value = Value{};
