@@ -95,7 +95,7 @@ std::string add_engine_setting(Config& config, Words words) {
 std::string print_engine_settings(const Config& config) {
   std::string out;
   for (const auto& [name, value] : config.engine_settings) {
-    out += (out.empty() ? "" : " ") + name + " " + value;
+    out.append(out.empty() ? "" : " ").append(name).append(" ").append(value);
   }
   return out;
 }

@@ -62,7 +62,7 @@ std::string apply_flags(const Flags& flags, Config* config) {
     }
     const std::string wrong = set_directive(*config, name, words);
     if (!wrong.empty()) {
-      return "command line, --" + name + ": " + wrong;
+      return std::string("command line, --").append(name).append(": ").append(wrong);
     }
   }
   return "";
@@ -80,7 +80,7 @@ std::string resolve(std::string* host, std::string_view directive) {
 // What single directives can't see.
 std::string check_whole(Config* config) {
   for (std::string& host : config->bind) {
-    const std::string error = resolve(&host, "bind");
+    std::string error = resolve(&host, "bind");
     if (!error.empty()) {
       return error;
     }
@@ -97,13 +97,13 @@ std::string check_whole(Config* config) {
     return "directive 'peer-port' must differ from port";
   }
   if (!config->announce_host.empty()) {
-    const std::string error = resolve(&config->announce_host, "announce-host");
+    std::string error = resolve(&config->announce_host, "announce-host");
     if (!error.empty()) {
       return error;
     }
   }
   for (SeedAddress& seed : config->seeds) {
-    const std::string error = resolve(&seed.host, "seed");
+    std::string error = resolve(&seed.host, "seed");
     if (!error.empty()) {
       return error;
     }

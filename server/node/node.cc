@@ -95,7 +95,8 @@ std::string Node::open_engines() {
   const plugins::EngineFactory* factory = registry_.find(config_->storage_engine);
   const bool per_worker = factory != nullptr && factory->capabilities.thread_bound;
   situation.engine_had_data = true;
-  for (uint8_t i = 0; i < (per_worker ? worker_count_ : 1); ++i) {
+  const unsigned engine_count = per_worker ? worker_count_ : 1;
+  for (unsigned i = 0; i < engine_count; ++i) {
     plugins::OpenOptions options;
     options.dir = directory_->path_of("data-" + config_->storage_engine +
                                       (i == 0 ? "" : "-" + std::to_string(i)));

@@ -89,7 +89,8 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
 
   // Questions to the whole node (node_questions.cc).
   void count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions);
-  void count_own_keys(const std::vector<uint16_t>& partitions, std::function<void(uint64_t)> done);
+  void count_own_keys(const std::vector<uint16_t>& partitions,
+                      const std::function<void(uint64_t)>& done);
   void find_own_actors(const std::vector<ActorId>& actors,
                        std::function<void(const std::vector<ActorId>&)> done);
   void add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own);

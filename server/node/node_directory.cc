@@ -22,7 +22,7 @@ std::string failure(const std::string& what, const std::string& path) {
 std::string sync_path(const std::string& path, int flags) {
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
   if (descriptor < 0 || ::fsync(descriptor) != 0) {
-    const std::string error = failure("can't sync", path);
+    std::string error = failure("can't sync", path);
     if (descriptor >= 0) {
       ::close(descriptor);
     }
@@ -40,7 +40,7 @@ std::string write_whole(const std::string& path, std::string_view content) {
   while (!content.empty()) {
     const ssize_t written = ::write(file, content.data(), content.size());
     if (written < 0 && errno != EINTR) {
-      const std::string error = failure("can't write", path);
+      std::string error = failure("can't write", path);
       ::close(file);
       return error;
     }

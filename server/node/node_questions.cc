@@ -132,7 +132,7 @@ void Node::count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> parti
 
 // `done` runs on this thread, in a later turn.
 void Node::count_own_keys(const std::vector<uint16_t>& partitions,
-                          std::function<void(uint64_t)> done) {
+                          const std::function<void(uint64_t)>& done) {
   struct Sum {
     size_t missing;
     uint64_t keys = 0;
