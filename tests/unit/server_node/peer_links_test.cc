@@ -14,7 +14,7 @@ constexpr ClusterId kCluster = 77;
 class Peer final : public PeerLinkEvents {
  public:
   Peer(Loop& loop, NodeId id, std::function<void()> on_change)
-      : loop_(loop), id_(id), on_change_(std::move(on_change)) {
+      : loop_(loop), on_change_(std::move(on_change)) {
     links.emplace(loop, "127.0.0.1", *this);
     listen(0);
     links->set_hello({id, address, 0});
@@ -64,7 +64,6 @@ class Peer final : public PeerLinkEvents {
 
  private:
   Loop& loop_;
-  NodeId id_;
   std::function<void()> on_change_;
 };
 
