@@ -34,7 +34,7 @@ class CausalContext {
     return *this;
   }
   /// What lies inside the object is cheaper copied than moved one by one.
-  CausalContext& operator=(CausalContext&& other) {
+  CausalContext& operator=(CausalContext&& other) noexcept {
     if (other.vector_.size() <= kEntriesInside && other.dots_.empty()) {
       return *this = std::as_const(other);
     }

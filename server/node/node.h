@@ -92,7 +92,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   void count_own_keys(const std::vector<uint16_t>& partitions,
                       const std::function<void(uint64_t)>& done);
   void find_own_actors(const std::vector<ActorId>& actors,
-                       std::function<void(const std::vector<ActorId>&)> done);
+                       const std::function<void(const std::vector<ActorId>&)>& done);
   void add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own);
   void end_late_actor_questions(uint64_t now_us);
   void stop_idle_timer();

@@ -217,7 +217,7 @@ void Node::name_actors(Asker asker, std::vector<ActorId> actors) {
 
 // `done` runs on this thread, in a later turn.
 void Node::find_own_actors(const std::vector<ActorId>& actors,
-                           std::function<void(const std::vector<ActorId>&)> done) {
+                           const std::function<void(const std::vector<ActorId>&)>& done) {
   struct Found {
     size_t missing;
     std::vector<ActorId> own;
