@@ -89,7 +89,9 @@ WAIT_BATCH = Client("WAIT 1 each batch", wait_replicas=1)
 
 
 def engine(name, durability):
-    return (("storage-engine", name), ("durability", durability))
+    """One worker a node: redis has one thread, and three nodes share two cores. More workers than
+    free cores cost hops and switches (compare-default-workers.json)."""
+    return (("storage-engine", name), ("durability", durability), ("workers", "1"))
 
 
 REDIS = Subject("redis", (PLAIN,))
