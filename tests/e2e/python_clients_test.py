@@ -4,6 +4,7 @@ import unittest
 
 import redis
 from harness.cluster import Cluster
+from harness.wait import wait_until
 from redis.cluster import ClusterNode, RedisCluster
 
 
@@ -37,8 +38,12 @@ class PythonClientsTest(unittest.TestCase):
         self.assert_serves_crud(self.clients[0])
 
     def test_cluster_client(self):
-        client = RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", self.cluster.ports[0])])
-        self.assertEqual(len(client.get_nodes()), 3)
+        def client_of_three():
+            client = RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", self.cluster.ports[0])])
+            return client if len(client.get_nodes()) == 3 else None
+
+        # On a machine that stalls, a node may look down for a moment; then it holds no slots.
+        client = wait_until(client_of_three, 10, "the cluster client knows three nodes")
         self.assert_serves_crud(client)
         values = {f"key-{number}": f"{number}".encode() for number in range(300)}
         for key, value in values.items():

@@ -157,7 +157,8 @@ TEST(RecordTest, RegistersOfUpToSixEntriesAndMoreComeBackAlike) {
       const NewVersion version = version_of({kStamp + 1, writer}, "value");
       apply_register(state, version.dot, &version);
       State decoded = register_state("what a state held before goes");
-      ASSERT_TRUE(load_state(state_bytes(state), &decoded)) << entries << " entries";
+      const std::string bytes = state_bytes(state);  // The decoded state's value is a view of it.
+      ASSERT_TRUE(load_state(bytes, &decoded)) << entries << " entries";
       EXPECT_EQ(decoded, state) << entries << " entries, written by " << writer;
     }
   }
