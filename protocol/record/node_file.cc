@@ -12,10 +12,12 @@ namespace kindred {
 namespace {
 
 constexpr std::string_view kMagic = "KINDREDC";
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
+constexpr uint16_t kVersionWithoutMoves = 1;  // can still be read
 constexpr size_t kChecksumBytes = 8;
 // Two ids, four empty texts, two ports, a weight.
 constexpr size_t kMemberBytesMin = 2 * 8 + 4 + 2 * 2 + 4;
+constexpr uint8_t kMemberIsLeaving = 1;  // a member's flags
 
 void write_address(ByteWriter& writer, const Address& address) {
   writer.sized(address.host);
@@ -38,6 +40,41 @@ void write_ring(ByteWriter& writer, const Ring& ring) {
   writer.u32(ring.copies());
   for (const NodeId owner : ring.flat_owners()) {
     writer.u64(owner);
+  }
+}
+
+void write_moves(ByteWriter& writer, const std::vector<Move>& moves) {
+  writer.varint(moves.size());
+  for (const Move& move : moves) {
+    writer.u16(static_cast<uint16_t>(move.partition));
+    writer.u8(static_cast<uint8_t>(move.phase));
+    writer.u8(static_cast<uint8_t>(move.new_owners.size()));
+    for (const NodeId owner : move.new_owners) {
+      writer.u64(owner);
+    }
+  }
+}
+
+/// Neighbours mostly changed in the same epoch: written as runs.
+void write_steps(ByteWriter& writer, const std::vector<uint64_t>& steps) {
+  for (size_t begin = 0; begin < steps.size();) {
+    size_t end = begin + 1;
+    while (end < steps.size() && steps[end] == steps[begin]) {
+      ++end;
+    }
+    writer.varint(end - begin);
+    writer.u64(steps[begin]);
+    begin = end;
+  }
+  writer.varint(0);
+}
+
+void write_staged(ByteWriter& writer, const std::vector<StagedChange>& staged) {
+  writer.varint(staged.size());
+  for (const StagedChange& change : staged) {
+    writer.u8(static_cast<uint8_t>(change.kind));
+    writer.u64(change.node);
+    write_member(writer, change.joining);
   }
 }
 
@@ -98,6 +135,50 @@ Ring read_ring(ByteReader& reader) {
   return *std::move(ring);
 }
 
+std::vector<Move> read_moves(ByteReader& reader) {
+  constexpr size_t kMoveBytesMin = 2 + 1 + 1;
+  std::vector<Move> moves(reader.count(kMoveBytesMin, kSlotCount));
+  for (Move& move : moves) {
+    move.partition = reader.u16();
+    move.phase = static_cast<MovePhase>(reader.u8());
+    const uint8_t owner_count = reader.u8();
+    for (uint8_t i = 0; i < owner_count && reader.ok(); ++i) {
+      move.new_owners.push_back(reader.u64());
+    }
+  }
+  return moves;
+}
+
+std::vector<uint64_t> read_steps(ByteReader& reader, size_t partition_count) {
+  std::vector<uint64_t> steps;
+  for (uint64_t run = reader.varint(); reader.ok() && run != 0; run = reader.varint()) {
+    const uint64_t epoch = reader.u64();
+    const bool joins_last = !steps.empty() && steps.back() == epoch;
+    if (run > partition_count - steps.size() || joins_last) {
+      reader.fail();
+      return {};
+    }
+    steps.insert(steps.end(), run, epoch);
+  }
+  return steps;
+}
+
+std::vector<StagedChange> read_staged(ByteReader& reader) {
+  std::vector<StagedChange> staged(reader.count(1 + 8 + kMemberBytesMin, kStagedMax));
+  for (StagedChange& change : staged) {
+    const uint8_t kind = reader.u8();
+    if (kind < static_cast<uint8_t>(ChangeKind::kJoin) ||
+        kind > static_cast<uint8_t>(ChangeKind::kReplace)) {
+      reader.fail();
+      return {};
+    }
+    change.kind = static_cast<ChangeKind>(kind);
+    change.node = reader.u64();
+    change.joining = read_member(reader);
+  }
+  return staged;
+}
+
 TagKey read_tag_key(ByteReader& reader) {
   TagKey key;
   key.id = reader.u8();
@@ -108,7 +189,7 @@ TagKey read_tag_key(ByteReader& reader) {
   return key;
 }
 
-void read_fields(ByteReader& reader, ClusterDocument* cluster) {
+void read_fields(ByteReader& reader, uint16_t version, ClusterDocument* cluster) {
   cluster->cluster_id = reader.u64();
   cluster->generation = reader.u32();
   cluster->epoch = reader.u64();
@@ -124,6 +205,19 @@ void read_fields(ByteReader& reader, ClusterDocument* cluster) {
     cluster->tag_keys.push_back(read_tag_key(reader));
   }
   cluster->ring = read_ring(reader);
+  if (version == kVersionWithoutMoves) {
+    return;
+  }
+  for (Member& member : cluster->members) {
+    const uint8_t flags = reader.u8();
+    member.is_leaving = flags == kMemberIsLeaving;
+    if (flags > kMemberIsLeaving) {
+      reader.fail();
+    }
+  }
+  cluster->moves = read_moves(reader);
+  cluster->steps = read_steps(reader, cluster->ring.partition_count());
+  cluster->staged = read_staged(reader);
 }
 
 }  // namespace
@@ -146,6 +240,12 @@ void encode_cluster(const ClusterDocument& cluster, std::string* out) {
     write_tag_key(writer, key);
   }
   write_ring(writer, cluster.ring);
+  for (const Member& member : cluster.members) {
+    writer.u8(member.is_leaving ? kMemberIsLeaving : 0);
+  }
+  write_moves(writer, cluster.moves);
+  write_steps(writer, cluster.steps);
+  write_staged(writer, cluster.staged);
   writer.u64(hash64(*out));
 }
 
@@ -166,8 +266,11 @@ ClusterBytes decode_cluster(std::string_view bytes, ClusterDocument* cluster) {
     return ClusterBytes::kVersionNewer;
   }
   *cluster = ClusterDocument{};
-  read_fields(reader, cluster);
-  return reader.complete() && version == kVersion ? ClusterBytes::kValid : ClusterBytes::kDamaged;
+  if (version < kVersionWithoutMoves) {
+    return ClusterBytes::kDamaged;
+  }
+  read_fields(reader, version, cluster);
+  return reader.complete() ? ClusterBytes::kValid : ClusterBytes::kDamaged;
 }
 
 }  // namespace kindred

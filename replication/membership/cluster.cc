@@ -11,8 +11,35 @@ bool is_valid_address(const Address& address) {
 }
 
 bool ring_names_members_alone(const Ring& ring, const std::unordered_set<NodeId>& members) {
-  return std::ranges::all_of(ring.flat_owners(),
-                             [&](NodeId owner) { return members.contains(owner); });
+  return std::ranges::all_of(ring.flat_owners(), [&](NodeId owner) {
+    return owner == 0 || members.contains(owner);  // zeros fill short lists up
+  });
+}
+
+bool is_valid(const Move& move, const Ring& ring, const std::unordered_set<NodeId>& members) {
+  const auto& owners = move.new_owners;
+  if (move.partition >= ring.partition_count() || owners.size() > ring.replicas() ||
+      (move.phase != MovePhase::kReadOld && move.phase != MovePhase::kReadNew)) {
+    return false;
+  }
+  return std::ranges::all_of(owners, [&](const NodeId& owner) {
+    return members.contains(owner) && std::find(owners.begin(), owners.end(), owner) ==
+                                          owners.begin() + (&owner - owners.data());
+  });
+}
+
+bool are_valid(const std::vector<Move>& moves, const Ring& ring,
+               const std::unordered_set<NodeId>& members) {
+  const auto disordered = [](const Move& a, const Move& b) { return a.partition >= b.partition; };
+  return std::ranges::adjacent_find(moves, disordered) == moves.end() &&
+         std::ranges::all_of(moves,
+                             [&](const Move& move) { return is_valid(move, ring, members); });
+}
+
+bool is_valid(const StagedChange& change) {
+  const bool has_joining = change.kind == ChangeKind::kJoin || change.kind == ChangeKind::kReplace;
+  return (!has_joining || kindred::is_valid(change.joining)) &&
+         (change.kind == ChangeKind::kJoin || change.node != 0);
 }
 
 }  // namespace
@@ -25,6 +52,25 @@ const Member* ClusterDocument::find_member(NodeId id) const {
 const Member* ClusterDocument::find_peer_address(const Address& address) const {
   const auto found = std::ranges::find(members, address, &Member::peer_address);
   return found == members.end() ? nullptr : &*found;
+}
+
+const Move* ClusterDocument::find_move(PartitionIndex partition) const {
+  const auto found = std::ranges::lower_bound(moves, partition, {}, &Move::partition);
+  return found == moves.end() || found->partition != partition ? nullptr : &*found;
+}
+
+std::span<const NodeId> ClusterDocument::serving_owners(PartitionIndex partition) const {
+  const Move* move = find_move(partition);
+  if (move != nullptr && move->phase == MovePhase::kReadNew) {
+    return move->new_owners;
+  }
+  return ring.owners(partition);
+}
+
+bool ClusterDocument::holds(PartitionIndex partition, NodeId node) const {
+  const Move* move = find_move(partition);
+  return ring.owns(partition, node) ||
+         (move != nullptr && std::ranges::find(move->new_owners, node) != move->new_owners.end());
 }
 
 std::string address_text(const Address& address) {
@@ -61,7 +107,10 @@ bool is_valid(const ClusterDocument& document) {
       return false;
     }
   }
-  return ring_names_members_alone(document.ring, ids);
+  return ring_names_members_alone(document.ring, ids) &&
+         are_valid(document.moves, document.ring, ids) && document.staged.size() <= kStagedMax &&
+         std::ranges::all_of(document.staged, [](const auto& each) { return is_valid(each); }) &&
+         (document.steps.empty() || document.steps.size() == document.ring.partition_count());
 }
 
 }  // namespace kindred

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,33 @@ struct Member {
   Address peer_address;    // as announced to peers
   std::string zone;
   uint32_t weight = 1;
+  bool is_leaving = false;  // the claim gives it nothing any more; it goes once it holds nothing
   friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// How far a partition has come on its way from the ring's owners to new ones. Writes need a quorum
+/// of both. docs/design/ring-changes.md says why a move takes these steps.
+enum class MovePhase : uint8_t {
+  kReadOld = 1,  // the ring's owners serve and coordinate; the new ones are being filled
+  kReadNew = 2,  // the new owners, whole now, serve and coordinate
+};
+
+/// A partition between two preference lists. The old list stands in the ring.
+struct Move {
+  PartitionIndex partition = 0;
+  MovePhase phase = MovePhase::kReadOld;
+  std::vector<NodeId> new_owners;  // first place first; members all, none twice
+  friend bool operator==(const Move&, const Move&) = default;
+};
+
+enum class ChangeKind : uint8_t { kJoin = 1, kLeave, kRemove, kReplace };
+
+/// A change of the membership that an operator has asked for and not yet committed.
+struct StagedChange {
+  ChangeKind kind = ChangeKind::kJoin;
+  NodeId node = 0;  // the member that leaves, is removed or is replaced; 0 for a join
+  Member joining;   // kJoin, kReplace: the node to come, as it wants to be listed
+  friend bool operator==(const StagedChange&, const StagedChange&) = default;
 };
 
 /// A key that authenticates contexts; two may be live so that they can be rotated.
@@ -49,6 +76,9 @@ struct ClusterDocument {
   uint32_t replicas = 3;  // N as founded; capped at the number of members where it is used
   std::vector<Member> members;
   Ring ring;
+  std::vector<Move> moves;      // by partition, each at most once
+  std::vector<uint64_t> steps;  // by partition: the epoch in which its owners or phase last changed
+  std::vector<StagedChange> staged;
   Stamp flush_stamp = 0;
   std::vector<TagKey> tag_keys;  // the first one signs, all are accepted
   friend bool operator==(const ClusterDocument&, const ClusterDocument&) = default;
@@ -56,11 +86,22 @@ struct ClusterDocument {
   /// Null where there is none. Good as long as the document is neither changed nor moved.
   const Member* find_member(NodeId id) const;
   const Member* find_peer_address(const Address& address) const;
+  /// Null where the partition is not moving.
+  const Move* find_move(PartitionIndex partition) const;
+  /// Requests made under another step of their partition than their receiver's are refused.
+  uint64_t step(PartitionIndex partition) const {
+    return partition < steps.size() ? steps[partition] : 1;
+  }
+  /// The preference list that reads go to and that coordinates.
+  std::span<const NodeId> serving_owners(PartitionIndex partition) const;
+  /// Whether the node holds a copy: as an owner of old, or as a new one.
+  bool holds(PartitionIndex partition, NodeId node) const;
 };
 
 inline constexpr std::size_t kMembersMax = 1024;
 inline constexpr std::size_t kNameBytesMax = 255;  // node names, zones, hosts
 inline constexpr std::size_t kTagKeysMax = 8;
+inline constexpr std::size_t kStagedMax = 256;
 
 /// "host:port", an IPv6 host in brackets.
 std::string address_text(const Address& address);

@@ -1,6 +1,7 @@
 #include "replication/ring/ring.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "replication/ring/invariant.h"
@@ -8,6 +9,15 @@
 
 namespace kindred {
 namespace {
+
+/// The list's nodes without the zeros at its end; nullopt where a zero is followed by a node.
+std::optional<std::uint8_t> length_of(std::span<const NodeId> list) {
+  const auto end = std::find(list.begin(), list.end(), NodeId{0});
+  if (std::any_of(end, list.end(), [](NodeId node) { return node != 0; })) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint8_t>(end - list.begin());
+}
 
 bool has_duplicate(std::span<const NodeId> list) {
   for (std::size_t i = 1; i < list.size(); ++i) {
@@ -22,7 +32,8 @@ bool has_duplicate(std::span<const NodeId> list) {
 
 std::optional<Ring> Ring::make(std::uint32_t partition_count, std::uint32_t replicas,
                                std::uint32_t copies, std::vector<NodeId> flat_owners) {
-  if (partition_count == 0 || partition_count > kSlotCount || replicas == 0 || copies > replicas ||
+  if (partition_count == 0 || partition_count > kSlotCount || replicas == 0 ||
+      replicas > UINT8_MAX || copies > replicas ||
       flat_owners.size() != std::uint64_t{partition_count} * copies) {
     return std::nullopt;
   }
@@ -31,10 +42,17 @@ std::optional<Ring> Ring::make(std::uint32_t partition_count, std::uint32_t repl
   ring.replicas_ = replicas;
   ring.copies_ = copies;
   ring.owners_ = std::move(flat_owners);
+  std::vector<std::uint8_t> lengths;
   for (PartitionIndex partition = 0; partition < partition_count; ++partition) {
-    if (has_duplicate(ring.owners(partition))) {
+    const std::optional<std::uint8_t> length = length_of(ring.owners(partition));
+    if (!length.has_value() || has_duplicate(ring.owners(partition).first(*length))) {
       return std::nullopt;
     }
+    lengths.push_back(*length);
+  }
+  if (std::any_of(lengths.begin(), lengths.end(),
+                  [copies](std::uint8_t length) { return length != copies; })) {
+    ring.lengths_ = std::move(lengths);
   }
   return ring;
 }

@@ -21,27 +21,31 @@ struct ClaimMember {
 
 inline constexpr std::uint32_t kWeightMax = 1'000'000;
 
-/// Who holds what: for each partition its preference list, every list of the same length. A value
-/// that never changes once made, so any number of threads may read one.
+/// Who holds what: for each partition its preference list. Lists are of one length but while a
+/// cluster of fewer than N nodes grows or shrinks. A value that never changes once made, so any
+/// number of threads may read one.
 class Ring {
  public:
   Ring() = default;
 
   /// `flat_owners` is the preference lists one after the other, `copies` nodes each, `copies` <=
-  /// `replicas` (fewer where fewer nodes can hold data). nullopt where the sizes disagree, a count
-  /// is out of range or a list names a node twice, so it may be fed from decoded bytes.
+  /// `replicas` (fewer where fewer nodes can hold data); a shorter list ends in zeros. nullopt
+  /// where the sizes disagree, a count is out of range, a list names a node twice or has a gap, so
+  /// it may be fed from decoded bytes.
   static std::optional<Ring> make(std::uint32_t partition_count, std::uint32_t replicas,
                                   std::uint32_t copies, std::vector<NodeId> flat_owners);
 
   std::uint32_t partition_count() const { return partition_count_; }
   /// N as configured; owners() is shorter while the cluster has fewer nodes.
   std::uint32_t replicas() const { return replicas_; }
+  /// The length of the longest list.
   std::uint32_t copies() const { return copies_; }
 
   /// The preference list, first place first. Lives as long as the ring. `partition` <
   /// partition_count().
   std::span<const NodeId> owners(PartitionIndex partition) const {
-    return {owners_.data() + std::size_t{partition} * copies_, copies_};
+    return {owners_.data() + std::size_t{partition} * copies_,
+            lengths_.empty() ? copies_ : lengths_[partition]};
   }
   /// All preference lists one after the other, as make() takes them.
   std::span<const NodeId> flat_owners() const { return owners_; }
@@ -58,6 +62,7 @@ class Ring {
   std::uint32_t replicas_ = 0;
   std::uint32_t copies_ = 0;
   std::vector<NodeId> owners_;
+  std::vector<std::uint8_t> lengths_;  // of the lists, where they differ
 };
 
 /// Equal for equal rings on every machine and build; shown to operators, not proof against forgery.

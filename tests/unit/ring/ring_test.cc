@@ -26,6 +26,7 @@ TEST(Ring, RefusesWhatIsNotARing) {
   EXPECT_FALSE(Ring::make(1, 1, 2, {1, 2}));
   EXPECT_FALSE(Ring::make(2, 2, 2, {1, 2, 3}));
   EXPECT_FALSE(Ring::make(2, 2, 2, {1, 2, 3, 3}));
+  EXPECT_FALSE(Ring::make(2, 2, 2, {1, 2, 0, 3}));  // a gap
   EXPECT_TRUE(Ring::make(2, 2, 0, {}));
 }
 
@@ -47,6 +48,17 @@ TEST(Ring, CountsCopiesToTransfer) {
   EXPECT_EQ(copies_to_transfer(from, *Ring::make(2, 2, 2, {2, 1, 3, 2})), 0u);
   EXPECT_EQ(copies_to_transfer(from, *Ring::make(2, 3, 3, {2, 1, 4, 3, 2, 1})), 2u);
   EXPECT_EQ(copies_to_transfer(from, *Ring::make(2, 2, 1, {1, 2})), 0u);
+}
+
+TEST(RingTest, ListsMayDifferInLength) {
+  const auto ring = Ring::make(3, 3, 2, {5, 6, 7, 0, 0, 0});
+  ASSERT_TRUE(ring);
+  EXPECT_EQ(ring->copies(), 2U);
+  EXPECT_EQ(ring->owners(0).size(), 2U);
+  ASSERT_EQ(ring->owners(1).size(), 1U);
+  EXPECT_EQ(ring->owners(1)[0], 7U);
+  EXPECT_TRUE(ring->owners(2).empty());
+  EXPECT_FALSE(ring->owns(1, 0));
 }
 
 }  // namespace
