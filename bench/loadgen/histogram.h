@@ -14,9 +14,13 @@ class Histogram {
   void record(uint64_t value, uint64_t times = 1) {
     counts_[bucket_of(value)] += times;
     total_ += times;
+    sum_ += value * times;
   }
 
   [[nodiscard]] uint64_t total() const { return total_; }
+  [[nodiscard]] double mean() const {
+    return total_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(total_);
+  }
 
   // The smallest bucket's upper end that at least this share (0 to 1) of the values do not exceed;
   // 0 when nothing was recorded.
@@ -55,6 +59,7 @@ class Histogram {
 
   std::array<uint64_t, (64 - kSubBits + 1) * kSub> counts_{};
   uint64_t total_ = 0;
+  uint64_t sum_ = 0;
 };
 
 }  // namespace kindred::bench

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "replication/ring/slot.h"
+
 namespace kindred::bench {
 namespace {
 
@@ -59,7 +61,16 @@ Load::Load(const Options& options)
       random_(options.prng_seed),
       payload_(random_payload(options.value_bytes + kPayloadSlack, &random_)),
       buffer_(kReadBytes),
-      connections_(options.connections) {}
+      connections_(options.connections) {
+  if (!options.slots.empty()) {
+    ports_by_slot_.resize(kSlotCount);
+  }
+  for (const SlotOwner& owner : options.slots) {
+    for (uint32_t slot = owner.first; slot <= owner.last && slot < kSlotCount; ++slot) {
+      ports_by_slot_[slot] = owner.port;
+    }
+  }
+}
 
 Load::~Load() {
   for (const Connection& connection : connections_) {
@@ -99,7 +110,8 @@ std::string Load::connect_all() {
     connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(options_.ports[index % options_.ports.size()]);
+    connection.port = options_.ports[index % options_.ports.size()];
+    address.sin_port = htons(connection.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(connection.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
       return failure("connect");
@@ -147,14 +159,20 @@ bool Load::more_to_send() const {
   return options_.requests > 0 ? issued_ < options_.requests : now_ns() < deadline_ns_;
 }
 
-uint32_t Load::next_key() {
-  return static_cast<uint32_t>(options_.fill ? issued_ : random_() % options_.keys);
+std::string_view Load::next_key(uint16_t port) {
+  while (true) {
+    const auto number = static_cast<uint32_t>(options_.fill ? issued_ : random_() % options_.keys);
+    const int length = std::snprintf(key_.data(), key_.size(), "key:%012u", number);
+    const std::string_view name(key_.data(), static_cast<size_t>(length));
+    if (ports_by_slot_.empty() || options_.fill || ports_by_slot_[key_slot(name)] == port) {
+      return name;
+    }
+  }
 }
 
-void Load::append_command(std::string* out) {
-  std::array<char, 32> key{};
-  const int length = std::snprintf(key.data(), key.size(), "key:%012u", next_key());
-  const std::string_view name(key.data(), static_cast<size_t>(length));
+void Load::append_command(Connection* connection) {
+  std::string* out = &connection->out;
+  const std::string_view name = next_key(connection->port);
   if (options_.command == Command::kGet) {
     out->append("*2\r\n$3\r\nGET\r\n");
     append_bulk(out, name);
@@ -184,7 +202,7 @@ std::string Load::start_batch(Connection* connection) {
   }
   const uint64_t left = options_.requests > 0 ? options_.requests - issued_ : options_.pipeline;
   while (connection->commands < std::min<uint64_t>(left, options_.pipeline)) {
-    append_command(&connection->out);
+    append_command(connection);
     ++connection->commands;
     ++connection->due;
     if (options_.wait_each) {

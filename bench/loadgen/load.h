@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -37,6 +38,7 @@ class Load {
  private:
   struct Connection {
     int fd = -1;
+    uint16_t port = 0;
     std::string out;
     size_t sent = 0;
     uint32_t commands = 0;  // of the batch under way, without WAIT
@@ -52,16 +54,19 @@ class Load {
   std::string flush(Connection* connection);
   std::string receive(Connection* connection, Measured* measured);
   void count(Connection* connection, uint64_t replies, uint64_t now_ns, Measured* measured);
-  void append_command(std::string* out);
+  void append_command(Connection* connection);
   void append_wait(std::string* out) const;
   [[nodiscard]] uint64_t done_after(uint64_t replies, uint32_t commands) const;
-  [[nodiscard]] uint32_t next_key();
+  /// The next key that the connection's node coordinates, as text.
+  [[nodiscard]] std::string_view next_key(uint16_t port);
   [[nodiscard]] bool more_to_send() const;
 
   const Options options_;
   std::mt19937_64 random_;
   std::string payload_;  // values are slices of it
   std::vector<char> buffer_;
+  std::vector<uint16_t> ports_by_slot_;  // empty: any port serves any key
+  std::array<char, 32> key_{};
   std::vector<Connection> connections_;
   int epoll_ = -1;
   uint64_t issued_ = 0;

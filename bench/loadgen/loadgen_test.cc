@@ -61,6 +61,23 @@ TEST(OptionsTest, ReadsWhatItIsGiven) {
   EXPECT_EQ(options.wait_replicas, 1u);
 }
 
+TEST(OptionsTest, ReadsWhoHasWhichSlots) {
+  Options options;
+  ASSERT_EQ(
+      parse_options({"--ports", "7001", "--seconds", "1", "--slots", "0-99:7001,100-16383:7002"},
+                    &options),
+      "");
+  ASSERT_EQ(options.slots.size(), 2U);
+  EXPECT_EQ(options.slots[1].first, 100);
+  EXPECT_EQ(options.slots[1].last, 16383);
+  EXPECT_EQ(options.slots[1].port, 7002);
+  for (const char* wrong : {"", "5:7001", "9-5:7001", "0-5", "0-70000:1"}) {
+    Options refused;
+    EXPECT_NE(parse_options({"--ports", "7001", "--seconds", "1", "--slots", wrong}, &refused), "")
+        << wrong;
+  }
+}
+
 TEST(OptionsTest, SaysWhatIsWrong) {
   const auto problem = [](const std::vector<std::string_view>& arguments) {
     Options options;

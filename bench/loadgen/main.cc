@@ -21,12 +21,13 @@ void print(const kindred::bench::Measured& measured) {
     return static_cast<double>(measured.latency_ns.quantile(share)) / 1000;
   };
   std::printf(
-      "{\"operations\": %llu, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"p50_us\": %.1f, "
+      "{\"operations\": %llu, \"seconds\": %.6f, \"ops_per_s\": %.1f, \"mean_us\": %.1f, "
+      "\"p50_us\": %.1f, "
       "\"p99_us\": %.1f, \"p999_us\": %.1f, \"errors\": %llu, \"first_error\": %s}\n",
       static_cast<unsigned long long>(measured.operations), measured.seconds,
-      static_cast<double>(measured.operations) / measured.seconds, microseconds(0.5),
-      microseconds(0.99), microseconds(0.999), static_cast<unsigned long long>(measured.errors),
-      json_text(measured.first_error).c_str());
+      static_cast<double>(measured.operations) / measured.seconds,
+      measured.latency_ns.mean() / 1000, microseconds(0.5), microseconds(0.99), microseconds(0.999),
+      static_cast<unsigned long long>(measured.errors), json_text(measured.first_error).c_str());
 }
 
 }  // namespace

@@ -25,6 +25,26 @@ bool parse_ports(std::string_view text, std::vector<uint16_t>* ports) {
   return !ports->empty();
 }
 
+/// FIRST-LAST:PORT, separated by commas.
+bool parse_slots(std::string_view text, std::vector<SlotOwner>* slots) {
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view range = text.substr(0, comma);
+    const size_t dash = range.find('-');
+    const size_t colon = range.find(':');
+    SlotOwner owner;
+    if (dash == range.npos || colon == range.npos || dash > colon ||
+        !parse_number(range.substr(0, dash), &owner.first) ||
+        !parse_number(range.substr(dash + 1, colon - dash - 1), &owner.last) ||
+        !parse_number(range.substr(colon + 1), &owner.port) || owner.first > owner.last) {
+      return false;
+    }
+    slots->push_back(owner);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return !slots->empty();
+}
+
 bool parse_command(std::string_view text, Command* command) {
   *command = text == "get" ? Command::kGet : Command::kSet;
   return text == "get" || text == "set";
@@ -33,6 +53,9 @@ bool parse_command(std::string_view text, Command* command) {
 bool parse_one(std::string_view name, std::string_view value, Options* options) {
   if (name == "--ports") {
     return parse_ports(value, &options->ports);
+  }
+  if (name == "--slots") {
+    return parse_slots(value, &options->slots);
   }
   if (name == "--connections") {
     return parse_number(value, &options->connections) && options->connections > 0;
@@ -98,6 +121,7 @@ std::string_view usage() {
   return "kindred-loadgen --ports P[,P...] (--requests N | --seconds S | --fill)\n"
          "  [--command set|get] [--connections 50] [--pipeline 1] [--value-bytes 100]\n"
          "  [--keys 100000] [--wait REPLICAS [--wait-each]] [--seed 1]\n"
+         "  [--slots FIRST-LAST:PORT[,...]]  requests go to the port that has their key's slot\n"
          "A closed loop: each connection sends a batch and waits for its replies. Prints JSON.\n";
 }
 

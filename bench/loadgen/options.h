@@ -9,9 +9,18 @@ namespace kindred::bench {
 
 enum class Command { kSet, kGet };
 
+struct SlotOwner {
+  uint16_t first = 0;
+  uint16_t last = 0;
+  uint16_t port = 0;
+};
+
 // What one run of the load generator does.
 struct Options {
   std::vector<uint16_t> ports;  // on 127.0.0.1; connections are dealt to them in turn
+  // The coordinator of each range of slots, as a cluster client has it from CLUSTER SLOTS: a
+  // request goes to its key's own. Empty: any port serves any key.
+  std::vector<SlotOwner> slots;
   uint32_t connections = 50;
   uint32_t pipeline = 1;
   uint32_t value_bytes = 100;
