@@ -25,7 +25,7 @@ def slot_map(port):
     if isinstance(ranges, dict):  # python3-redis makes a dictionary of it
         return ",".join(f"{first}-{last}:{found['primary'][1]}"
                         for (first, last), found in ranges.items())
-    return ",".join(f"{first}-{last}:{master[1]}" for first, last, master, *_ in ranges)
+    return ",".join(f"{first}-{last}:{node[1]}" for first, last, node, *_ in ranges)
 
 
 def passed_on(cluster):

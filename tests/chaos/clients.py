@@ -5,6 +5,7 @@ import threading
 import time
 
 import redis
+from harness.wait import wait_for_time
 
 AVOID_S = 20.0
 TIMEOUT_S = 2.0
@@ -42,7 +43,7 @@ class Client(threading.Thread):
         due = time.time() + self._random.random() * self._interval_s
         number = 0
         while due < self._stop_at:
-            time.sleep(max(0.0, due - time.time()))  # the steady rate
+            wait_for_time(due)
             number += 1
             self._once(number)
             due += self._interval_s

@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import report  # noqa: E402
 from clients import Client  # noqa: E402
 from firewall import Firewall  # noqa: E402
-from harness.wait import wait_until  # noqa: E402
+from harness.wait import wait_for_time, wait_until  # noqa: E402
 from nodes import Nodes  # noqa: E402
 
 CLIENTS = 40
@@ -39,7 +39,7 @@ class Plan:
 
     def at(self, part):
         """Waits until that part of the run is over."""
-        time.sleep(max(0.0, self._began + part * self._seconds - time.time()))
+        wait_for_time(self._began + part * self._seconds)
 
     def phase(self, name, begin, end):
         """Runs `begin`, waits until part `end` of the run, and notes the time between."""

@@ -15,3 +15,9 @@ def wait_until(condition, timeout_s, what):
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {timeout_s} s still not: {what}")
         time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def wait_for_time(when):
+    """Returns when time.time() has come to `when`: the pace of a load or a plan, never a guess that
+    something is done by then."""
+    time.sleep(max(0.0, when - time.time()))
