@@ -16,6 +16,10 @@ namespace {
 constexpr uint8_t kLongLength = 0xff;
 constexpr size_t kPositionBytes = 1 + 2 + 8;
 
+size_t position_bytes(NodeId hint_for) {
+  return hint_for == 0 ? kPositionBytes : kPositionBytes + kHintTargetBytes;
+}
+
 // Most significant byte first, so that bytes compare like numbers.
 char* store_be16(char* to, uint16_t value) {
   return store_le(to, __builtin_bswap16(value));
@@ -27,16 +31,27 @@ char* store_be64(char* to, uint64_t value) {
   return store_le(to, __builtin_bswap64(value));
 }
 
-char* store_position(char* to, uint16_t slot, uint64_t hash) {
-  *to++ = static_cast<char>(StoredKind::kRecord);
+char* store_position(char* to, NodeId hint_for, uint16_t slot, uint64_t hash) {
+  if (hint_for == 0) [[likely]] {
+    *to++ = static_cast<char>(StoredKind::kRecord);
+  } else {
+    *to++ = static_cast<char>(StoredKind::kHint);
+    to = store_be64(to, hint_for);
+  }
   to = store_be16(to, slot);
   return store_be64(to, hash);
 }
 
-std::string position_bound(uint16_t slot, uint64_t hash) {
-  std::string bound(kPositionBytes, '\0');
-  store_position(bound.data(), slot, hash);
+std::string position_bound(NodeId hint_for, uint16_t slot, uint64_t hash) {
+  std::string bound(position_bytes(hint_for), '\0');
+  store_position(bound.data(), hint_for, slot, hash);
   return bound;
+}
+
+StoredKeyRange range_of(NodeId hint_for, uint32_t partition, uint32_t partition_count) {
+  const SlotRange slots = slot_range(partition, partition_count);
+  return {position_bound(hint_for, slots.first, 0),
+          position_bound(hint_for, static_cast<uint16_t>(slots.last + 1), 0)};
 }
 
 }  // namespace
@@ -52,8 +67,8 @@ KeyRef make_key(std::string_view key, uint32_t partition_count) {
 
 void encode_stored_key(const KeyRef& key, std::string* out) {
   const bool is_long = key.key.size() >= kLongLength;
-  out->resize(kPositionBytes + (is_long ? 5 : 1) + key.key.size());
-  char* to = store_position(out->data(), key.slot, key.hash);
+  out->resize(position_bytes(key.hint_for) + (is_long ? 5 : 1) + key.key.size());
+  char* to = store_position(out->data(), key.hint_for, key.slot, key.hash);
   if (is_long) {
     *to++ = static_cast<char>(kLongLength);
     to = store_be32(to, static_cast<uint32_t>(key.key.size()));
@@ -66,6 +81,8 @@ void encode_stored_key(const KeyRef& key, std::string* out) {
 bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef* key) {
   ByteReader reader(stored);
   const uint8_t kind = reader.u8();
+  const bool is_hint = kind == static_cast<uint8_t>(StoredKind::kHint);
+  const NodeId hint_for = is_hint ? __builtin_bswap64(reader.u64()) : 0;
   const uint16_t slot = __builtin_bswap16(reader.u16());
   const uint64_t hash = __builtin_bswap64(reader.u64());
   uint32_t length = reader.u8();
@@ -76,33 +93,40 @@ bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef
     }
   }
   const std::string_view bytes = reader.raw(length);
-  if (!reader.complete() || kind != static_cast<uint8_t>(StoredKind::kRecord)) {
+  const bool is_known = is_hint ? hint_for != 0 : kind == static_cast<uint8_t>(StoredKind::kRecord);
+  if (!reader.complete() || !is_known) {
     return false;
   }
   *key = make_key(bytes, partition_count);
+  key->hint_for = hint_for;
   return key->slot == slot && key->hash == hash;
 }
 
 bool comes_before(const KeyRef& a, const KeyRef& b) {
-  return std::tuple(a.slot, a.hash, a.key.size(), a.key) <
-         std::tuple(b.slot, b.hash, b.key.size(), b.key);
+  return std::tuple(a.hint_for, a.slot, a.hash, a.key.size(), a.key) <
+         std::tuple(b.hint_for, b.slot, b.hash, b.key.size(), b.key);
 }
 
 StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count) {
-  const SlotRange slots = slot_range(partition, partition_count);
-  return {position_bound(slots.first, 0), position_bound(static_cast<uint16_t>(slots.last + 1), 0)};
+  return range_of(0, partition, partition_count);
+}
+
+StoredKeyRange all_hints_range() {
+  constexpr auto kKind = static_cast<char>(StoredKind::kHint);
+  return {std::string(1, kKind), std::string(1, kKind + 1)};
 }
 
 StoredKeyRange fetch_range(const FetchRange& range, uint32_t partition_count) {
-  StoredKeyRange bounds = partition_range(range.partition, partition_count);
+  StoredKeyRange bounds = range_of(range.hint_for, range.partition, partition_count);
   std::string from;
   if (range.after_key.empty()) {
-    from = position_bound(range.from_slot, range.from_hash);
+    from = position_bound(range.hint_for, range.from_slot, range.from_hash);
   } else {
     KeyRef after;
     after.key = range.after_key;
     after.slot = range.from_slot;
     after.hash = range.from_hash;
+    after.hint_for = range.hint_for;
     encode_stored_key(after, &from);
     from.push_back('\0');  // the least that sorts behind it
   }

@@ -13,17 +13,19 @@ namespace kindred {
 [[nodiscard]] KeyRef make_key(std::string_view key, uint32_t partition_count);
 
 /// First byte of a key at an engine: what is stored under it.
-enum class StoredKind : uint8_t { kRecord = 1 };
+enum class StoredKind : uint8_t { kRecord = 1, kHint = 2 };
 
-/// What encode_stored_key() adds to a key of up to 254 bytes.
+/// What encode_stored_key() adds to a key of up to 254 bytes; a hint has its target's id besides.
 inline constexpr size_t kStoredKeyOverhead = 12;
+inline constexpr size_t kHintTargetBytes = 8;
 
-/// Replaces `out` by the engine's key for `key`'s record; its memory is used again. Keys sort by
-/// slot, hash, key length, key: see comes_before().
+/// Replaces `out` by the engine's key for `key`'s record, or for its hint's; its memory is used
+/// again. Keys sort by target, slot, hash, key length, key, hints behind records: see
+/// comes_before().
 void encode_stored_key(const KeyRef& key, std::string* out);
 
-/// Reads a stored key of a record. False where it is malformed or slot and hash are not the key's:
-/// damaged. `key` views `stored`.
+/// Reads a stored key of a record or a hint. False where it is malformed or slot and hash are not
+/// the key's: damaged. `key` views `stored`.
 [[nodiscard]] bool decode_stored_key(std::string_view stored, uint32_t partition_count,
                                      KeyRef* key);
 
@@ -39,8 +41,11 @@ struct StoredKeyRange {
 /// All records of a partition; `partition` < `partition_count`.
 [[nodiscard]] StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count);
 
-/// The records of a partition from `range`'s position on. Empty (begin >= end) where the position
-/// is past the partition.
+/// All hints, whoever they are for.
+[[nodiscard]] StoredKeyRange all_hints_range();
+
+/// The records (or a node's hints) of a partition from `range`'s position on. Empty (begin >= end)
+/// where the position is past the partition.
 [[nodiscard]] StoredKeyRange fetch_range(const FetchRange& range, uint32_t partition_count);
 
 }  // namespace kindred

@@ -92,6 +92,7 @@ struct FetchRange {
   uint32_t entries_max = 0;
   uint32_t bytes_max = 0;
   bool values_wanted = true;  // false: siblings come with empty values (SCAN)
+  NodeId hint_for = 0;        // hints kept for that node, not the copy; never sent
 };
 
 struct RangeEntry {

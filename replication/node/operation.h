@@ -16,6 +16,9 @@ struct KeyRef {
   uint64_t hash = 0;
   uint16_t slot = 0;
   uint16_t partition = 0;
+  /// 0: the node's copy of the key. Else the hint of it that is kept for that node, which to the
+  /// store is another key.
+  NodeId hint_for = 0;
 };
 
 enum class OpKind : uint8_t {

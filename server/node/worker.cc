@@ -169,16 +169,18 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
 Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
   Shard& shard = driver_->shard();
   const Now at_start = refresh_now();
-  std::vector<std::string> damaged;
+  std::vector<std::pair<std::string, NodeId>> damaged;
   Inventory inventory = kindred::take_inventory(
       engine_, view_->document->ring.partition_count(),
       [this](uint32_t partition) {
         return worker_of(static_cast<uint16_t>(partition)) == setup_.index;
       },
       [&](const KeyRef& key, const State& state) { shard.count_existing(key, state, at_start); },
-      [&](const KeyRef& key) { damaged.emplace_back(key.key); }, progress);
-  for (const std::string& key : damaged) {
-    shard.found_corrupt(make_key(key, view_->document->ring.partition_count()));
+      [&](const KeyRef& key) { damaged.emplace_back(key.key, key.hint_for); }, progress);
+  for (const auto& [bytes, hint_for] : damaged) {
+    KeyRef key = make_key(bytes, view_->document->ring.partition_count());
+    key.hint_for = hint_for;
+    shard.found_corrupt(key);
   }
   store_->flush();
   note_filling_copies();

@@ -9,7 +9,8 @@ namespace kindred {
 
 namespace {
 
-constexpr char kQuarantineKind = '\x7f';
+constexpr char kQuarantinedRecord = '\x7f';
+constexpr char kQuarantinedHint = '\x7e';
 constexpr uint64_t kRecordsBetweenProgress = 100'000;
 
 // Siblings with their values taken off, for readers that want to know of keys alone. A record that
@@ -88,34 +89,40 @@ Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
                          const std::function<void(uint64_t)>& progress) {
   Inventory inventory;
   State state;
-  for (uint32_t partition = 0; partition < partition_count && inventory.status.ok(); ++partition) {
-    if (!wanted(partition)) {
-      continue;
+  const auto look = [&](std::string_view stored_key, std::string_view record) {
+    KeyRef key;
+    if (!decode_stored_key(stored_key, partition_count, &key)) {
+      ++inventory.damaged;
+    } else if (!wanted(key.partition)) {
+      return true;
+    } else if (!decode_record(key, record, &state)) {
+      ++inventory.damaged;
+      damaged(key);
+    } else {
+      found(key, state);
     }
-    const StoredKeyRange bounds = partition_range(partition, partition_count);
-    inventory.status = engine.scan(bounds.begin, bounds.end,
-                                   [&](std::string_view stored_key, std::string_view record) {
-                                     KeyRef key;
-                                     if (!decode_stored_key(stored_key, partition_count, &key)) {
-                                       ++inventory.damaged;
-                                     } else if (!decode_record(key, record, &state)) {
-                                       ++inventory.damaged;
-                                       damaged(key);
-                                     } else {
-                                       found(key, state);
-                                     }
-                                     if (++inventory.records % kRecordsBetweenProgress == 0) {
-                                       progress(inventory.records);
-                                     }
-                                     return true;
-                                   });
+    if (++inventory.records % kRecordsBetweenProgress == 0) {
+      progress(inventory.records);
+    }
+    return true;
+  };
+  for (uint32_t partition = 0; partition < partition_count && inventory.status.ok(); ++partition) {
+    if (wanted(partition)) {
+      const StoredKeyRange bounds = partition_range(partition, partition_count);
+      inventory.status = engine.scan(bounds.begin, bounds.end, look);
+    }
+  }
+  if (inventory.status.ok()) {
+    const StoredKeyRange hints = all_hints_range();
+    inventory.status = engine.scan(hints.begin, hints.end, look);
   }
   return inventory;
 }
 
 std::string quarantine_key(std::string_view stored_key) {
   std::string key(stored_key);
-  key[0] = kQuarantineKind;
+  const bool is_hint = key[0] == static_cast<char>(StoredKind::kHint);
+  key[0] = is_hint ? kQuarantinedHint : kQuarantinedRecord;
   return key;
 }
 

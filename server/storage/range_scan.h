@@ -49,8 +49,8 @@ struct Inventory {
   uint64_t damaged = 0;
 };
 
-/// Reads all records of the partitions that `wanted` picks and checks them. `found` and `damaged`
-/// must not use the engine; `progress` is told the count now and then.
+/// Reads all records and hints of the partitions that `wanted` picks and checks them. `found` and
+/// `damaged` must not use the engine; `progress` is told the count now and then.
 Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
                          const std::function<bool(uint32_t)>& wanted,
                          const std::function<void(const KeyRef&, const State&)>& found,

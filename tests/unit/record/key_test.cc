@@ -57,6 +57,68 @@ TEST(KeyTest, EveryLengthComesBackAndNoCutOrFlippedKeyDoes) {
   }
 }
 
+KeyRef hint_of(KeyRef key, NodeId target) {
+  key.hint_for = target;
+  return key;
+}
+
+TEST(KeyTest, AHintIsAnotherKeyThatNamesItsTarget) {
+  const KeyRef copy = make_key("foo", 256);
+  const KeyRef hint = hint_of(copy, 0x0102030405060708);
+  EXPECT_EQ(hex(stored(hint)),
+            "020102030405060708"
+            "2f96ab6e5f64077e7d8a03666f6f");
+  EXPECT_EQ(stored(hint).size(), stored(copy).size() + kHintTargetBytes);
+  const std::string bytes = stored(hint);
+  KeyRef decoded;
+  ASSERT_TRUE(decode_stored_key(bytes, 256, &decoded));
+  EXPECT_EQ(decoded.hint_for, hint.hint_for);
+  EXPECT_EQ(decoded.key, "foo");
+  EXPECT_EQ(decoded.partition, copy.partition);
+  ASSERT_TRUE(decode_stored_key(stored(copy), 256, &decoded));
+  EXPECT_EQ(decoded.hint_for, 0U);
+  EXPECT_FALSE(decode_stored_key(stored(hint_of(copy, 1)).replace(8, 1, 1, '\0'), 256, &decoded));
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    EXPECT_FALSE(decode_stored_key(std::string_view(bytes).substr(0, length), 256, &decoded));
+  }
+}
+
+TEST(KeyTest, HintsLieOutsideOfAllPartitions) {
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    const KeyRef key = make_key(name, 16);
+    const std::string copy = stored(key);
+    const std::string hint = stored(hint_of(key, 7));
+    for (uint32_t partition = 0; partition < 16; ++partition) {
+      const StoredKeyRange range = partition_range(partition, 16);
+      EXPECT_FALSE(range.begin <= hint && hint < range.end);
+    }
+    const StoredKeyRange hints = all_hints_range();
+    EXPECT_TRUE(hints.begin <= hint && hint < hints.end);
+    EXPECT_FALSE(hints.begin <= copy && copy < hints.end);
+  }
+}
+
+TEST(KeyTest, AFetchRangeOfHintsHoldsOneTargetsHintsOfThePartition) {
+  const KeyRef key = make_key("some key", 16);
+  FetchRange range;
+  range.partition = key.partition;
+  range.hint_for = 7;
+  const auto holds = [&range](const KeyRef& one) {
+    const StoredKeyRange bounds = fetch_range(range, 16);
+    return bounds.begin <= stored(one) && stored(one) < bounds.end;
+  };
+  EXPECT_TRUE(holds(hint_of(key, 7)));
+  EXPECT_FALSE(holds(hint_of(key, 8)));
+  EXPECT_FALSE(holds(key));
+  range.from_slot = key.slot;
+  range.from_hash = key.hash;
+  range.after_key = key.key;
+  EXPECT_FALSE(holds(hint_of(key, 7)));
+  range.after_key = {};
+  range.partition = static_cast<uint16_t>((key.partition + 1) % 16);
+  EXPECT_FALSE(holds(hint_of(key, 7)));
+}
+
 TEST(KeyTest, StoredKeysSortBySlotHashLengthAndBytes) {
   RandomStates random(2);
   std::vector<std::string> names;
@@ -69,6 +131,7 @@ TEST(KeyTest, StoredKeysSortBySlotHashLengthAndBytes) {
     key.key = name;
     key.slot = static_cast<uint16_t>(random.below(2) * 300);
     key.hash = random.below(2) << 40;
+    key.hint_for = random.below(3) << 20;
     keys.push_back(key);
   }
   for (const KeyRef& a : keys) {

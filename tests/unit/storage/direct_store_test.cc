@@ -122,6 +122,44 @@ TEST_F(DirectStoreTest, LeavesValuesOutWhereAsked) {
   EXPECT_EQ(client.ranges[0].values, std::vector<std::string>{""});
 }
 
+TEST_F(DirectStoreTest, AHintAndTheCopyAreTwoKeys) {
+  KeyRef hint = make_key("k", kTestPartitions);
+  hint.hint_for = 9;
+  ASSERT_EQ(store("k", "copy", 1), StoreStatus::kDone);
+  ASSERT_EQ(store_->store(hint, record_of(hint, "hint", 2), Durability::kMemory, 1),
+            StoreStatus::kDone);
+  EXPECT_EQ(load("k"), "copy");
+  State state;
+  ASSERT_EQ(store_->try_load(hint, &state), LoadStatus::kLoaded);
+  EXPECT_EQ(value_in(state), "hint");
+  RecordingClient client;
+  FetchRange range;
+  range.partition = hint.partition;
+  range.entries_max = 10;
+  range.bytes_max = 1 << 20;
+  store_->read_range(range, 1);
+  range.hint_for = 9;
+  store_->read_range(range, 2);
+  store_->deliver(client);
+  EXPECT_EQ(client.ranges[0].values, std::vector<std::string>{"copy"});
+  EXPECT_EQ(client.ranges[1].values, std::vector<std::string>{"hint"});
+  std::vector<std::string> found;
+  const auto note = [&](const KeyRef& key, const State& one) {
+    found.push_back(std::to_string(key.hint_for) + ":" + value_in(one));
+  };
+  (void)take_inventory(
+      *engine_, kTestPartitions, [](uint32_t) { return true; }, note, [](const KeyRef&) {},
+      [](uint64_t) {});
+  EXPECT_EQ(found, (std::vector<std::string>{"0:copy", "9:hint"}));
+  found.clear();
+  (void)take_inventory(
+      *engine_, kTestPartitions, [&](uint32_t one) { return one != hint.partition; }, note,
+      [](const KeyRef&) {}, [](uint64_t) {});
+  EXPECT_TRUE(found.empty());
+  ASSERT_EQ(store_->store(hint, {}, Durability::kMemory, 1), StoreStatus::kDone);
+  EXPECT_EQ(load("k"), "copy");
+}
+
 TEST_F(DirectStoreTest, InventoryFindsSoundAndDamagedRecords) {
   ASSERT_EQ(store("good", "v", 1), StoreStatus::kDone);
   const KeyRef bad = make_key("bad", kTestPartitions);

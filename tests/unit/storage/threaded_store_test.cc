@@ -261,6 +261,25 @@ TEST_F(ThreadedStoreTest, AnEmptyRecordErases) {
   EXPECT_TRUE(slow_->get(stored_key, &record).not_found());
 }
 
+TEST_F(ThreadedStoreTest, AHintOnItsWayIsNotTheCopy) {
+  KeyRef hint = key("k");
+  hint.hint_for = 9;
+  EXPECT_EQ(store("k", "copy", Durability::kSynced, 1), StoreStatus::kPending);
+  EXPECT_EQ(store_->store(hint, record_of(hint, "hint", 2), Durability::kSynced, 2),
+            StoreStatus::kPending);
+  State state;
+  EXPECT_EQ(store_->try_load(key("k"), &state), LoadStatus::kLoaded);
+  EXPECT_EQ(value_in(state), "copy");
+  EXPECT_EQ(store_->try_load(hint, &state), LoadStatus::kLoaded);
+  EXPECT_EQ(value_in(state), "hint");
+  deliver_stores(2);
+  store_->load(hint, 3);
+  store_->load(key("k"), 4);
+  deliver_loads(2);
+  EXPECT_EQ(client_.loads[0].value, "hint");
+  EXPECT_EQ(client_.loads[1].value, "copy");
+}
+
 TEST_F(ThreadedStoreTest, AFailedLoadIsNoMissingKey) {
   plan_->fail_next(EngineCall::kGet, 1, {plugins::Status(plugins::StatusCode::kIoError)});
   store_->load(key("k"), 1);
