@@ -78,6 +78,14 @@ void write_staged(ByteWriter& writer, const std::vector<StagedChange>& staged) {
   }
 }
 
+void write_ancestors(ByteWriter& writer, const std::vector<Ancestor>& ancestors) {
+  writer.varint(ancestors.size());
+  for (const Ancestor& ancestor : ancestors) {
+    writer.u32(ancestor.generation);
+    writer.u64(ancestor.epoch);
+  }
+}
+
 void write_tag_key(ByteWriter& writer, const TagKey& key) {
   writer.u8(key.id);
   writer.raw({reinterpret_cast<const char*>(key.secret.data()), key.secret.size()});
@@ -179,6 +187,15 @@ std::vector<StagedChange> read_staged(ByteReader& reader) {
   return staged;
 }
 
+std::vector<Ancestor> read_ancestors(ByteReader& reader) {
+  std::vector<Ancestor> ancestors(reader.count(4 + 8, kAncestorsMax));
+  for (Ancestor& ancestor : ancestors) {
+    ancestor.generation = reader.u32();
+    ancestor.epoch = reader.u64();
+  }
+  return ancestors;
+}
+
 TagKey read_tag_key(ByteReader& reader) {
   TagKey key;
   key.id = reader.u8();
@@ -218,6 +235,7 @@ void read_fields(ByteReader& reader, uint16_t version, ClusterDocument* cluster)
   cluster->moves = read_moves(reader);
   cluster->steps = read_steps(reader, cluster->ring.partition_count());
   cluster->staged = read_staged(reader);
+  cluster->ancestors = read_ancestors(reader);
 }
 
 }  // namespace
@@ -246,6 +264,7 @@ void encode_cluster(const ClusterDocument& cluster, std::string* out) {
   write_moves(writer, cluster.moves);
   write_steps(writer, cluster.steps);
   write_staged(writer, cluster.staged);
+  write_ancestors(writer, cluster.ancestors);
   writer.u64(hash64(*out));
 }
 

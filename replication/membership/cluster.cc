@@ -109,6 +109,7 @@ bool is_valid(const ClusterDocument& document) {
   }
   return ring_names_members_alone(document.ring, ids) &&
          are_valid(document.moves, document.ring, ids) && document.staged.size() <= kStagedMax &&
+         document.ancestors.size() <= kAncestorsMax &&
          std::ranges::all_of(document.staged, [](const auto& each) { return is_valid(each); }) &&
          (document.steps.empty() || document.steps.size() == document.ring.partition_count());
 }

@@ -68,6 +68,13 @@ struct TagKey {
   friend bool operator==(const TagKey&, const TagKey&) = default;
 };
 
+/// An earlier generation that a document descends from, and the last epoch of it that it knew.
+struct Ancestor {
+  uint32_t generation = 0;
+  uint64_t epoch = 0;
+  friend bool operator==(const Ancestor&, const Ancestor&) = default;
+};
+
 /// What a majority commits, as one versioned whole.
 struct ClusterDocument {
   ClusterId cluster_id = 0;
@@ -80,7 +87,8 @@ struct ClusterDocument {
   std::vector<uint64_t> steps;  // by partition: the epoch in which its owners or phase last changed
   std::vector<StagedChange> staged;
   Stamp flush_stamp = 0;
-  std::vector<TagKey> tag_keys;  // the first one signs, all are accepted
+  std::vector<TagKey> tag_keys;     // the first one signs, all are accepted
+  std::vector<Ancestor> ancestors;  // oldest first; where generations were forced
   friend bool operator==(const ClusterDocument&, const ClusterDocument&) = default;
 
   /// Null where there is none. Good as long as the document is neither changed nor moved.
@@ -102,6 +110,7 @@ inline constexpr std::size_t kMembersMax = 1024;
 inline constexpr std::size_t kNameBytesMax = 255;  // node names, zones, hosts
 inline constexpr std::size_t kTagKeysMax = 8;
 inline constexpr std::size_t kStagedMax = 256;
+inline constexpr std::size_t kAncestorsMax = 32;
 
 /// "host:port", an IPv6 host in brackets.
 std::string address_text(const Address& address);

@@ -1,0 +1,81 @@
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "replication/membership/ring_lists.h"
+#include "replication/membership/ring_plan.h"
+
+namespace kindred {
+namespace {
+
+using ring_plan_detail::Lists;
+
+bool has_majority(std::span<const NodeId> list, uint64_t epoch, const Progress& progress) {
+  const auto stored = std::ranges::count_if(list, [&](NodeId node) {
+    const auto told = progress.find(node);
+    return told != progress.end() && told->second.epoch >= epoch;
+  });
+  return static_cast<std::size_t>(stored) >= list.size() / 2 + 1;
+}
+
+bool all_whole(std::span<const NodeId> list, PartitionIndex partition, uint64_t epoch,
+               const Progress& progress) {
+  return std::ranges::all_of(list, [&](NodeId node) {
+    const auto told = progress.find(node);
+    return told != progress.end() && told->second.epoch >= epoch &&
+           !std::ranges::binary_search(told->second.not_whole, partition);
+  });
+}
+
+bool may_step(const Move& move, std::span<const NodeId> owners, uint64_t step,
+              const Progress& progress) {
+  return has_majority(owners, step, progress) && has_majority(move.new_owners, step, progress) &&
+         (move.phase == MovePhase::kReadNew ||
+          all_whole(move.new_owners, move.partition, step, progress));
+}
+
+/// A member that no list names goes once it said so of itself, under all steps there were.
+bool drop_departed(const Progress& progress, ClusterDocument* document) {
+  const uint64_t last_step =
+      document->steps.empty() ? 1 : *std::ranges::max_element(document->steps);
+  const Lists lists(document);
+  return std::erase_if(document->members, [&](const Member& member) {
+           const auto told = progress.find(member.id);
+           return member.is_leaving && told != progress.end() && told->second.epoch >= last_step &&
+                  !told->second.is_departing && !lists.names(member.id);
+         }) != 0;
+}
+
+}  // namespace
+
+bool take_steps(const Progress& progress, ClusterDocument* document) {
+  Lists lists(document);
+  bool has_stepped = false;
+  for (const Move& move : document->moves) {
+    const PartitionIndex partition = move.partition;
+    if (!may_step(move, lists.owners(partition), document->steps[partition], progress)) {
+      continue;
+    }
+    has_stepped = true;
+    if (move.phase == MovePhase::kReadOld) {
+      Move next = move;
+      next.phase = MovePhase::kReadNew;
+      lists.set_move(partition, std::move(next));
+    } else {
+      lists.set_owners(partition, move.new_owners);
+      lists.set_move(partition, std::nullopt);
+    }
+  }
+  // A member that this very step leaves without a place has yet to hand over what it holds.
+  const bool has_dropped = drop_departed(progress, document);
+  if (has_stepped) {
+    lists.put_together();
+  }
+  if (has_stepped || has_dropped) {
+    start_moves(document);
+  }
+  return has_stepped || has_dropped;
+}
+
+}  // namespace kindred

@@ -1,0 +1,406 @@
+#include "replication/membership/ring_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "tests/unit/membership/samples.h"
+
+namespace kindred::membership_test {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+StagedChange join_of(NodeId id) {
+  return {ChangeKind::kJoin, 0, sample_member(id)};
+}
+StagedChange leave_of(NodeId id) {
+  return {ChangeKind::kLeave, id, {}};
+}
+StagedChange remove_of(NodeId id) {
+  return {ChangeKind::kRemove, id, {}};
+}
+StagedChange replace_of(NodeId gone, NodeId next) {
+  return {ChangeKind::kReplace, gone, sample_member(next)};
+}
+
+ClusterDocument founded(std::size_t members, uint32_t partitions, uint32_t replicas) {
+  ClusterDocument document;
+  document.cluster_id = 77;
+  document.epoch = 1;
+  document.replicas = replicas;
+  std::vector<ClaimMember> claims;
+  for (NodeId id = 1; id <= members; ++id) {
+    document.members.push_back(sample_member(id));
+    claims.push_back({id, 1, "default"});
+  }
+  document.ring = BalancedClaim().place(nullptr, claims, {partitions, replicas});
+  document.tag_keys.push_back({1, {9, 8, 7}});
+  return document;
+}
+
+/// The document after a change, or the test fails.
+ClusterDocument after(const ClusterDocument& document, const StagedChange& change) {
+  ClusterDocument next = next_document(document);
+  EXPECT_EQ(apply_change(change, false, &next), "");
+  start_moves(&next);
+  EXPECT_TRUE(may_follow(document, next));
+  return next;
+}
+
+std::string refusal(const ClusterDocument& document, const StagedChange& change) {
+  ClusterDocument next = next_document(document);
+  const ClusterDocument before = next;
+  std::string error = apply_change(change, false, &next);
+  EXPECT_EQ(next, before) << "refused and changed";
+  return error;
+}
+
+/// Everybody has stored the document, is whole, and holds nothing that it should not.
+Progress all_done(const ClusterDocument& document) {
+  Progress progress;
+  for (const Member& member : document.members) {
+    progress[member.id].epoch = document.epoch;
+  }
+  return progress;
+}
+
+ClusterDocument settled(ClusterDocument document) {
+  for (int epoch = 0; epoch < 100; ++epoch) {
+    ClusterDocument next = next_document(document);
+    if (!take_steps(all_done(document), &next)) {
+      return document;
+    }
+    EXPECT_TRUE(may_follow(document, next));
+    document = next;
+  }
+  ADD_FAILURE() << "steps without an end";
+  return document;
+}
+
+std::size_t places_of(const ClusterDocument& document, NodeId node) {
+  return static_cast<std::size_t>(std::ranges::count(document.ring.flat_owners(), node));
+}
+
+TEST(RingPlan, JoinTakesThreeEpochsAndEndsBalanced) {
+  const ClusterDocument start = founded(3, 16, 3);
+  const ClusterDocument joined = after(start, join_of(4));
+  EXPECT_EQ(joined.moves.size(), 12u);
+  EXPECT_EQ(joined.ring, start.ring) << "the old owners serve";
+  for (const Move& move : joined.moves) {
+    EXPECT_EQ(move.phase, MovePhase::kReadOld);
+    EXPECT_EQ(joined.step(move.partition), 2u);
+  }
+  ClusterDocument read_new = next_document(joined);
+  ASSERT_TRUE(take_steps(all_done(joined), &read_new));
+  EXPECT_EQ(read_new.moves.size(), 12u);
+  EXPECT_EQ(read_new.moves[0].phase, MovePhase::kReadNew);
+  EXPECT_EQ(read_new.step(read_new.moves[0].partition), 3u);
+  ClusterDocument done = next_document(read_new);
+  ASSERT_TRUE(take_steps(all_done(read_new), &done));
+  EXPECT_TRUE(done.moves.empty());
+  EXPECT_EQ(places_of(done, 4), 12u);
+  EXPECT_FALSE(take_steps(all_done(done), &done));
+}
+
+TEST(RingPlan, NoStepBeforeMajoritiesStoredTheLastAndNewCopiesAreWhole) {
+  const ClusterDocument joined = after(founded(3, 16, 3), join_of(4));
+  const PartitionIndex partition = joined.moves[0].partition;
+  Progress progress = all_done(joined);
+  progress[4].not_whole = {partition};
+  ClusterDocument next = next_document(joined);
+  ASSERT_TRUE(take_steps(progress, &next));
+  EXPECT_EQ(next.find_move(partition)->phase, MovePhase::kReadOld);
+  EXPECT_EQ(next.step(partition), joined.epoch);
+  EXPECT_EQ(next.moves.back().phase, MovePhase::kReadNew);
+
+  progress = all_done(joined);
+  progress[4].epoch = 1;  // whole, but not under this step
+  next = next_document(joined);
+  EXPECT_FALSE(take_steps(progress, &next));
+
+  progress = all_done(joined);
+  progress.erase(1);
+  progress.erase(2);
+  next = next_document(joined);
+  EXPECT_FALSE(take_steps(progress, &next)) << "the old owners' majority is missing";
+}
+
+TEST(RingPlan, LeavingMemberGoesOnceItHoldsNothing) {
+  ClusterDocument document = after(founded(4, 16, 3), leave_of(2));
+  EXPECT_TRUE(document.find_member(2)->is_leaving);
+  Progress progress;
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    progress = all_done(document);
+    progress[2].is_departing = true;
+    ClusterDocument next = next_document(document);
+    if (take_steps(progress, &next)) {
+      document = next;
+    }
+  }
+  EXPECT_TRUE(document.moves.empty());
+  EXPECT_EQ(places_of(document, 2), 0u);
+  ASSERT_NE(document.find_member(2), nullptr) << "it has copies to hand over";
+  document = settled(document);
+  EXPECT_EQ(document.find_member(2), nullptr);
+}
+
+TEST(RingPlan, RemovedMemberIsOffTheListsAtOnceAndItsMovesAreRolledBack) {
+  const ClusterDocument joined = after(founded(3, 16, 3), join_of(4));
+  const ClusterDocument removed = after(joined, remove_of(4));
+  EXPECT_EQ(removed.find_member(4), nullptr);
+  EXPECT_TRUE(removed.moves.empty());
+  EXPECT_EQ(removed.ring, joined.ring);
+  EXPECT_EQ(removed.step(joined.moves[0].partition), removed.epoch);
+
+  const ClusterDocument of_four = settled(joined);
+  const ClusterDocument without_one = after(of_four, remove_of(1));
+  for (PartitionIndex partition = 0; partition < 16; ++partition) {
+    EXPECT_FALSE(without_one.holds(partition, 1));
+    EXPECT_GE(without_one.ring.owners(partition).size(), 2u);
+  }
+  EXPECT_EQ(settled(without_one).ring.copies(), 3u);
+}
+
+TEST(RingPlan, ReplacementGetsTheDeadOnesPlaces) {
+  const ClusterDocument start = settled(after(founded(3, 32, 3), join_of(4)));
+  const ClusterDocument replaced = after(start, replace_of(2, 9));
+  const ClusterDocument end = settled(replaced);
+  for (PartitionIndex partition = 0; partition < 32; ++partition) {
+    const auto before = start.ring.owners(partition);
+    std::vector<NodeId> wanted(before.begin(), before.end());
+    std::ranges::replace(wanted, NodeId{2}, NodeId{9});
+    const auto owners = end.ring.owners(partition);
+    EXPECT_EQ(std::vector<NodeId>(owners.begin(), owners.end()), wanted);
+  }
+  EXPECT_EQ(end.find_member(2), nullptr);
+}
+
+TEST(RingPlan, RefusalsSayWhatIsWrongAndWhatToDo) {
+  const ClusterDocument three = founded(3, 16, 3);
+  EXPECT_THAT(refusal(three, leave_of(8)), HasSubstr("members are node-1 (127.0.0.1:17001), "));
+  Member same_place = sample_member(2);
+  same_place.id = 9;
+  EXPECT_THAT(refusal(three, {ChangeKind::kJoin, 0, same_place}),
+              HasSubstr("node-2 (127.0.0.1:17002) is a member already; RING REMOVE"));
+  const ClusterDocument alone = founded(1, 16, 3);
+  EXPECT_THAT(refusal(alone, leave_of(1)), HasSubstr("the last member that can hold data"));
+  EXPECT_THAT(refusal(founded(2, 16, 1), remove_of(1)),
+              HasSubstr("holds the only copy of 8 partitions; RING LEAVE hands them over"));
+  EXPECT_THAT(refusal(three, replace_of(1, 2)), HasSubstr("node-2 (127.0.0.1:17002) is a member"));
+}
+
+TEST(RingPlan, GivenUpPartitionsGetOwnersAtOnce) {
+  const ClusterDocument start = founded(2, 16, 1);
+  ClusterDocument next = next_document(start);
+  ASSERT_EQ(apply_change(remove_of(1), true, &next), "");
+  start_moves(&next);
+  EXPECT_TRUE(may_follow(start, next));
+  EXPECT_EQ(places_of(next, 2), 16u);
+}
+
+TEST(RingPlan, StagedChangesShowTheirPlanAndAreAppliedTogether) {
+  const ClusterDocument start = founded(3, 16, 3);
+  ClusterDocument staged = next_document(start);
+  ASSERT_EQ(stage_change(join_of(4), &staged), "");
+  ASSERT_EQ(stage_change(join_of(4), &staged), "") << "staged already";
+  ASSERT_EQ(stage_change(leave_of(1), &staged), "");
+  EXPECT_THAT(stage_change(leave_of(8), &staged), StartsWith("ERR "));
+  EXPECT_EQ(staged.staged.size(), 2u);
+  EXPECT_EQ(staged.members, start.members);
+  EXPECT_EQ(change_text(staged.staged[1], staged), "leave node-1 (127.0.0.1:17001)");
+
+  const RingPlan plan = plan_staged(staged);
+  EXPECT_EQ(plan.error, "");
+  EXPECT_EQ(plan.members.size(), 4u);
+  EXPECT_EQ(plan.moves.size(), 16u);
+  EXPECT_EQ(plan.copies_to_get, (std::map<NodeId, uint32_t>{{4, 16}}));
+  EXPECT_TRUE(plan.crowded.empty());
+
+  ClusterDocument next = next_document(staged);
+  ASSERT_EQ(apply_staged(&next), "");
+  start_moves(&next);
+  EXPECT_TRUE(next.staged.empty());
+  const ClusterDocument end = settled(next);
+  EXPECT_EQ(end.members.size(), 3u);
+  for (const RingPlan::PartitionMove& move : plan.moves) {
+    const auto owners = end.ring.owners(move.partition);
+    EXPECT_TRUE(std::ranges::is_permutation(owners, move.to));
+  }
+}
+
+TEST(RingPlan, PlanTellsWhereReplicasShareANodeOrAZone) {
+  ClusterDocument two = founded(2, 16, 3);
+  EXPECT_EQ(plan_staged(two).crowded.size(), 16u);
+  ClusterDocument zones = founded(3, 16, 3);
+  zones.members[0].zone = "east";
+  ASSERT_EQ(plan_staged(zones).crowded.size(), 16u);
+  EXPECT_EQ(plan_staged(zones).crowded[0].zones, 2u);
+}
+
+TEST(RingPlan, NamesFindMembersUnlessTwoHaveThem) {
+  ClusterDocument document = founded(3, 16, 3);
+  EXPECT_EQ(find_named(document, "node-2")->id, 2u);
+  EXPECT_EQ(find_named(document, "127.0.0.1:17003")->id, 3u);
+  EXPECT_EQ(find_named(document, id_text(1))->id, 1u);
+  EXPECT_EQ(find_named(document, "node-4"), nullptr);
+  document.members[0].name = "node-2";
+  EXPECT_EQ(find_named(document, "node-2"), nullptr);
+}
+
+/// Random changes and steps over one cluster, with members that lag behind and copies that fill.
+class RandomChanges {
+ public:
+  explicit RandomChanges(uint64_t prng_seed) : prng_(prng_seed) {
+    const auto members = 1 + below(6);
+    document_ = founded(members, 16 << below(2), static_cast<uint32_t>(1 + below(4)));
+    next_id_ = members + 1;
+    for (Member& member : document_.members) {
+      member.zone = std::to_string(below(3));
+      member.weight = static_cast<uint32_t>(1 + below(3));
+    }
+  }
+
+  void act() {
+    ClusterDocument next = next_document(document_);
+    bool changes = false;
+    if (below(3) == 0) {
+      changes = apply_change(random_change(), below(4) == 0, &next).empty();
+    } else if (below(4) == 0) {
+      changes = stage_change(random_change(), &next).empty();
+    } else if (below(6) == 0) {
+      changes = apply_staged(&next).empty();
+    } else {
+      changes = take_steps(random_progress(), &next);
+    }
+    if (changes) {
+      install(next);
+    }
+  }
+
+  void settle() {
+    for (int epoch = 0; epoch < 100; ++epoch) {
+      ClusterDocument next = next_document(document_);
+      start_moves(&next);
+      if (!next.moves.empty() || next.ring != document_.ring) {
+        install(next);
+      } else if (take_steps(all_done(document_), &next)) {
+        install(next);
+      } else {
+        break;
+      }
+      next = next_document(document_);
+      if (document_.moves.empty() || !take_steps(all_done(document_), &next)) {
+        continue;
+      }
+      install(next);
+    }
+  }
+
+  const ClusterDocument& document() const { return document_; }
+
+ private:
+  uint64_t below(uint64_t bound) { return prng_() % bound; }
+
+  NodeId random_member() { return document_.members[below(document_.members.size())].id; }
+
+  Member newcomer() {
+    Member member = sample_member(next_id_++);
+    member.zone = std::to_string(below(3));
+    member.weight = static_cast<uint32_t>(below(4));
+    return member;
+  }
+
+  StagedChange random_change() {
+    switch (below(5)) {
+      case 0:
+        return leave_of(random_member());
+      case 1:
+        return remove_of(random_member());
+      case 2:
+        return {ChangeKind::kReplace, random_member(), newcomer()};
+      default:
+        return {ChangeKind::kJoin, 0, newcomer()};
+    }
+  }
+
+  Progress random_progress() {
+    Progress progress;
+    for (const Member& member : document_.members) {
+      if (below(8) == 0) {
+        continue;
+      }
+      MemberProgress& told = progress[member.id];
+      told.epoch = document_.epoch - std::min(document_.epoch - 1, below(2) * below(4));
+      told.is_departing = below(2) == 0;
+      for (PartitionIndex p = 0; p < document_.ring.partition_count(); ++p) {
+        if (below(8) == 0) {
+          told.not_whole.push_back(p);
+        }
+      }
+    }
+    return progress;
+  }
+
+  void install(ClusterDocument next) {
+    start_moves(&next);
+    ASSERT_TRUE(may_follow(document_, next));
+    for (PartitionIndex p = 0; p < next.ring.partition_count(); ++p) {
+      ASSERT_FALSE(next.ring.owners(p).empty());
+      ASSERT_FALSE(next.serving_owners(p).empty());
+      const bool is_touched = !std::ranges::equal(next.ring.owners(p), document_.ring.owners(p)) ||
+                              !is_same_move(next.find_move(p), document_.find_move(p));
+      ASSERT_TRUE(!is_touched || next.step(p) == next.epoch) << "partition " << p;
+      check_quorum_kept(next, p);
+    }
+    document_ = std::move(next);
+  }
+
+  static bool is_same_move(const Move* a, const Move* b) {
+    return a == nullptr || b == nullptr ? a == b : *a == *b;
+  }
+
+  /// Whoever serves the next epoch held W of every write in this one: it was an owner of old, or of
+  /// a list that steps to serving. Only removals may take a copy away.
+  void check_quorum_kept(const ClusterDocument& next, PartitionIndex p) {
+    for (const NodeId node : next.serving_owners(p)) {
+      const bool is_gift = std::ranges::none_of(document_.ring.owners(p), [&](NodeId owner) {
+        return next.find_member(owner) != nullptr;
+      });
+      ASSERT_TRUE(document_.holds(p, node) || is_gift) << "serves what it never held";
+    }
+  }
+
+  std::mt19937_64 prng_;
+  ClusterDocument document_;
+  NodeId next_id_ = 1;
+};
+
+TEST(RingPlanRandom, ChangesAndStepsAlwaysEndAtTheClaimWithNoMoves) {
+  for (uint64_t prng_seed = 1; prng_seed <= 300; ++prng_seed) {
+    SCOPED_TRACE("prng_seed " + std::to_string(prng_seed));
+    RandomChanges world(prng_seed);
+    for (std::size_t act = 0; act < 10 + prng_seed % 50; ++act) {
+      world.act();
+      if (testing::Test::HasFatalFailure()) {
+        return;
+      }
+    }
+    world.settle();
+    const ClusterDocument& end = world.document();
+    ASSERT_TRUE(end.moves.empty());
+    std::vector<ClaimMember> claims;
+    for (const Member& member : end.members) {
+      ASSERT_FALSE(member.is_leaving);
+      claims.push_back({member.id, member.weight, member.zone});
+    }
+    ASSERT_EQ(end.ring,
+              BalancedClaim().place(&end.ring, claims, {end.ring.partition_count(), end.replicas}));
+  }
+}
+
+}  // namespace
+}  // namespace kindred::membership_test
