@@ -54,6 +54,7 @@ size_t variable_bytes(const Replicate& message) {
 }
 char* store_body(char* to, const Replicate& message) {
   to = store_le(to, message.id);
+  to = store_varint(to, message.step);
   to = store_enum(to, message.durability);
   to = store_bool(to, message.is_repair);
   to = store_sized(to, message.key.key);
@@ -81,6 +82,7 @@ size_t variable_bytes(const Fetch& message) {
 }
 char* store_body(char* to, const Fetch& message) {
   to = store_le(to, message.id);
+  to = store_varint(to, message.step);
   to = store_bool(to, message.whole_state);
   return store_bytes(to, message.key.key);
 }
@@ -111,6 +113,7 @@ size_t variable_bytes(const PassOn& message) {
 char* store_body(char* to, const PassOn& message) {
   const Operation& operation = *message.operation;
   to = store_le(to, message.id);
+  to = store_varint(to, message.step);
   to = store_enum(to, operation.kind);
   to = store_enum(to, operation.modification);
   to = store_le(to, operation.flags);
@@ -184,6 +187,7 @@ size_t variable_bytes(const FetchRange& message) {
 }
 char* store_body(char* to, const FetchRange& message) {
   to = store_le(to, message.id);
+  to = store_varint(to, message.step);
   to = store_le(to, message.partition);
   to = store_le(to, message.from_slot);
   to = store_le(to, message.from_hash);

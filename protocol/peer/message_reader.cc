@@ -29,7 +29,7 @@ Durability read_durability(ByteReader& reader) {
   return read_enum(reader, Durability::kMemory, Durability::kSynced);
 }
 FetchStatus read_fetch_status(ByteReader& reader) {
-  return read_enum(reader, FetchStatus::kOk, FetchStatus::kOverloaded);
+  return read_enum(reader, FetchStatus::kOk, FetchStatus::kBehind);
 }
 
 uint8_t read_flags(ByteReader& reader, uint8_t all) {
@@ -125,6 +125,7 @@ KeyRef MessageReader::key_of(std::string_view key) const {
 bool MessageReader::read_replicate(ByteReader& body) {
   auto& message = message_.emplace<Replicate>();
   message.id = body.u64();
+  message.step = body.varint();
   message.durability = read_durability(body);
   message.is_repair = body.boolean();
   message.key = key_of(body.sized());
@@ -135,7 +136,7 @@ bool MessageReader::read_replicate(ByteReader& body) {
 bool MessageReader::read_replicate_ack(ByteReader& body) {
   auto& message = message_.emplace<ReplicateAck>();
   message.id = body.u64();
-  message.status = read_enum(body, AckStatus::kStored, AckStatus::kOverloaded);
+  message.status = read_enum(body, AckStatus::kStored, AckStatus::kBehind);
   message.durability = read_durability(body);
   message.highest = load_dot(body);
   return body.complete();
@@ -144,6 +145,7 @@ bool MessageReader::read_replicate_ack(ByteReader& body) {
 bool MessageReader::read_fetch(ByteReader& body) {
   auto& message = message_.emplace<Fetch>();
   message.id = body.u64();
+  message.step = body.varint();
   message.whole_state = body.boolean();
   message.key = key_of(body.rest());
   return body.complete();
@@ -162,6 +164,7 @@ bool MessageReader::read_fetch_reply(ByteReader& body) {
 bool MessageReader::read_pass_on(ByteReader& body) {
   auto& message = message_.emplace<PassOn>();
   message.id = body.u64();
+  message.step = body.varint();
   message.operation = &operation_;
   operation_.kind = read_enum(body, OpKind::kRead, OpKind::kSpread);
   operation_.modification = read_enum(body, Modification::kNone, Modification::kPersist);
@@ -185,7 +188,7 @@ bool MessageReader::read_pass_on(ByteReader& body) {
 bool MessageReader::read_pass_on_reply(ByteReader& body) {
   auto& message = message_.emplace<PassOnReply>();
   message.id = body.u64();
-  message.status = read_enum(body, PassOnStatus::kDone, PassOnStatus::kOverloaded);
+  message.status = read_enum(body, PassOnStatus::kDone, PassOnStatus::kBehind);
   if (!body.ok()) {
     return false;
   }
@@ -227,6 +230,7 @@ bool MessageReader::read_outcome(ByteReader& body) {
 bool MessageReader::read_fetch_range(ByteReader& body) {
   auto& message = message_.emplace<FetchRange>();
   message.id = body.u64();
+  message.step = body.varint();
   message.partition = body.u16();
   message.from_slot = body.u16();
   message.from_hash = body.u64();

@@ -27,7 +27,12 @@
   X(duplicate_ack_counts, "two acknowledgements of one replica count twice")                   \
   X(stamp_not_above_state, "a stamp follows the wall clock even below what the state holds")   \
   X(modify_applied_twice, "a read-modify-write computed again builds on its own first round")  \
-  X(actor_survives_late_failure, "a local store that fails after its request ended is ignored")
+  X(actor_survives_late_failure, "a local store that fails after its request ended is ignored")  \
+  X(step_not_checked, "a replica takes requests made under other owners than it goes by")        \
+  X(arriving_copy_serves, "a copy that arrives is taken for whole before it merged anything")    \
+  X(write_quorum_of_old_only, "while a partition moves, W of the old owners are enough")         \
+  X(old_copy_erased_early, "a copy that departs is erased before its owners hold what it held")  \
+  X(actor_kept_on_regain, "a copy that comes back to a node keeps the actor that it had")
 
 #ifdef KINDRED_BUG_BANK
 namespace kindred::bug_bank {

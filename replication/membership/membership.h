@@ -62,6 +62,8 @@ class Membership {
   /// Whether all copies of this node are whole; told to the other members, and kept over restarts.
   /// Not to be called before the copies' state is known.
   void set_whole(bool is_whole, LocalTime now);
+  /// A member showed that it goes by a later document: asks it for that one, now and then.
+  void want_document(NodeId holder, LocalTime now);
   /// FLUSHALL; MembershipPorts::flush_done() brings the outcome, perhaps within the call.
   void request_flush(FlushToken token, LocalTime now);
   /// Call at next_deadline_us() or later; more calls do no harm.
@@ -149,6 +151,7 @@ class Membership {
   void answer_foreign(const Address& from, LocalTime now);
   void merge_document(const ClusterDocument& offered);
   void install(std::shared_ptr<const ClusterDocument> document);
+  void ask_for_document(const Address& holder, LocalTime now);
   void compare_version(const Address& from, const DocumentVersion& theirs, LocalTime now);
   void member_round(LocalTime now);
   void check_seeds(LocalTime now);

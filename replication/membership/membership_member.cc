@@ -200,10 +200,22 @@ void Membership::compare_version(const Address& from, const DocumentVersion& the
                                  LocalTime now) {
   const bool is_behind =
       order(theirs) > order(version_) || theirs.flush_stamp > version_.flush_stamp;
-  if (is_behind &&
-      (document_asked_us_ == 0 || document_asked_us_ + kDocumentAskUs <= now.mono_us)) {
+  if (is_behind) {
+    ask_for_document(from, now);
+  }
+}
+
+void Membership::want_document(NodeId holder, LocalTime now) {
+  const Member* member = is_member() ? document_->find_member(holder) : nullptr;
+  if (member != nullptr) {
+    ask_for_document(member->peer_address, now);
+  }
+}
+
+void Membership::ask_for_document(const Address& holder, LocalTime now) {
+  if (document_asked_us_ == 0 || document_asked_us_ + kDocumentAskUs <= now.mono_us) {
     document_asked_us_ = now.mono_us;
-    ports_.send(from, DocumentRequest{sender()});
+    ports_.send(holder, DocumentRequest{sender()});
   }
 }
 

@@ -26,17 +26,24 @@ struct Origin {
 struct CoordinatedOp {
   enum class Phase : uint8_t {
     kPassedOn,      // waits for another node's outcome
+    kDelayed,       // nothing is done yet: to be placed again once the steps may agree
     kQueued,        // waits for an earlier read-modify-write of its key
     kLoadingRead,   // waits for the local copy, to read
     kReading,       // waits for replicas' answers
     kAnswered,      // the client has its answer; late replies feed read repair
     kLoadingWrite,  // waits for the local copy, to write
     kLoadingRestamp,
-    kWriting,  // waits for acks
+    kLoadingRound,  // waits for the local copy, to send it under the step of now
+    kWriting,       // waits for acks
   };
   /// A replica asked during a read.
   struct Asked {
-    enum class Status : uint8_t { kWaiting, kDone, kFailed };
+    enum class Status : uint8_t {
+      kWaiting,
+      kDone,
+      kFailed,
+      kRefused,  // goes by another step: to be asked again
+    };
     NodeId node = 0;
     Status status = Status::kWaiting;
     bool whole_state = false;
@@ -53,11 +60,14 @@ struct CoordinatedOp {
   KeyHolder key;
   uint64_t started_us = 0;
   uint64_t deadline_us = 0;
+  QuorumSpec spec;
+  Step step = 0;  // that `quorum` and what is under way go by
   ResolvedQuorum quorum;
   AckSet acks;
 
   Operation request;  // as asked, owned; only where a later step needs it (kept())
   boost::container::small_vector<NodeId, 3> tried;  // pass-on: nodes that refused
+  bool was_refused_by_step = false;                 // one of them only because of its step
 
   // Reading.
   State read;  // merged so far, owned
@@ -68,6 +78,7 @@ struct CoordinatedOp {
 
   // Writing.
   boost::container::small_vector<NodeId, 3> waiting;  // asked to store, not answered
+  boost::container::small_vector<NodeId, 3> refused;  // go by another step: to be asked again
   Dot dot;
   Dot highest;             // highest dot that an ack reported
   NewVersion version;      // while the write waits for acks, its value lies in kept_value
@@ -83,10 +94,12 @@ struct CoordinatedOp {
   void reset() {
     origin = Origin{};
     tried.clear();
+    was_refused_by_step = false;
     acks.clear();
     asked.clear();
     reports.clear();
     waiting.clear();
+    refused.clear();
     dot = Dot{};
     highest = Dot{};
     differs = false;

@@ -35,18 +35,43 @@ void Coordinator::refuse_with(const Origin& origin, OutcomeCode code, uint8_t ne
   answer(origin, std::move(refusal));
 }
 
-/// The quorum of a request; the usual one, all as configured, is worked out once a cluster.
-const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec) {
-  if (spec.as_configured() && core_.quorum_version() == usual_version_) {
-    return usual_;
+/// The quorum of a request; the usual one, all as configured on a partition that stays where it is,
+/// is worked out once a cluster.
+const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, uint16_t partition) {
+  const uint8_t copies = core_.copies_of(partition);
+  const bool is_usual = spec.as_configured() && copies == core_.copies_wanted();
+  const auto resolve = [&](const QuorumSpec& asked, size_t length) {
+    return resolve_quorum(asked, core_.config.quorum,
+                          static_cast<uint8_t>(core_.cluster().replicas),
+                          static_cast<uint8_t>(length));
+  };
+  if (core_.is_moving(partition)) {
+    QuorumSpec writing = spec;
+    writing.r = QuorumSpec::kAsConfigured;
+    writing.pr = 0;
+    const auto old_length = core_.cluster().ring.owners(partition).size();
+    const auto new_length = core_.cluster().find_move(partition)->new_owners.size();
+    const ResolvedQuorum of_old = resolve(writing, old_length);
+    const ResolvedQuorum of_new = resolve(writing, new_length);
+    special_ = resolve(spec, copies);
+    special_.write = of_old.write;
+    special_.write_new = of_new.write;
+    if (special_.error == RuleError::kNone) {
+      const ResolvedQuorum& refusing = of_old.error != RuleError::kNone ? of_old : of_new;
+      special_.error = refusing.error;
+      special_.refused = refusing.refused;
+    }
+    return special_;
   }
-  ResolvedQuorum& result = spec.as_configured() ? usual_ : special_;
-  result = resolve_quorum(spec, core_.config.quorum, static_cast<uint8_t>(core_.cluster().replicas),
-                          core_.copies_wanted());
-  if (spec.as_configured()) {
+  if (!is_usual) {
+    special_ = resolve(spec, copies);
+    return special_;
+  }
+  if (core_.quorum_version() != usual_version_) {
+    usual_ = resolve(spec, copies);
     usual_version_ = core_.quorum_version();
   }
-  return result;
+  return usual_;
 }
 
 void Coordinator::submit(const Origin& origin, const Operation& operation, Now now) {
@@ -64,12 +89,12 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
       core_.copies.at(operation.key.partition).state == CopyState::kNone) {
     return refuse_with(origin, OutcomeCode::kNotAReplica, 0, 0);
   }
-  const ResolvedQuorum& quorum = quorum_of(operation.quorum);
+  const ResolvedQuorum& quorum = quorum_of(operation.quorum, operation.key.partition);
   if (quorum.error != RuleError::kNone) {
     return refuse_with(origin,
                        quorum.error == RuleError::kAboveReplicas ? OutcomeCode::kQuorumTooLarge
                                                                  : OutcomeCode::kNoReplicas,
-                       quorum.refused, core_.copies_wanted());
+                       quorum.refused, core_.copies_of(operation.key.partition));
   }
   if (quorum.write.durable > 0 && !core_.config.engine_can_sync && !is_read(operation.kind)) {
     return refuse_with(origin, OutcomeCode::kCannotSync, 0, 0);
@@ -78,6 +103,8 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
   op.origin = origin;
   op.kind = operation.kind;
   op.key.assign(operation.key);
+  op.spec = operation.quorum;
+  op.step = core_.step(operation.key.partition);
   op.quorum = quorum;
   op.started_us = now.mono_us;
   const uint32_t timeout_ms = operation.quorum.timeout_ms != 0 ? operation.quorum.timeout_ms
@@ -90,7 +117,7 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
 bool Coordinator::runs_here(const Op& op, const Operation& operation) const {
   const uint16_t partition = op.key.partition();
   const CopyState mine = core_.copies.at(partition).state;
-  const bool able = mine == CopyState::kWhole ||
+  const bool able = core_.serves(partition) ||
                     (mine == CopyState::kFilling && KINDRED_BUG(filling_copy_coordinates));
   if (!able && operation.kind != OpKind::kReadLocal) {
     return false;
@@ -98,8 +125,12 @@ bool Coordinator::runs_here(const Op& op, const Operation& operation) const {
   if (operation.kind != OpKind::kModify || op.origin.passed_on()) {
     return true;
   }
-  // Read-modify-writes meet at the key's first healthy primary, so that they run one by one.
-  for (NodeId node : core_.owners(partition)) {
+  return is_first_primary(op);
+}
+
+/// Read-modify-writes meet at the key's first healthy primary, so that they run one by one.
+bool Coordinator::is_first_primary(const Op& op) const {
+  for (NodeId node : core_.owners(op.key.partition())) {
     if (node == core_.self) {
       return true;
     }
@@ -129,6 +160,9 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
     return refuse(origin);
   }
   const NodeId to = next_candidate(op);
+  if (to == 0 && op.was_refused_by_step) {
+    return delay(op, now);
+  }
   if (to == 0) {
     const uint8_t needed = is_read(op.kind) ? op.quorum.read.needed : op.quorum.write.needed;
     return fail(op, OutcomeCode::kNoReplicas, needed, core_.owners_up(op.key.partition()), now);
@@ -145,6 +179,7 @@ void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to) {
   op.tried.push_back(to);
   PassOn message;
   message.id = op.id;
+  message.step = core_.step(op.key.partition());
   message.operation = &op.request;
   core_.ports.send(to, message);
   if (KINDRED_BUG(coordinated_twice)) {
@@ -163,6 +198,15 @@ void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now no
   if (reply.status == PassOnStatus::kRefused) {
     return refuse_or_move(*op, now);
   }
+  if (reply.status == PassOnStatus::kStale || reply.status == PassOnStatus::kBehind) {
+    op->was_refused_by_step = true;
+    if (reply.status == PassOnStatus::kStale) {
+      core_.ports.document_wanted(from);
+      return delay(*op, now);
+    }
+    // Another node may go by this one's step; but read-modify-writes wait, to meet at one primary.
+    return op->kind == OpKind::kModify ? delay(*op, now) : refuse_or_move(*op, now);
+  }
   Outcome outcome;
   if (reply.status == PassOnStatus::kOverloaded || reply.outcome == nullptr) {
     outcome.code = OutcomeCode::kOverloaded;
@@ -180,8 +224,7 @@ void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now no
 /// The copy stopped being whole while the request waited: a damaged record was found, or the
 /// partition went elsewhere. What it holds may lack acknowledged writes now.
 bool Coordinator::copy_lost(const Op& op) const {
-  return core_.copies.at(op.key.partition()).state != CopyState::kWhole &&
-         !KINDRED_BUG(filling_copy_coordinates);
+  return !core_.serves(op.key.partition()) && !KINDRED_BUG(filling_copy_coordinates);
 }
 
 /// The node asked did nothing with the request: the next one may run it.
@@ -312,6 +355,10 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
                                          : write_loaded(*op, op->request, current, now);
     case Op::Phase::kLoadingRestamp:
       return restamp_loaded(*op, current, now);
+    case Op::Phase::kLoadingRound:
+      return round_loaded(*op, current, now);
+    case Op::Phase::kWriting:
+      return send_to_refused(*op, current);
     default:
       return;
   }
@@ -330,7 +377,8 @@ void Coordinator::on_peer_down(NodeId peer, Now now) {
       } else {
         fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now);
       }
-    } else if (op->phase == Op::Phase::kWriting && contains(op->waiting, peer)) {
+    } else if (op->phase == Op::Phase::kWriting &&
+               (contains(op->waiting, peer) || contains(op->refused, peer))) {
       ReplicateAck ack;
       ack.id = id;
       ack.status = AckStatus::kFailed;
@@ -354,7 +402,7 @@ void Coordinator::on_due(uint64_t id, Now now) {
     return;
   }
   if (now.mono_us < op->deadline_us) {
-    return hedge(*op);
+    return retry(*op, now) ? void() : hedge(*op);
   }
   switch (op->phase) {
     case Op::Phase::kAnswered:
@@ -368,11 +416,16 @@ void Coordinator::on_due(uint64_t id, Now now) {
       return fail(*op, OutcomeCode::kNoQuorumRead, read_rule(*op).needed, op->acks.size(), now);
     case Op::Phase::kLoadingWrite:
       return fail(*op, OutcomeCode::kOverloaded, 0, 0, now);
+    case Op::Phase::kDelayed:
+      return is_read(op->kind)
+                 ? fail(*op, OutcomeCode::kNoQuorumRead, op->quorum.read.needed, 0, now)
+                 : fail(*op, OutcomeCode::kNoReplicas, op->quorum.write.needed, 0, now);
     case Op::Phase::kPassedOn:
       return is_read(op->kind)
                  ? fail(*op, OutcomeCode::kNoQuorumRead, op->quorum.read.needed, 0, now)
                  : fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now);
     case Op::Phase::kLoadingRestamp:
+    case Op::Phase::kLoadingRound:
     case Op::Phase::kWriting:
       if (op->kind == OpKind::kSpread) {
         return write_complete(*op, now);

@@ -26,6 +26,8 @@ class Coordinator {
   void on_stored(uint64_t id, bool ok, Now now);
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
   void on_peer_down(NodeId peer, Now now);
+  /// Owners changed: what waits for replicas begins its round again, under the new step's rules.
+  void on_new_cluster(Now now);
   void tick(Now now);
   bool idle() const { return table_.size() == 0; }
   size_t in_flight() const { return table_.size(); }
@@ -42,23 +44,38 @@ class Coordinator {
   void answer_local(const Origin& origin, const Operation& operation, Now now);
   bool runs_here(const Op& op, const Operation& operation) const;
   bool copy_lost(const Op& op) const;
+  bool is_first_primary(const Op& op) const;
   NodeId next_candidate(const Op& op) const;
   void pass_on(Op& op, const Operation& operation, NodeId to);
   void refuse_or_move(Op& op, Now now);
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
   void refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed, uint8_t seen);
-  const ResolvedQuorum& quorum_of(const QuorumSpec& spec);
+  const ResolvedQuorum& quorum_of(const QuorumSpec& spec, uint16_t partition);
   void finish(Op& op, Outcome&& outcome, Now now);
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
   void on_due(uint64_t id, Now now);
   void renew(Op& op);
+
+  // coordinator_step.cc: owners that change under a request
+  void take_step(Op& op, Now now);
+  void place_again(Op& op, Now now);
+  void delay(Op& op, Now now);
+  void begin_round(Op& op);
+  void restart_read(Op& op, Now now);
+  void restart_write(Op& op, Now now);
+  void round_loaded(Op& op, const State& state, Now now);
+  void retry_refused(Op& op, Now now);
+  void send_to_refused(Op& op, const State& state);
+  bool retry(Op& op, Now now);
+  Outstanding outstanding(const Op& op) const;
 
   // coordinator_read.cc
   void begin_read(Op& op, Now now);
   void local_read(Op& op, const State& state, Now now);
   QuorumRule read_rule(const Op& op) const;
   bool ask_next(Op& op);
+  void ask(Op& op, Op::Asked& asked);
   void ask_enough(Op& op);
   void take_state(Op& op, Op::Asked& asked, const FetchReply& reply);
   void judge_read(Op& op, Now now);
@@ -74,6 +91,9 @@ class Coordinator {
   void write_loaded(Op& op, const Operation& operation, State& state, Now now);
   void write_out(Op& op, const LiveMark& before, const State& state, Now now);
   void send_writes(Op& op, std::string_view record);
+  Replicate write_message(const Op& op, std::string_view record) const;
+  bool writers_are_up(Op& op, Now now);
+  Verdict judge_acks(const Op& op) const;
   void judge_write(Op& op, Now now);
   void write_complete(Op& op, Now now);
   void begin_restamp(Op& op, Now now);

@@ -34,11 +34,8 @@ Mutation same_again(const CoordinatedOp& op) {
 
 /// One read-modify-write of a key at a time; the others wait in order.
 void Coordinator::begin_modify(Op& op, Now now) {
-  const uint8_t up = core_.owners_up(op.key.partition());
-  const uint8_t needed =
-      std::max({op.quorum.write.needed, op.quorum.write.primary, op.quorum.write.durable});
-  if (up < needed) {
-    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  if (!writers_are_up(op, now)) {
+    return;
   }
   op.phase = Op::Phase::kQueued;
   op.outcome = Outcome{};
@@ -84,7 +81,12 @@ void Coordinator::start_runnable(Now now) {
   while (!runnable_.empty()) {
     const uint64_t id = runnable_.front();
     runnable_.pop_front();
-    if (Op* next = table_.find(id); next != nullptr && next->phase == Op::Phase::kQueued) {
+    Op* next = table_.find(id);
+    if (next != nullptr && next->step != core_.step(next->key.partition())) {
+      take_step(*next, now);
+      next = table_.find(id);
+    }
+    if (next != nullptr && next->phase == Op::Phase::kQueued) {
       begin_read(*next, now);
     }
   }
@@ -169,15 +171,7 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
 /// read and computed again (bounded by the request's deadline).
 void Coordinator::modify_again(Op& op, Now now) {
   ++core_.metrics.recomputed_modifications;
-  const uint64_t old_id = op.id;
-  renew(op);
-  if (auto place = modifying_.find(op.key.hash()); place != modifying_.end()) {
-    std::replace(place->second.waiting.begin(), place->second.waiting.end(), old_id, op.id);
-  }
-  op.acks.clear();
-  op.asked.clear();
-  op.waiting.clear();
-  op.differs = false;
+  begin_round(op);
   begin_read(op, now);
 }
 

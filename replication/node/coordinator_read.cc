@@ -28,7 +28,7 @@ QuorumRule Coordinator::read_rule(const Op& op) const {
   } else if (op.kind == OpKind::kReadLocal) {
     rule = QuorumRule{};
   } else if (op.kind == OpKind::kExplain) {
-    rule.needed = core_.copies_wanted();
+    rule.needed = static_cast<uint8_t>(core_.holders(op.key.partition()).size());
   }
   return rule;
 }
@@ -63,7 +63,7 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
     op.read = state;
   }
   op.phase = Op::Phase::kReading;
-  op.acks.add(core_.ack_of(core_.self, core_.config.durability));
+  op.acks.add(core_.ack_of(core_.self, op.key.partition(), core_.config.durability));
   const QuorumRule rule = read_rule(op);
   if (rule.needed <= 1 && rule.primary <= 1 && op.kind != OpKind::kExplain) {
     op.read.own();
@@ -86,7 +86,9 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
 }
 
 bool Coordinator::ask_next(Op& op) {
-  for (NodeId node : core_.others_up(op.key.partition())) {
+  const uint16_t partition = op.key.partition();
+  const bool asks_all = op.kind == OpKind::kExplain;
+  for (NodeId node : asks_all ? core_.written_up(partition) : core_.others_up(partition)) {
     const bool asked = std::any_of(op.asked.begin(), op.asked.end(),
                                    [node](const Op::Asked& one) { return one.node == node; });
     if (asked) {
@@ -96,14 +98,20 @@ bool Coordinator::ask_next(Op& op) {
     entry.node = node;
     entry.whole_state = op.kind == OpKind::kExplain;
     op.asked.push_back(entry);
-    Fetch fetch;
-    fetch.id = op.id;
-    fetch.key = op.key.ref();
-    fetch.whole_state = entry.whole_state;
-    core_.ports.send(node, fetch);
+    ask(op, op.asked.back());
     return true;
   }
   return false;
+}
+
+void Coordinator::ask(Op& op, Op::Asked& asked) {
+  asked.status = Op::Asked::Status::kWaiting;
+  Fetch fetch;
+  fetch.id = op.id;
+  fetch.step = op.step;
+  fetch.key = op.key.ref();
+  fetch.whole_state = asked.whole_state;
+  core_.ports.send(asked.node, fetch);
 }
 
 /// Keeps as many replicas asked as the quorum still needs.
@@ -136,10 +144,24 @@ void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) 
   }
   auto asked = std::find_if(op->asked.begin(), op->asked.end(),
                             [from](const Op::Asked& one) { return one.node == from; });
-  if (asked == op->asked.end() || asked->status != Op::Asked::Status::kWaiting) {
+  if (asked == op->asked.end()) {
     return;
   }
-  if (reply.status != FetchStatus::kOk) {
+  const bool gives_up =
+      asked->status == Op::Asked::Status::kRefused && reply.status == FetchStatus::kFailed;
+  if (asked->status != Op::Asked::Status::kWaiting && !gives_up) {
+    return;
+  }
+  const bool refused_by_step =
+      reply.status == FetchStatus::kStale || reply.status == FetchStatus::kBehind;
+  if (reply.status == FetchStatus::kStale) {
+    core_.ports.document_wanted(from);
+  }
+  if (refused_by_step && op->phase == Op::Phase::kReading && op->kind != OpKind::kExplain) {
+    asked->status = Op::Asked::Status::kRefused;
+    ask_next(*op);
+    retry_refused(*op, now);
+  } else if (reply.status != FetchStatus::kOk) {
     asked->status = Op::Asked::Status::kFailed;
     if (op->kind == OpKind::kExplain && reply.has_record) {
       take_state(*op, *asked, reply);
@@ -151,14 +173,10 @@ void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) 
   } else if (reply.digest == op->local_digest || KINDRED_BUG(digest_ignores_siblings)) {
     asked->status = Op::Asked::Status::kDone;
     asked->digest = op->local_digest;
-    op->acks.add(core_.ack_of(from, core_.config.durability));
+    op->acks.add(core_.ack_of(from, op->key.partition(), core_.config.durability));
   } else {
     asked->whole_state = true;
-    Fetch fetch;
-    fetch.id = op->id;
-    fetch.key = op->key.ref();
-    fetch.whole_state = true;
-    core_.ports.send(from, fetch);
+    ask(*op, *asked);
     return;
   }
   judge_read(*op, now);
@@ -184,15 +202,19 @@ void Coordinator::take_state(Op& op, Op::Asked& asked, const FetchReply& reply) 
     op.read.own();
   }
   if (asked.status == Op::Asked::Status::kDone) {
-    op.acks.add(core_.ack_of(asked.node, core_.config.durability));
+    op.acks.add(core_.ack_of(asked.node, op.key.partition(), core_.config.durability));
   }
 }
 
 void Coordinator::judge_read(Op& op, Now now) {
-  const auto outstanding =
-      static_cast<size_t>(std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
-        return one.status == Op::Asked::Status::kWaiting;
-      }));
+  const auto count_outstanding = [&op] {
+    return static_cast<size_t>(
+        std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
+          return one.status == Op::Asked::Status::kWaiting ||
+                 one.status == Op::Asked::Status::kRefused;
+        }));
+  };
+  const size_t outstanding = count_outstanding();
   if (op.phase == Op::Phase::kAnswered) {
     if (outstanding == 0) {
       end_read(op, now);
@@ -213,11 +235,7 @@ void Coordinator::judge_read(Op& op, Now now) {
       return;
     case Verdict::kImpossible:
       ask_enough(op);
-      if (judge(op.acks, rule,
-                static_cast<size_t>(
-                    std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
-                      return one.status == Op::Asked::Status::kWaiting;
-                    }))) == Verdict::kImpossible) {
+      if (judge(op.acks, rule, count_outstanding()) == Verdict::kImpossible) {
         fail(op, OutcomeCode::kNoQuorumRead, rule.needed, op.acks.size(), now);
       }
   }
@@ -263,6 +281,7 @@ void Coordinator::repair(Op& op, Now now) {
   }
   const Digest merged = digest(op.read);
   Replicate message;
+  message.step = core_.step(op.key.partition());
   message.key = op.key.ref();
   message.is_repair = true;
   message.durability = core_.config.durability;
@@ -293,7 +312,7 @@ void Coordinator::report_replica(Op& op, NodeId node, bool whole, const State& s
 
 void Coordinator::finish_explain(Op& op, Now now) {
   Outcome outcome;
-  for (NodeId node : core_.owners(op.key.partition())) {
+  for (NodeId node : core_.holders(op.key.partition())) {
     auto found = std::find_if(op.reports.begin(), op.reports.end(),
                               [node](const ReplicaReport& report) { return report.node == node; });
     if (found != op.reports.end()) {

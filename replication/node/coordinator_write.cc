@@ -35,12 +35,24 @@ Durability Coordinator::durability_of(const Op& op) const {
   return op.quorum.write.durable > 0 ? Durability::kSynced : core_.config.durability;
 }
 
+/// Fails the request at once where too few owners are believed up.
+bool Coordinator::writers_are_up(Op& op, Now now) {
+  const uint16_t partition = op.key.partition();
+  const auto suffice = [&](const QuorumRule& rule, uint8_t up) {
+    const uint8_t needed = std::max({rule.needed, rule.primary, rule.durable});
+    if (up < needed) {
+      fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+    }
+    return up >= needed;
+  };
+  return suffice(op.quorum.write, core_.old_owners_up(partition)) &&
+         (!core_.is_moving(partition) ||
+          suffice(op.quorum.write_new, core_.new_owners_up(partition)));
+}
+
 void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
-  const uint8_t up = core_.owners_up(op.key.partition());
-  const uint8_t needed =
-      std::max({op.quorum.write.needed, op.quorum.write.primary, op.quorum.write.durable});
-  if (up < needed && op.kind != OpKind::kSpread) {
-    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  if (op.kind != OpKind::kSpread && !writers_are_up(op, now)) {
+    return;
   }
   State state;
   const LoadStatus status = core_.load(op.key.ref(), &state);
@@ -109,7 +121,7 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
     storing_[op.id] = op.key.partition();
     op.waiting.push_back(core_.self);
   } else {
-    op.acks.add(core_.ack_of(core_.self, durability_of(op)));
+    op.acks.add(core_.ack_of(core_.self, op.key.partition(), durability_of(op)));
   }
   if (KINDRED_BUG(bare_write_shipped)) {
     send_writes(op, std::string(core_.ports.encode(op.key.ref(), bare_write(state, op.dot))));
@@ -119,13 +131,19 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
   judge_write(op, now);
 }
 
-void Coordinator::send_writes(Op& op, std::string_view record) {
+Replicate Coordinator::write_message(const Op& op, std::string_view record) const {
   Replicate message;
   message.id = op.id;
+  message.step = op.step;
   message.key = op.key.ref();
   message.record = record;
   message.durability = durability_of(op);
-  for (NodeId node : core_.others_up(op.key.partition())) {
+  return message;
+}
+
+void Coordinator::send_writes(Op& op, std::string_view record) {
+  const Replicate message = write_message(op, record);
+  for (NodeId node : core_.written_up(op.key.partition())) {
     op.waiting.push_back(node);
     core_.ports.send(node, message);
   }
@@ -136,14 +154,21 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   if (op == nullptr || op->phase != Op::Phase::kWriting) {
     return;
   }
-  const bool asked = remove_from(op->waiting, from);
+  const bool asked = remove_from(op->waiting, from) || remove_from(op->refused, from);
   if (!asked && !KINDRED_BUG(duplicate_ack_counts)) {
     return;
+  }
+  if (ack.status == AckStatus::kStale) {
+    core_.ports.document_wanted(from);
+  }
+  if (ack.status == AckStatus::kStale || ack.status == AckStatus::kBehind) {
+    op->refused.push_back(from);
+    return retry_refused(*op, now);
   }
   const bool counts = ack.status == AckStatus::kStored ||
                       (ack.status == AckStatus::kFilling && KINDRED_BUG(filling_copy_acks));
   if (counts) {
-    op->acks.add(core_.ack_of(from, ack.durability));
+    op->acks.add(core_.ack_of(from, op->key.partition(), ack.durability));
   }
   op->highest = std::max(op->highest, ack.highest);
   const bool own_failure = from == core_.self && ack.status == AckStatus::kFailed;
@@ -159,11 +184,18 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   judge_write(*op, now);
 }
 
+Verdict Coordinator::judge_acks(const Op& op) const {
+  if (core_.is_moving(op.key.partition()) && op.kind != OpKind::kSpread) {
+    return judge_both(op.acks, op.quorum.write, op.quorum.write_new, outstanding(op));
+  }
+  return judge(op.acks, op.quorum.write, op.waiting.size() + op.refused.size());
+}
+
 void Coordinator::judge_write(Op& op, Now now) {
-  const Verdict verdict = judge(op.acks, op.quorum.write, op.waiting.size());
+  const Verdict verdict = judge_acks(op);
   if (op.kind == OpKind::kSpread) {
     // Counts all who answer, also where they can't be as many as were asked for.
-    if (verdict == Verdict::kMet || op.waiting.empty()) {
+    if (verdict == Verdict::kMet || (op.waiting.empty() && op.refused.empty())) {
       write_complete(op, now);
     }
     return;
@@ -212,9 +244,7 @@ void Coordinator::begin_restamp(Op& op, Now now) {
   ++core_.metrics.restamped_writes;
   op.restamped = true;
   const AckSet first_acks = op.acks;
-  renew(op);
-  op.waiting.clear();
-  op.acks.clear();
+  begin_round(op);
   if (KINDRED_BUG(restamp_counts_old_acks)) {
     op.acks = first_acks;
   }
@@ -234,8 +264,9 @@ void Coordinator::begin_restamp(Op& op, Now now) {
 }
 
 void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
-  const ActorId actor = core_.copies.at(op.key.partition()).actor;
-  if (actor != op.dot.actor) {
+  const Copy& copy = core_.copies.at(op.key.partition());
+  const ActorId actor = copy.actor;
+  if (actor != op.dot.actor || copy.state == CopyState::kDeparting) {
     return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
   }
   const LiveMark before = live_mark(state);
@@ -253,7 +284,7 @@ void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
 void Coordinator::spread_loaded(Op& op, const State& state, Now now) {
   op.phase = Op::Phase::kWriting;
   op.outcome = Outcome{};
-  op.acks.add(core_.ack_of(core_.self, core_.config.durability));
+  op.acks.add(core_.ack_of(core_.self, op.key.partition(), core_.config.durability));
   send_writes(op, core_.ports.encode(op.key.ref(), state));
   judge_write(op, now);
 }

@@ -11,9 +11,12 @@ namespace kindred {
 
 /// What a partition's copy here is good for (DESIGN: a copy is whole or filling).
 enum class CopyState : uint8_t {
-  kNone,     // not an owner
-  kFilling,  // stores writes, counts for no quorum, coordinates nothing
-  kWhole,
+  kNone,       // not an owner
+  kFilling,    // stores writes, counts for no quorum, coordinates nothing
+  kArriving,   // of a new owner that has lost nothing: counts for W of the new, serves nothing yet
+  kWhole,      // serves where its node is among the serving owners
+  kDeparting,  // no owner's any more: takes part in nothing, goes once all owners hold what it
+               // holds
 };
 
 /// How a key counts: whether it has a version, when its last version dies, how many it has.

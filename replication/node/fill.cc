@@ -1,6 +1,7 @@
 #include "replication/node/fill.h"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "replication/node/op_table.h"
@@ -27,6 +28,75 @@ Fill::PartitionFill* Fill::find(uint16_t partition) {
   return place == fills_.end() ? nullptr : &place->second;
 }
 
+const Fill::Progress* Fill::progress(uint16_t partition) const {
+  auto place = fills_.find(partition);
+  return place == fills_.end() ? nullptr : &place->second.progress;
+}
+
+bool Fill::wants_filling(uint16_t partition) const {
+  const CopyState state = core_.copies.at(partition).state;
+  return state == CopyState::kFilling || state == CopyState::kArriving;
+}
+
+void Fill::on_new_cluster() {
+  pending_scan_ = true;
+  for (auto fill = fills_.begin(); fill != fills_.end();) {
+    fill = wants_filling(fill->first) ? std::next(fill) : fills_.erase(fill);
+  }
+}
+
+/// The lists to merge from. Whoever acknowledged something and lost it merges from enough of each
+/// list that it acknowledged for; an arriving copy has lost nothing, and takes what was written
+/// before it came from the old owners.
+std::vector<Fill::List> Fill::lists(uint16_t partition) const {
+  const auto list = [this](std::span<const NodeId> owners) {
+    const bool is_member = std::find(owners.begin(), owners.end(), core_.self) != owners.end();
+    return List{owners, fill_sources_needed(core_.config.quorum,
+                                            static_cast<uint8_t>(owners.size()), is_member)};
+  };
+  const auto old_owners = core_.cluster().ring.owners(partition);
+  const Move* move = core_.cluster().find_move(partition);
+  if (move == nullptr) {
+    return {list(old_owners)};
+  }
+  std::vector<List> result;
+  if (move->phase == MovePhase::kReadOld || core_.cluster().ring.owns(partition, core_.self)) {
+    result.push_back(list(old_owners));
+  }
+  const auto& new_owners = move->new_owners;
+  if (core_.copies.at(partition).state == CopyState::kFilling &&
+      std::find(new_owners.begin(), new_owners.end(), core_.self) != new_owners.end()) {
+    result.push_back(list(new_owners));
+  }
+  return result;
+}
+
+bool Fill::is_complete(uint16_t partition, const PartitionFill& fill) const {
+  const std::vector<List> wanted = lists(partition);
+  return std::all_of(wanted.begin(), wanted.end(), [&fill](const List& list) {
+    return std::count_if(list.owners.begin(), list.owners.end(), [&fill](NodeId node) {
+             return fill.merged.contains(node);
+           }) >= list.needed;
+  });
+}
+
+/// The first after the last one asked that is up and has not been merged from, round the lists.
+NodeId Fill::next_source(uint16_t partition, const PartitionFill& fill) const {
+  NodeId first = 0;
+  bool is_past_last = false;
+  for (const List& list : lists(partition)) {
+    for (NodeId node : list.owners) {
+      const bool usable = node != core_.self && core_.is_up(node) && !fill.merged.contains(node);
+      if (usable && is_past_last) {
+        return node;
+      }
+      first = usable && first == 0 ? node : first;
+      is_past_last = is_past_last || node == fill.last_source;
+    }
+  }
+  return first;
+}
+
 void Fill::tick(Now now) {
   if (!core_.has_cluster()) {
     return;
@@ -35,7 +105,7 @@ void Fill::tick(Now now) {
   core_.has_new_filling = false;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
-    if (core_.copies.at(partition).state != CopyState::kFilling) {
+    if (!wants_filling(partition)) {
       continue;
     }
     if (find(partition) == nullptr) {
@@ -52,10 +122,11 @@ void Fill::tick(Now now) {
   }
   for (uint16_t partition : partitions) {
     PartitionFill& fill = fills_[partition];
-    if (fill.source != 0 && fill.request != 0 && now.mono_us > fill.asked_us + kPageTimeoutUs) {
+    if (fill.progress.source != 0 && fill.request != 0 &&
+        now.mono_us > fill.asked_us + kPageTimeoutUs) {
       rewind(fill);
     }
-    if (fill.source == 0 && fill.stores_waiting == 0) {
+    if (fill.progress.source == 0 && fill.stores_waiting == 0) {
       ask(partition, fill, now);
     }
   }
@@ -64,11 +135,12 @@ void Fill::tick(Now now) {
 void Fill::start(uint16_t partition, Now) {
   PartitionFill fill;
   fill.actor = core_.copies.at(partition).actor;
+  fill.step = core_.step(partition);
   fills_.emplace(partition, std::move(fill));
 }
 
 void Fill::rewind(PartitionFill& fill) {
-  fill.source = 0;
+  fill.progress.source = 0;
   fill.request = 0;
   fill.slot = 0;
   fill.hash = 0;
@@ -77,27 +149,26 @@ void Fill::rewind(PartitionFill& fill) {
 }
 
 void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
-  if (fill.actor != core_.copies.at(partition).actor) {
-    // The copy lost something meanwhile: what was merged before does not count.
+  if (fill.actor != core_.copies.at(partition).actor || fill.step != core_.step(partition)) {
+    // The copy lost something meanwhile, or has to do with other owners now: what was merged before
+    // does not count.
     fill.merged.clear();
     rewind(fill);
     fill.actor = core_.copies.at(partition).actor;
+    fill.step = core_.step(partition);
   }
-  if (fill.merged.size() >= fill_sources_needed(core_.config.quorum, core_.copies_wanted())) {
+  if (is_complete(partition, fill)) {
     core_.copies.at(partition).state = CopyState::kWhole;
     ++core_.metrics.filled_copies;
     fills_.erase(partition);
     pending_scan_ = true;
+    core_.ports.copy_changed(partition);
     return;
   }
-  if (fill.source == 0) {
-    for (NodeId node : core_.owners(partition)) {
-      if (node != core_.self && core_.is_up(node) && !fill.merged.contains(node)) {
-        fill.source = node;
-        break;
-      }
-    }
-    if (fill.source == 0) {
+  if (fill.progress.source == 0) {
+    fill.progress.source = next_source(partition, fill);
+    fill.last_source = fill.progress.source;
+    if (fill.progress.source == 0) {
       return;  // nobody to ask now; the next tick looks again
     }
     const uint32_t count = core_.cluster().ring.partition_count();
@@ -105,6 +176,7 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   }
   FetchRange range;
   range.id = next_id();
+  range.step = fill.step;
   range.partition = partition;
   range.from_slot = fill.slot;
   range.from_hash = fill.hash;
@@ -113,15 +185,18 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   range.bytes_max = kPageBytesMax;
   fill.request = range.id;
   fill.asked_us = now.mono_us;
-  core_.ports.send(fill.source, range);
+  core_.ports.send(fill.progress.source, range);
 }
 
 void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   PartitionFill* fill = find(reply.partition);
-  if (fill == nullptr || fill->request != reply.id || fill->source != from) {
+  if (fill == nullptr || fill->request != reply.id || fill->progress.source != from) {
     return;
   }
   fill->request = 0;
+  if (reply.status == FetchStatus::kStale) {
+    core_.ports.document_wanted(from);
+  }
   const bool usable = reply.status == FetchStatus::kOk || reply.status == FetchStatus::kFilling;
   if (!usable) {
     return rewind(*fill);
@@ -137,6 +212,8 @@ void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   }
   ++fill->stores_waiting;  // held while the page is walked, so that it can't end half way
   for (const RangeEntry& entry : reply.entries) {
+    ++fill->progress.keys;
+    fill->progress.bytes += entry.key.key.size() + entry.record.size();
     merge_entry(reply.partition, *fill, entry, now);
   }
   --fill->stores_waiting;
@@ -252,8 +329,8 @@ void Fill::page_done(uint16_t partition, PartitionFill& fill, Now now) {
   if (fill.failed) {
     return rewind(fill);  // the next tick asks again
   }
-  if (fill.page_is_last && fill.source != 0) {
-    fill.merged.insert(fill.source);
+  if (fill.page_is_last && fill.progress.source != 0) {
+    fill.merged.insert(fill.progress.source);
     rewind(fill);
   }
   ask(partition, fill, now);
@@ -261,9 +338,9 @@ void Fill::page_done(uint16_t partition, PartitionFill& fill, Now now) {
 
 void Fill::on_peer_down(NodeId peer) {
   for (auto& [partition, fill] : fills_) {
-    if (fill.source == peer) {
+    if (fill.progress.source == peer) {
       fill.request = 0;
-      fill.source = 0;
+      fill.progress.source = 0;
       fill.slot = 0;
       fill.hash = 0;
       fill.after_key.clear();

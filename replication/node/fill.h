@@ -3,17 +3,28 @@
 #include <boost/container/flat_set.hpp>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "replication/node/shard_core.h"
 
 namespace kindred {
 
-/// Makes filling copies whole: merges every key of the partition from enough other primaries
-/// (DESIGN: N-W+1 of them), page by page, a few partitions at a time.
+/// Makes filling and arriving copies whole: merges every key of the partition from enough other
+/// owners (N-W+1 of a list), page by page, a few partitions at a time. Which lists, says
+/// docs/design/ring-changes.md. Only owners that go by the same step count.
 class Fill {
  public:
   explicit Fill(ShardCore& core) : core_(core), counter_(core.config.id_seed) {}
+
+  /// How far a copy has come; null where none of the partition is under way.
+  struct Progress {
+    NodeId source = 0;  // being read, 0: none now
+    uint64_t keys = 0;
+    uint64_t bytes = 0;
+  };
+  const Progress* progress(uint16_t partition) const;
 
   /// Looks for copies that became filling, and goes on with those that wait. Call on every tick.
   void tick(Now now);
@@ -23,13 +34,15 @@ class Fill {
   void on_peer_down(NodeId peer);
   /// Filling copies and no work that can be done for them now count as active too.
   bool active() const { return !fills_.empty() || pending_scan_ || core_.has_new_filling; }
-  void cluster_changed() { pending_scan_ = true; }
+  void on_new_cluster();
 
  private:
   /// One page under way from one source.
   struct PartitionFill {
     boost::container::flat_set<NodeId> merged;  // sources read to their end
-    NodeId source = 0;                          // being read, 0: none
+    Step step = 0;                              // under which they were read
+    Progress progress;                          // its source: being read, 0: none
+    NodeId last_source = 0;                     // the others are tried before it is again
     MessageId request = 0;
     uint64_t asked_us = 0;
     uint16_t slot = 0;  // position: everything up to (slot, hash, key) is merged
@@ -47,6 +60,14 @@ class Fill {
     std::string record;
   };
 
+  struct List {
+    std::span<const NodeId> owners;
+    uint8_t needed = 0;
+  };
+  bool wants_filling(uint16_t partition) const;
+  std::vector<List> lists(uint16_t partition) const;
+  bool is_complete(uint16_t partition, const PartitionFill& fill) const;
+  NodeId next_source(uint16_t partition, const PartitionFill& fill) const;
   void start(uint16_t partition, Now now);
   void ask(uint16_t partition, PartitionFill& fill, Now now);
   void merge_entry(uint16_t partition, PartitionFill& fill, const RangeEntry& entry, Now now);

@@ -22,9 +22,15 @@ enum class Durability : uint8_t {
 /// Peer messages. Views and pointers in them are good only during the call that hands them over
 /// (send, receive). A record is a State in its canonical encoding (protocol/record).
 
+/// The state of a partition's owners that a node goes by: the epoch in which they or their move's
+/// phase last changed, generation first. Requests carry their sender's; a receiver that goes by
+/// another one does nothing with them (docs/design/ring-changes.md).
+using Step = uint64_t;
+
 /// "Merge this state into your copy and say when you hold it."
 struct Replicate {
   MessageId id = 0;
+  Step step = 0;
   KeyRef key;
   std::string_view record;
   Durability durability = Durability::kMemory;
@@ -38,6 +44,8 @@ enum class AckStatus : uint8_t {
   kFailed,    // not stored: the engine refused
   kRefused,   // not stored: record damaged, or a write at or below the flush stamp
   kOverloaded,
+  kStale,   // not stored: the sender goes by an earlier step than this node
+  kBehind,  // not stored: by a later one
 };
 
 struct ReplicateAck {
@@ -50,11 +58,20 @@ struct ReplicateAck {
 /// Asks for a key's digest, or its whole state.
 struct Fetch {
   MessageId id = 0;
+  Step step = 0;
   KeyRef key;
   bool whole_state = false;
 };
 
-enum class FetchStatus : uint8_t { kOk = 0, kFilling, kNotOwner, kFailed, kOverloaded };
+enum class FetchStatus : uint8_t {
+  kOk = 0,
+  kFilling,
+  kNotOwner,
+  kFailed,
+  kOverloaded,
+  kStale,   // the sender goes by an earlier step than this node
+  kBehind,  // by a later one
+};
 
 struct FetchReply {
   MessageId id = 0;
@@ -67,6 +84,7 @@ struct FetchReply {
 /// A request handed to a replica of its key. Never passed on again, never coordinated twice.
 struct PassOn {
   MessageId id = 0;
+  Step step = 0;
   const Operation* operation = nullptr;
 };
 
@@ -74,6 +92,8 @@ enum class PassOnStatus : uint8_t {
   kDone = 0,    // the outcome is the request's
   kRefused,     // nothing was done: not an owner, or not whole; try another
   kOverloaded,  // nothing was done
+  kStale,       // nothing was done: the sender goes by an earlier step than this node
+  kBehind,      // nothing was done: by a later one
 };
 
 struct PassOnReply {
@@ -85,6 +105,7 @@ struct PassOnReply {
 /// Asks for the part of a partition's keys after a position (fill, SCAN).
 struct FetchRange {
   MessageId id = 0;
+  Step step = 0;
   uint16_t partition = 0;
   uint16_t from_slot = 0;
   uint64_t from_hash = 0;      // first hash in from_slot

@@ -59,6 +59,12 @@ class ShardPorts {
   virtual void reply(ClientToken token, Outcome&& outcome) = 0;
   virtual void reply_scan(ClientToken token, ScanPage&& page) = 0;
 
+  /// `holder` goes by a later step than this shard: its cluster document is wanted. Called for each
+  /// message that shows it.
+  virtual void document_wanted(NodeId holder) = 0;
+  /// The copy became whole, stopped being so, or went (see Shard::transfers()).
+  virtual void copy_changed(uint16_t partition) = 0;
+
   /// A random number that is new over all restarts (actors). Never zero.
   virtual uint64_t random() = 0;
 };

@@ -15,12 +15,41 @@ constexpr size_t kTasksMax = 100'000;
 
 }  // namespace
 
+AckStatus Replica::ack_status(Agreement agreed) {
+  return agreed == Agreement::kStale    ? AckStatus::kStale
+         : agreed == Agreement::kBehind ? AckStatus::kBehind
+                                        : AckStatus::kNotOwner;
+}
+
+FetchStatus Replica::fetch_status(Agreement agreed) {
+  return agreed == Agreement::kStale    ? FetchStatus::kStale
+         : agreed == Agreement::kBehind ? FetchStatus::kBehind
+                                        : FetchStatus::kNotOwner;
+}
+
 Replica::Replica(ShardCore& core)
     : core_(core), table_(core.config.shard_index, IdKind::kReplica, core.config.id_seed) {}
 
+/// An arriving copy has lost nothing: what it acknowledges, it holds.
 AckStatus Replica::held_status(uint16_t partition) const {
-  return core_.copies.at(partition).state == CopyState::kWhole ? AckStatus::kStored
-                                                               : AckStatus::kFilling;
+  const CopyState state = core_.copies.at(partition).state;
+  return state == CopyState::kWhole || state == CopyState::kArriving ? AckStatus::kStored
+                                                                     : AckStatus::kFilling;
+}
+
+/// Whether a request made under step `theirs` may be served: only where both go by one step do they
+/// agree on who the owners are. Asked when a request comes, and again where it waited meanwhile.
+Replica::Agreement Replica::agreement(NodeId from, uint16_t partition, Step theirs) const {
+  const Step mine = core_.step(partition);
+  if (mine != theirs && !KINDRED_BUG(step_not_checked)) {
+    if (theirs > mine) {
+      core_.ports.document_wanted(from);
+    }
+    return theirs < mine ? Agreement::kStale : Agreement::kBehind;
+  }
+  const CopyState state = core_.copies.at(partition).state;
+  return state == CopyState::kNone || state == CopyState::kDeparting ? Agreement::kNotHeld
+                                                                     : Agreement::kSame;
 }
 
 void Replica::acknowledge(NodeId to, const ReplicateAck& ack) {
@@ -32,8 +61,13 @@ void Replica::acknowledge(NodeId to, const ReplicateAck& ack) {
 void Replica::on_replicate(NodeId from, const Replicate& message, Now now) {
   ReplicateAck ack;
   ack.id = message.id;
-  if (!core_.has_cluster() || core_.copies.at(message.key.partition).state == CopyState::kNone) {
+  if (!core_.has_cluster()) {
     ack.status = AckStatus::kNotOwner;
+    return acknowledge(from, ack);
+  }
+  if (const auto agreed = agreement(from, message.key.partition, message.step);
+      agreed != Agreement::kSame) {
+    ack.status = ack_status(agreed);
     return acknowledge(from, ack);
   }
   if (table_.size() >= kTasksMax) {
@@ -132,8 +166,12 @@ void Replica::refuse_flushed(NodeId from, const Replicate& message) {
 }
 
 void Replica::on_fetch(NodeId from, const Fetch& message, Now) {
-  if (!core_.has_cluster() || core_.copies.at(message.key.partition).state == CopyState::kNone) {
+  if (!core_.has_cluster()) {
     return fail_fetch(from, message.id, FetchStatus::kNotOwner);
+  }
+  if (const auto agreed = agreement(from, message.key.partition, message.step);
+      agreed != Agreement::kSame) {
+    return fail_fetch(from, message.id, fetch_status(agreed));
   }
   State state;
   switch (core_.load(message.key, &state)) {
@@ -187,9 +225,13 @@ void Replica::on_fetch_range(NodeId from, const FetchRange& message) {
   FetchRangeReply refusal;
   refusal.id = message.id;
   refusal.partition = message.partition;
-  if (!core_.has_cluster() || message.partition >= core_.copies.size() ||
-      core_.copies.at(message.partition).state == CopyState::kNone) {
+  if (!core_.has_cluster() || message.partition >= core_.copies.size()) {
     refusal.status = FetchStatus::kNotOwner;
+    return core_.ports.send(from, refusal);
+  }
+  if (const auto agreed = agreement(from, message.partition, message.step);
+      agreed != Agreement::kSame) {
+    refusal.status = fetch_status(agreed);
     return core_.ports.send(from, refusal);
   }
   if (table_.size() >= kTasksMax) {
@@ -231,18 +273,23 @@ void Replica::on_loaded(uint64_t id, LoadStatus status, const State& state, Now 
   }
   State held = state;
   core_.filter(held);
-  if (task->kind == Task::Kind::kFetch) {
-    if (status == LoadStatus::kLoaded) {
+  const bool is_fetch = task->kind == Task::Kind::kFetch;
+  const auto agreed = agreement(task->from, task->key.partition(),
+                                is_fetch ? task->fetch.step : task->replicate.step);
+  if (is_fetch) {
+    if (agreed != Agreement::kSame) {
+      fail_fetch(task->from, task->fetch.id, fetch_status(agreed));
+    } else if (status == LoadStatus::kLoaded) {
       answer_fetch(task->from, task->fetch, held);
     } else {
       fail_fetch(task->from, task->fetch.id, FetchStatus::kFailed);
     }
-  } else if (status == LoadStatus::kLoaded) {
+  } else if (status == LoadStatus::kLoaded && agreed == Agreement::kSame) {
     apply(task->from, task->replicate, held, now);
   } else {
     ReplicateAck ack;
     ack.id = task->replicate.id;
-    ack.status = AckStatus::kFailed;
+    ack.status = agreed == Agreement::kSame ? AckStatus::kFailed : ack_status(agreed);
     acknowledge(task->from, ack);
   }
   table_.free(*task);
@@ -259,6 +306,12 @@ void Replica::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> en
   reply.done = done;
   const bool whole = core_.copies.at(task->range.partition).state == CopyState::kWhole;
   reply.status = !ok ? FetchStatus::kFailed : whole ? FetchStatus::kOk : FetchStatus::kFilling;
+  if (const auto agreed = agreement(task->from, task->range.partition, task->range.step);
+      agreed != Agreement::kSame) {
+    reply.status = fetch_status(agreed);
+    reply.done = false;
+    entries = {};
+  }
   reply.entries = entries;
   std::vector<RangeEntry> stripped;
   std::vector<std::string> records;

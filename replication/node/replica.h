@@ -44,6 +44,10 @@ class Replica {
   void answer_fetch(NodeId from, const Fetch& message, const State& state);
   void fail_fetch(NodeId from, MessageId id, FetchStatus status);
   AckStatus held_status(uint16_t partition) const;
+  enum class Agreement : uint8_t { kSame, kStale, kBehind, kNotHeld };
+  static AckStatus ack_status(Agreement agreed);
+  static FetchStatus fetch_status(Agreement agreed);
+  Agreement agreement(NodeId from, uint16_t partition, Step theirs) const;
 
   ShardCore& core_;
   OpTable<Task> table_;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kCountMax = 10'000;
 constexpr uint32_t kPageBytesMax = 4U << 20;
+constexpr uint64_t kRetryUs = 10'000;  // until replicas that go by another step are asked again
 
 uint64_t position_of(const KeyRef& key) {
   return (uint64_t{key.slot} << ScanRequest::kHashBits) |
@@ -37,9 +38,14 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
       request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
   scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;
   scan.partition = static_cast<uint16_t>(core_.cluster().ring.partition_of(slot_of(scan.cursor)));
-  const ResolvedQuorum quorum =
-      resolve_quorum(QuorumSpec{}, core_.config.quorum,
-                     static_cast<uint8_t>(core_.cluster().replicas), core_.copies_wanted());
+  begin(scan, now);
+}
+
+void Scanner::begin(Scan& scan, Now now) {
+  const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.config.quorum,
+                                               static_cast<uint8_t>(core_.cluster().replicas),
+                                               core_.copies_of(scan.partition));
+  scan.step = core_.step(scan.partition);
   scan.needed = quorum.modify_read;  // enough to meet every acknowledged write
   if (core_.owners_up(scan.partition) < scan.needed) {
     return fail(scan, /*no_replicas=*/true);
@@ -49,12 +55,28 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
   judge(scan, now);
 }
 
+void Scanner::again(Scan& scan, Now now) {
+  table_.renew(scan);
+  scan.sources.clear();
+  scan.found.clear();
+  scan.was_refused_by_step = false;
+  begin(scan, now);
+}
+
+void Scanner::on_new_cluster(Now now) {
+  for (uint64_t id : table_.ids()) {
+    Scan* scan = table_.find(id);
+    if (scan != nullptr && scan->step != core_.step(scan->partition)) {
+      again(*scan, now);
+    }
+  }
+}
+
 bool Scanner::ask_next(Scan& scan) {
   for (NodeId node : core_.owners(scan.partition)) {
     const bool asked = std::any_of(scan.sources.begin(), scan.sources.end(),
                                    [node](const Source& source) { return source.node == node; });
-    const bool filling =
-        node == core_.self && core_.copies.at(scan.partition).state != CopyState::kWhole;
+    const bool filling = node == core_.self && !core_.serves(scan.partition);
     if (asked || filling || !core_.is_up(node)) {
       continue;
     }
@@ -63,6 +85,7 @@ bool Scanner::ask_next(Scan& scan) {
     scan.sources.push_back(source);
     FetchRange range;
     range.id = scan.id;
+    range.step = scan.step;
     range.partition = scan.partition;
     range.from_slot = slot_of(scan.cursor);
     range.from_hash = hash_of(scan.cursor);
@@ -110,6 +133,11 @@ void Scanner::take(Scan& scan, NodeId from, FetchStatus status, std::span<const 
     return;
   }
   source->status = status == FetchStatus::kOk ? Source::Status::kDone : Source::Status::kFailed;
+  if (status == FetchStatus::kStale) {
+    core_.ports.document_wanted(from);
+  }
+  scan.was_refused_by_step =
+      scan.was_refused_by_step || status == FetchStatus::kStale || status == FetchStatus::kBehind;
   if (status == FetchStatus::kOk) {
     source->done = done;
     source->last_position = entries.empty() ? scan.cursor : position_of(entries.back().key);
@@ -141,7 +169,12 @@ void Scanner::judge(Scan& scan, Now now) {
   }
   if (count(Source::Status::kDone) + count(Source::Status::kWaiting) < scan.needed) {
     ask_enough(scan);
-    if (count(Source::Status::kDone) + count(Source::Status::kWaiting) < scan.needed) {
+    if (count(Source::Status::kDone) + count(Source::Status::kWaiting) >= scan.needed) {
+      return;
+    }
+    if (scan.was_refused_by_step) {
+      deadlines_.add(scan.id, now.mono_us + kRetryUs);  // then asked again
+    } else {
       fail(scan, /*no_replicas=*/false);
     }
   }
@@ -220,6 +253,8 @@ void Scanner::tick(Now now) {
     Scan* scan = table_.find(id);
     if (scan != nullptr && now.mono_us >= scan->deadline_us) {
       fail(*scan, /*no_replicas=*/false);
+    } else if (scan != nullptr && scan->was_refused_by_step) {
+      again(*scan, now);
     }
   });
 }

@@ -25,6 +25,8 @@ class Scanner {
   /// This node's own copy, read for a scan.
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   void on_peer_down(NodeId peer, Now now);
+  /// Owners changed: pages of their partitions are asked for again.
+  void on_new_cluster(Now now);
   void tick(Now now);
   bool idle() const { return table_.size() == 0; }
 
@@ -44,10 +46,13 @@ class Scanner {
     uint32_t count = 0;
     uint32_t page_bytes = 0;
     uint64_t deadline_us = 0;
+    Step step = 0;
+    bool was_refused_by_step = false;
     uint8_t needed = 1;
     boost::container::small_vector<Source, 3> sources;
     std::map<std::pair<uint64_t, std::string>, State> found;  // by (position, key)
     void reset() {
+      was_refused_by_step = false;
       sources.clear();
       found.clear();
     }
@@ -57,6 +62,8 @@ class Scanner {
   bool ask_next(Scan& scan);
   void take(Scan& scan, NodeId from, FetchStatus status, std::span<const RangeEntry> entries,
             bool done, Now now);
+  void begin(Scan& scan, Now now);
+  void again(Scan& scan, Now now);
   void judge(Scan& scan, Now now);
   void complete(Scan& scan, Now now);
   void fail(Scan& scan, bool no_replicas);

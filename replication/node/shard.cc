@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "replication/causal/bug_bank.h"
 
@@ -16,32 +17,66 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       scanner_(core_),
       sweep_(core_) {}
 
-void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies) {
-  const bool flushed = core_.has_cluster() && cluster->flush_stamp > core_.cluster().flush_stamp;
+void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies,
+                        Now now) {
+  const bool is_first = !core_.has_cluster();
+  const bool flushed = !is_first && cluster->flush_stamp > core_.cluster().flush_stamp;
+  core_.copies.resize(cluster->ring.partition_count());
+  std::vector<Step> steps_before(core_.copies.size());
+  for (uint32_t p = 0; !is_first && p < core_.copies.size(); ++p) {
+    steps_before[p] = core_.step(static_cast<uint16_t>(p));
+  }
   core_.set_cluster(std::move(cluster));
-  const Ring& ring = core_.cluster().ring;
-  core_.copies.resize(ring.partition_count());
-  for (uint32_t p = 0; p < ring.partition_count(); ++p) {
+  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
-    Copy& copy = core_.copies.at(partition);
-    const bool owned = core_.is_mine(partition) && ring.owns(partition, core_.self);
-    if (!owned) {
-      copy.state = CopyState::kNone;
-      continue;
-    }
-    if (copy.state == CopyState::kNone) {
-      copy.state = fresh_copies;
-      copy.actor = KINDRED_BUG(actor_reused_after_restart) ? core_.self ^ (uint64_t{partition} + 1)
-                                                           : core_.ports.random();
-    }
-    if (flushed) {
-      copy.count.reset();
+    if (core_.is_mine(partition)) {
+      place_copy(partition, is_first, steps_before[p], fresh_copies);
+      if (flushed) {
+        core_.copies.at(partition).count.reset();
+      }
     }
   }
-  fill_.cluster_changed();
+  fill_.on_new_cluster();
   if (flushed) {
     core_.clock.observe(stamp_unix_ms(core_.cluster().flush_stamp), core_.cluster().flush_stamp);
     sweep_.start();
+  }
+  coordinator_.on_new_cluster(now);
+  scanner_.on_new_cluster(now);
+}
+
+/// What the document makes of this node's copy.
+void Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
+                       CopyState fresh_copies) {
+  const ClusterDocument& cluster = core_.cluster();
+  Copy& copy = core_.copies.at(partition);
+  const CopyState before = copy.state;
+  const bool was_held = before != CopyState::kNone && before != CopyState::kDeparting;
+  if (!cluster.holds(partition, core_.self)) {
+    copy.state = was_held ? CopyState::kDeparting : before;
+  } else {
+    const Move* move = cluster.find_move(partition);
+    const bool arrives = move != nullptr && move->phase == MovePhase::kReadOld &&
+                         !cluster.ring.owns(partition, core_.self);
+    const bool is_new_step = core_.step(partition) != step_before;
+    if (arrives && (!was_held || is_new_step)) {
+      // Writes may have passed it by: also where it was whole under an earlier step.
+      const bool has_lost = is_first && fresh_copies == CopyState::kFilling;
+      copy.state = has_lost ? CopyState::kFilling : CopyState::kArriving;
+      copy.state = KINDRED_BUG(arriving_copy_serves) ? CopyState::kWhole : copy.state;
+    } else if (!was_held) {
+      copy.state = fresh_copies;
+    } else if (!arrives && before == CopyState::kArriving) {
+      copy.state = CopyState::kFilling;  // the document came on before this copy was whole
+    }
+    const bool is_kept = was_held && !(arrives && is_new_step);
+    if (!is_kept && !(copy.actor != 0 && KINDRED_BUG(actor_kept_on_regain))) {
+      copy.actor = KINDRED_BUG(actor_reused_after_restart) ? core_.self ^ (uint64_t{partition} + 1)
+                                                           : core_.ports.random();
+    }
+  }
+  if (copy.state != before && !is_first) {
+    core_.ports.copy_changed(partition);
   }
 }
 
@@ -88,10 +123,24 @@ void Shard::receive_one(NodeId from, const PassOn& message, Now now) {
   if (message.operation == nullptr) {
     return;
   }
+  const Step mine = core_.has_cluster() ? core_.step(message.operation->key.partition) : 0;
+  if (core_.has_cluster() && message.step != mine) {
+    return refuse_pass_on(from, message, mine);
+  }
   Origin origin;
   origin.passer = from;
   origin.passed_id = message.id;
   coordinator_.submit(origin, *message.operation, now);
+}
+
+void Shard::refuse_pass_on(NodeId from, const PassOn& message, Step mine) {
+  if (message.step > mine) {
+    core_.ports.document_wanted(from);
+  }
+  PassOnReply refusal;
+  refusal.id = message.id;
+  refusal.status = message.step < mine ? PassOnStatus::kStale : PassOnStatus::kBehind;
+  core_.ports.send(from, refusal);
 }
 
 void Shard::receive_one(NodeId from, const PassOnReply& message, Now now) {

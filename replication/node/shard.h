@@ -31,10 +31,12 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  /// Installs the committed cluster. Copies that this node did not have before start as
-  /// `fresh_copies` says, under new actors. Call before any other step, and on each change of the
-  /// document (a flush stamp too).
-  void set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies);
+  /// Installs the committed cluster. The first call: what is in the engine is as good as
+  /// `fresh_copies` says (kWhole, kFilling). Later ones, on each change of the document (a flush
+  /// stamp too): copies that the node comes to serve without having filled them before start so;
+  /// those that a move brings arrive, those that no list names any more depart. New copies have new
+  /// actors. Call before any other step.
+  void set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies, Now now);
   /// The node's opinion of a peer. A peer that goes down fails what waits for it.
   void set_alive(NodeId peer, bool alive, Now now);
   /// Orderly stop: new requests are refused (kOverloaded), running ones end.
@@ -83,6 +85,9 @@ class Shard {
   void receive_one(NodeId from, const PassOnReply& message, Now now);
   void receive_one(NodeId from, const FetchRange& message, Now now);
   void receive_one(NodeId from, const FetchRangeReply& message, Now now);
+
+  void place_copy(uint16_t partition, bool is_first, Step step_before, CopyState fresh_copies);
+  void refuse_pass_on(NodeId from, const PassOn& message, Step mine);
 
   ShardCore core_;
   Replica replica_;

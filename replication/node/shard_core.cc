@@ -6,6 +6,14 @@
 
 namespace kindred {
 
+namespace {
+
+/// Where a document's generation stands in a Step: above every epoch, and out of the way in the
+/// first generation, so that steps stay short on the wire.
+constexpr unsigned kGenerationShift = 48;
+
+}  // namespace
+
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   cluster_ = std::move(document);
   ++quorum_version_;
@@ -22,16 +30,55 @@ void ShardCore::refresh_reach() {
   reach_.assign(ring.partition_count(), Reach{});
   for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
     Reach& reach = reach_[partition];
-    for (NodeId node : ring.owners(partition)) {
-      if (!is_up(node)) {
-        continue;
-      }
-      ++reach.up;
-      if (node != self) {
+    reach.step = (uint64_t{cluster_->generation - 1} << kGenerationShift) |
+                 cluster_->step(static_cast<PartitionIndex>(partition));
+    const auto owners = cluster_->serving_owners(static_cast<PartitionIndex>(partition));
+    reach.copies = static_cast<uint8_t>(owners.size());
+    reach.is_served_here = std::find(owners.begin(), owners.end(), self) != owners.end();
+    reach.up = count_up(owners);
+    reach.old_up = reach.up;
+    reach.new_up = reach.up;
+    for (NodeId node : owners) {
+      if (node != self && is_up(node)) {
         reach.others.push_back(node);
       }
     }
   }
+  for (const Move& move : cluster_->moves) {
+    refresh_moving(reach_[move.partition], move);
+  }
+}
+
+void ShardCore::refresh_moving(Reach& reach, const Move& move) const {
+  reach.is_moving = true;
+  reach.old_up = count_up(cluster_->ring.owners(move.partition));
+  reach.new_up = count_up(move.new_owners);
+  for (NodeId node : holders(move.partition)) {
+    if (node != self && is_up(node)) {
+      reach.written.push_back(node);
+    }
+  }
+}
+
+uint8_t ShardCore::count_up(std::span<const NodeId> nodes) const {
+  return static_cast<uint8_t>(
+      std::count_if(nodes.begin(), nodes.end(), [this](NodeId node) { return is_up(node); }));
+}
+
+std::vector<NodeId> ShardCore::holders(uint16_t partition) const {
+  const auto serving = owners(partition);
+  std::vector<NodeId> all(serving.begin(), serving.end());
+  auto add = [&all](NodeId node) {
+    if (std::find(all.begin(), all.end(), node) == all.end()) {
+      all.push_back(node);
+    }
+  };
+  if (const Move* move = cluster_->find_move(partition); move != nullptr) {
+    const auto old_owners = cluster_->ring.owners(partition);
+    std::for_each(old_owners.begin(), old_owners.end(), add);
+    std::for_each(move->new_owners.begin(), move->new_owners.end(), add);
+  }
+  return all;
 }
 
 bool ShardCore::is_up(NodeId node) const {
@@ -46,12 +93,17 @@ void ShardCore::set_up(NodeId node, bool up) {
   }
 }
 
-Ack ShardCore::ack_of(NodeId node, Durability durability) const {
+Ack ShardCore::ack_of(NodeId node, uint16_t partition, Durability durability) const {
   Ack ack;
   ack.node = node;
   ack.durability = durability;
   if (auto place = peers_.find(node); place != peers_.end()) {
     ack.zone = place->second.zone;
+  }
+  if (is_moving(partition)) {
+    const auto& arriving = cluster_->find_move(partition)->new_owners;
+    ack.is_old_owner = cluster_->ring.owns(partition, node);
+    ack.is_new_owner = std::find(arriving.begin(), arriving.end(), node) != arriving.end();
   }
   return ack;
 }
@@ -88,9 +140,12 @@ void ShardCore::end_actor(uint16_t partition) {
 
 void ShardCore::lose_writes(uint16_t partition) {
   end_actor(partition);
-  if (copies_wanted() > 1) {
-    copies.at(partition).state = CopyState::kFilling;
+  Copy& copy = copies.at(partition);
+  const bool is_held = copy.state != CopyState::kNone && copy.state != CopyState::kDeparting;
+  if (is_held && (copies_of(partition) > 1 || is_moving(partition))) {
+    copy.state = CopyState::kFilling;
     has_new_filling = true;
+    ports.copy_changed(partition);
   }
 }
 

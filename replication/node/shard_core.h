@@ -74,24 +74,48 @@ class ShardCore {
     config = fresh;
     ++quorum_version_;
   }
+  /// The preference list that reads go to and that coordinates.
   std::span<const NodeId> owners(uint16_t partition) const {
-    return cluster_->ring.owners(partition);
+    return reach_[partition].is_moving ? cluster_->serving_owners(partition)
+                                       : cluster_->ring.owners(partition);
   }
+  /// Everyone who holds a copy: owners(), and while the partition moves the other list's too.
+  std::vector<NodeId> holders(uint16_t partition) const;
+  /// The length of owners().
+  uint8_t copies_of(uint16_t partition) const { return reach_[partition].copies; }
+  /// The length of the longest list of the ring.
   uint8_t copies_wanted() const { return static_cast<uint8_t>(cluster_->ring.copies()); }
+  /// See Step.
+  Step step(uint16_t partition) const { return reach_[partition].step; }
+  bool is_moving(uint16_t partition) const { return reach_[partition].is_moving; }
+  /// Whether this node's copy may coordinate and answer reads.
+  bool serves(uint16_t partition) const {
+    return copies.at(partition).state == CopyState::kWhole && reach_[partition].is_served_here;
+  }
   bool is_mine(uint16_t partition) const {
     return partition % config.shard_count == config.shard_index;
   }
 
   bool is_up(NodeId node) const;
   void set_up(NodeId node, bool up);
-  /// Owners believed up, this node among them.
+  /// Of owners(), those believed up, this node among them.
   uint8_t owners_up(uint16_t partition) const { return reach_[partition].up; }
-  /// The other owners believed up, in the order of the preference list.
+  /// Of the list before or after the partition's move; the same where it does not move.
+  uint8_t old_owners_up(uint16_t partition) const { return reach_[partition].old_up; }
+  uint8_t new_owners_up(uint16_t partition) const { return reach_[partition].new_up; }
+  /// The others of owners() believed up, in the order of the preference list.
   std::span<const NodeId> others_up(uint16_t partition) const {
     const Reach& reach = reach_[partition];
     return {reach.others.data(), reach.others.size()};
   }
-  Ack ack_of(NodeId node, Durability durability) const;
+  /// The other nodes believed up that writes go to: others_up(), or of both lists.
+  std::span<const NodeId> written_up(uint16_t partition) const {
+    const Reach& reach = reach_[partition];
+    const auto& nodes = reach.is_moving ? reach.written : reach.others;
+    return {nodes.data(), nodes.size()};
+  }
+  /// `node`'s word on a key of the partition.
+  Ack ack_of(NodeId node, uint16_t partition, Durability durability) const;
 
   /// ShardPorts::try_load with what a flush made dead taken away.
   [[nodiscard]] LoadStatus load(const KeyRef& key, State* state);
@@ -112,10 +136,18 @@ class ShardCore {
   void quarantine(const KeyRef& key);
 
  private:
-  /// Which owners of a partition are up: asked by every request, changed seldom.
+  /// Who may be asked about a partition, and under which step: looked at by every request, changed
+  /// seldom.
   struct Reach {
+    Step step = 0;
+    uint8_t copies = 0;
     uint8_t up = 0;
+    uint8_t old_up = 0;
+    uint8_t new_up = 0;
+    bool is_moving = false;
+    bool is_served_here = false;
     boost::container::small_vector<NodeId, 3> others;
+    boost::container::small_vector<NodeId, 3> written;  // while it moves
   };
   struct Peer {
     bool up = false;
@@ -127,6 +159,8 @@ class ShardCore {
   std::vector<Reach> reach_;
 
   void refresh_reach();
+  void refresh_moving(Reach& reach, const Move& move) const;
+  uint8_t count_up(std::span<const NodeId> nodes) const;
 };
 
 }  // namespace kindred

@@ -35,6 +35,29 @@ Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding) {
   return deficit <= outstanding ? Verdict::kPending : Verdict::kImpossible;
 }
 
+Verdict judge_both(const AckSet& acks, const QuorumRule& of_old, const QuorumRule& of_new,
+                   const Outstanding& outstanding) {
+  AckSet old_acks;
+  AckSet new_acks;
+  for (const Ack& ack : acks.all()) {
+    if (ack.is_old_owner) {
+      old_acks.add(ack);
+    }
+    if (ack.is_new_owner) {
+      new_acks.add(ack);
+    }
+  }
+  const Verdict by_old = judge(old_acks, of_old, outstanding.of_old);
+  if (KINDRED_BUG(write_quorum_of_old_only)) {
+    return by_old;
+  }
+  const Verdict by_new = judge(new_acks, of_new, outstanding.of_new);
+  if (by_old == Verdict::kImpossible || by_new == Verdict::kImpossible) {
+    return Verdict::kImpossible;
+  }
+  return by_old == Verdict::kMet && by_new == Verdict::kMet ? Verdict::kMet : Verdict::kPending;
+}
+
 namespace {
 
 /// A number of the command as it is, else the configured one capped at the copies there are.
@@ -77,12 +100,13 @@ ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defa
   return result;
 }
 
-uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies) {
+uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies, bool is_member) {
+  const auto sources = static_cast<uint8_t>(copies - (is_member ? 1 : 0));
   if (KINDRED_BUG(fill_from_one)) {
-    return std::min<uint8_t>(1, copies - 1);
+    return std::min<uint8_t>(1, sources);
   }
   const uint8_t write = std::max<uint8_t>(1, std::min(defaults.write, copies));
-  return std::min<uint8_t>(copies - write + 1, copies - 1);
+  return std::min<uint8_t>(copies - write + 1, sources);
 }
 
 }  // namespace kindred

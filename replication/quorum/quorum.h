@@ -47,6 +47,16 @@ enum class Verdict : uint8_t { kPending, kMet, kImpossible };
 /// Judges `acks` while `outstanding` primaries may still answer.
 [[nodiscard]] Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding);
 
+/// Primaries of each list that may still answer.
+struct Outstanding {
+  size_t of_old = 0;
+  size_t of_new = 0;
+};
+
+/// Judges a write on a partition between two preference lists: each list must meet its own rule.
+[[nodiscard]] Verdict judge_both(const AckSet& acks, const QuorumRule& of_old,
+                                 const QuorumRule& of_new, const Outstanding& outstanding);
+
 enum class RuleError : uint8_t { kNone, kAboveReplicas, kAboveMembers };
 
 struct QuorumDefaults {
@@ -58,18 +68,21 @@ struct QuorumDefaults {
 struct ResolvedQuorum {
   QuorumRule read;
   QuorumRule write;
+  QuorumRule write_new;  // while the partition moves, of the new list; `write` is of the old then
   uint8_t modify_read = 1;  // read-modify-write: max(R, N-W+1)
   RuleError error = RuleError::kNone;
   uint8_t refused = 0;  // the number that was too large
 };
 
-/// Configured numbers are capped at the number of committed members (`copies` of N `replicas`);
-/// numbers given on the command are not.
+/// Configured numbers are capped at the length of the preference list (`copies` of N `replicas`);
+/// numbers given on the command are not. write_new is left alone.
 [[nodiscard]] ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defaults,
                                             uint8_t replicas, uint8_t copies);
 
-/// How many other primaries a filling copy must have merged from: enough to meet every write
-/// quorum that its lost memory was part of.
-[[nodiscard]] uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies);
+/// How many owners of a preference list, other than its own node, a copy must have merged from to
+/// have met every write that W of the list acknowledged. `is_member`: the copy is the list's own,
+/// so its lost memory was part of those quorums.
+[[nodiscard]] uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies,
+                                          bool is_member);
 
 }  // namespace kindred

@@ -109,6 +109,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
   void copies_changed() override;
+  void want_document(NodeId holder) override;
   void send_frame(NodeId to, std::string_view frame) override;
 
   void send(const Address& to, const MembershipMessage& message) override;

@@ -83,6 +83,12 @@ void Node::copies_changed() {
   }
 }
 
+void Node::want_document(NodeId holder) {
+  if (membership_ && exit_code_ == 0) {
+    membership_->want_document(holder, local_time());
+  }
+}
+
 void Node::say_hello() {
   links_->set_hello({membership_->self(),
                      announced(config_->announce_peer_port, config_->effective_peer_port()), 0});

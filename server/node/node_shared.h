@@ -63,6 +63,8 @@ class NodeControl {
   virtual void stop() = 0;
   /// A worker's copies became whole, or stopped being so.
   virtual void copies_changed() = 0;
+  /// A worker's shard met a member that goes by a later cluster document.
+  virtual void want_document(NodeId holder) = 0;
 
   /// A worker's frame for a peer.
   virtual void send_frame(NodeId to, std::string_view frame) = 0;

@@ -39,7 +39,7 @@ void ShardDriver::set_cluster(const std::shared_ptr<const ClusterDocument>& clus
   origin_ = {cluster->cluster_id, cluster->generation, cluster->epoch};
   messages_.set_partition_count(cluster->ring.partition_count());
   store_.set_partition_count(cluster->ring.partition_count());
-  shard_.set_cluster(cluster, fresh_copies);
+  shard_.set_cluster(cluster, fresh_copies, outlet_.now());
 }
 
 // A message alone would wait for memory at every key: so those that ask for a key's state are read
@@ -158,6 +158,14 @@ void ShardDriver::reply(ClientToken token, Outcome&& outcome) {
 
 void ShardDriver::reply_scan(ClientToken token, ScanPage&& page) {
   outlet_.deliver_page(token, std::move(page));
+}
+
+void ShardDriver::document_wanted(NodeId holder) {
+  outlet_.want_document(holder);
+}
+
+void ShardDriver::copy_changed(uint16_t /*partition*/) {
+  outlet_.copies_changed();
 }
 
 uint64_t ShardDriver::random() {

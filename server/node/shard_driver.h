@@ -23,6 +23,10 @@ class ShardOutlet {
   virtual void deliver_page(ClientToken token, ScanPage&& page) = 0;
   /// A sealed frame of a turn's messages to `to`; the bytes hold during the call.
   virtual void deliver_frame(NodeId to, std::string_view frame) = 0;
+  /// The shard learned that `holder` goes by a later cluster document.
+  virtual void want_document(NodeId holder) = 0;
+  /// A copy became whole, stopped being so, or went.
+  virtual void copies_changed() = 0;
   virtual Now now() = 0;
 };
 
@@ -65,6 +69,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void document_wanted(NodeId holder) override;
+  void copy_changed(uint16_t partition) override;
   uint64_t random() override;
 
  private:

@@ -433,4 +433,8 @@ void Worker::deliver_frame(NodeId to, std::string_view frame) {
   }
 }
 
+void Worker::want_document(NodeId holder) {
+  workers_.front()->post_errand([&control = control_, holder] { control.want_document(holder); });
+}
+
 }  // namespace kindred

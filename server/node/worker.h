@@ -118,6 +118,8 @@ class Worker final : public ShardOutlet {
   void deliver_outcome(ClientToken token, Outcome&& outcome) override;
   void deliver_page(ClientToken token, ScanPage&& page) override;
   void deliver_frame(NodeId to, std::string_view frame) override;
+  void want_document(NodeId holder) override;
+  void copies_changed() override { note_filling_copies(); }
 
   const Setup setup_;
   plugins::Engine& engine_;

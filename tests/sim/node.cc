@@ -62,7 +62,7 @@ void SimNode::start(CopyState copies) {
     config.request_timeout_ms = plan.request_timeout_ms;
     config.siblings_max = 40;
     shards_.push_back(std::make_unique<ShardHost>(*this, config));
-    shards_.back()->shard().set_cluster(cluster_.document(), copies);
+    shards_.back()->shard().set_cluster(cluster_.document(), copies, now());
   }
   has_flush = true;
   count_is_exact = true;
@@ -109,7 +109,7 @@ void SimNode::install_cluster() {
   has_flush = true;
   count_is_exact = false;  // what was written during the flush is counted again only by a restart
   for (auto& host : shards_) {
-    host->shard().set_cluster(cluster_.document(), CopyState::kFilling);
+    host->shard().set_cluster(cluster_.document(), CopyState::kFilling, now());
     host->wake();
   }
 }

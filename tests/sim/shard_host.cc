@@ -381,6 +381,10 @@ void ShardHost::send(NodeId to, const Message& message) {
                     may_repeat);
 }
 
+void ShardHost::document_wanted(NodeId /*holder*/) {}
+
+void ShardHost::copy_changed(uint16_t /*partition*/) {}
+
 uint64_t ShardHost::random() {
   return node_.new_actor();
 }

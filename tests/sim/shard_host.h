@@ -56,6 +56,8 @@ class ShardHost final : public ShardPorts {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void document_wanted(NodeId holder) override;
+  void copy_changed(uint16_t partition) override;
   uint64_t random() override;
 
  private:

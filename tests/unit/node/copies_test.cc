@@ -14,7 +14,7 @@ State some_state(const Node& node) {
 /// What a peer sends when it coordinates a write.
 ReplicateAck replicate(Node& node, const State& state, MessageId id = 55) {
   const std::string record = node.ports.records.add(state);
-  node.shard().receive(2, Replicate{id, Node::key("k"), record, Durability::kLogged, false},
+  node.shard().receive(2, Replicate{id, kStep, Node::key("k"), record, Durability::kLogged, false},
                        node.now);
   const std::vector<Sent> acks = node.ports.take<ReplicateAck>();
   return acks.empty() ? ReplicateAck{} : *acks[0].as<ReplicateAck>();
@@ -76,8 +76,8 @@ TEST(Replica, AcksOnlyWhenTheStoreIsDone) {
 
 TEST(Replica, RefusesWhatItCannotReadOrDoesNotOwn) {
   Node node;
-  node.shard().receive(2, Replicate{7, Node::key("k"), "damaged", Durability::kLogged, false},
-                       node.now);
+  node.shard().receive(
+      2, Replicate{7, kStep, Node::key("k"), "damaged", Durability::kLogged, false}, node.now);
   EXPECT_EQ(node.ports.take<ReplicateAck>()[0].as<ReplicateAck>()->status, AckStatus::kRefused);
   EXPECT_EQ(node.shard().metrics().damaged_records_received, 1U);
   Node stranger({2, 3, 4});
@@ -88,11 +88,11 @@ TEST(Replica, RefusesWhatItCannotReadOrDoesNotOwn) {
 TEST(Replica, ServesDigestsAndStates) {
   Node node;
   node.ports.hold("k", some_state(node));
-  node.shard().receive(2, Fetch{8, Node::key("k"), false}, node.now);
+  node.shard().receive(2, Fetch{8, kStep, Node::key("k"), false}, node.now);
   FetchReply reply = *node.ports.take<FetchReply>()[0].as<FetchReply>();
   EXPECT_EQ(reply.digest, digest(some_state(node)));
   EXPECT_FALSE(reply.has_record);
-  node.shard().receive(2, Fetch{9, Node::key("k"), true}, node.now);
+  node.shard().receive(2, Fetch{9, kStep, Node::key("k"), true}, node.now);
   reply = *node.ports.take<FetchReply>()[0].as<FetchReply>();
   State state;
   ASSERT_TRUE(node.ports.records.read(reply.record, &state));
@@ -273,6 +273,7 @@ TEST(Replica, StoresAsSafelyAsItsOwnWritesAndPromisesNoMoreThanItsEngineCan) {
         node->ports.records.add(put_state({stamp_ms_from(node->now, 0), 22}, "v"));
     Replicate write;
     write.id = 5;
+    write.step = kStep;
     write.key = Node::key("k");
     write.record = record;
     write.durability = node == &memory ? Durability::kSynced : Durability::kMemory;

@@ -26,7 +26,7 @@ TEST(Flush, AReplicaRefusesOlderWritesAndReportsIt) {
   node.install(CopyState::kWhole, flush);
   const std::string record =
       node.ports.records.add(register_state({stamp_ms_from(node.now, 5), 9}, "old"));
-  node.shard().receive(2, Replicate{5, Node::key("k"), record, Durability::kLogged, false},
+  node.shard().receive(2, Replicate{5, kStep, Node::key("k"), record, Durability::kLogged, false},
                        node.now);
   const ReplicateAck ack = *node.ports.take<ReplicateAck>()[0].as<ReplicateAck>();
   EXPECT_EQ(ack.status, AckStatus::kRefused);

@@ -13,6 +13,7 @@ namespace kindred::node_test {
 
 inline constexpr NodeId kSelf = 1;
 inline constexpr uint32_t kPartitions = 16;
+inline constexpr Step kStep = 1;           // of every partition until a test moves one
 inline constexpr uint16_t kPartition = 3;  // of all keys here, unless a test says otherwise
 
 /// One shard of node 1 with ports that record. Every partition has the same preference list.
@@ -33,11 +34,28 @@ class Node {
     return config;
   }
 
+  /// kPartition is between two lists from `step` on.
+  void move(const Move& move, Step step) {
+    moves_ = {move};
+    step_ = step;
+    install(CopyState::kFilling);
+  }
+  /// The owners are other ones from `step` on, and nothing moves.
+  void reown(const std::vector<NodeId>& owners, Step step) {
+    owners_ = owners;
+    moves_.clear();
+    step_ = step;
+    install(CopyState::kFilling);
+  }
+
   void install(CopyState fresh_copies, Stamp flush_stamp = 0) {
     auto document = std::make_shared<ClusterDocument>();
     document->epoch = ++epoch_;
     document->replicas = 3;
     document->flush_stamp = flush_stamp;
+    document->moves = moves_;
+    document->steps.assign(kPartitions, kStep);
+    document->steps[kPartition] = step_;
     for (NodeId node = 1; node <= 4; ++node) {
       Member member;
       member.id = node;
@@ -50,7 +68,7 @@ class Node {
     }
     document->ring =
         Ring::make(kPartitions, 3, static_cast<uint32_t>(owners_.size()), flat).value();
-    shard_.set_cluster(std::move(document), fresh_copies);
+    shard_.set_cluster(std::move(document), fresh_copies, now);
   }
 
   static KeyRef key(std::string_view name) {
@@ -132,6 +150,8 @@ class Node {
 
  private:
   std::vector<NodeId> owners_;
+  std::vector<Move> moves_;
+  Step step_ = kStep;
   ShardConfig config_;
   Shard shard_;
   ClientToken tokens_ = 0;

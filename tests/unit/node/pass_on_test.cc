@@ -57,7 +57,7 @@ TEST(PassOn, AModifyRunsAtTheFirstHealthyPrimary) {
 TEST(PassOn, IsNeverPassedOnAgain) {
   Node node({2, 3, 4});
   const Operation operation = Node::set("v");
-  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  node.shard().receive(4, PassOn{99, kStep, &operation}, node.now);
   EXPECT_TRUE(node.ports.take<PassOn>().empty());
   const std::vector<Sent> replies = node.ports.take<PassOnReply>();
   ASSERT_EQ(replies.size(), 1U);
@@ -69,7 +69,7 @@ TEST(PassOn, IsNeverPassedOnAgain) {
 TEST(PassOn, AnOwnerRunsItAndAnswersThePasser) {
   Node node;
   const Operation operation = Node::set("v");
-  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  node.shard().receive(4, PassOn{99, kStep, &operation}, node.now);
   node.ack(node.ports.take<Replicate>()[0]);
   const std::vector<Sent> replies = node.ports.take<PassOnReply>();
   ASSERT_EQ(replies.size(), 1U);
@@ -106,7 +106,7 @@ TEST(Drain, RefusesNewRequestsAndEndsRunningOnes) {
   node.shard().drain();
   EXPECT_EQ(node.outcome(node.submit(Node::set("w"))).code, OutcomeCode::kOverloaded);
   const Operation operation = Node::set("x");
-  node.shard().receive(4, PassOn{99, &operation}, node.now);
+  node.shard().receive(4, PassOn{99, kStep, &operation}, node.now);
   EXPECT_EQ(node.ports.take<PassOnReply>()[0].as<PassOnReply>()->status, PassOnStatus::kRefused);
   node.ack(node.ports.take<Replicate>()[0]);
   EXPECT_EQ(node.outcome(running).code, OutcomeCode::kOk);

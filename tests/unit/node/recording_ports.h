@@ -64,6 +64,8 @@ class RecordingPorts : public ShardPorts {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void document_wanted(NodeId holder) override { documents_wanted.push_back(holder); }
+  void copy_changed(uint16_t partition) override { copies_changed.push_back(partition); }
   uint64_t random() override { return next_random_++; }
 
   /// What a load of `key` shows.
@@ -93,6 +95,8 @@ class RecordingPorts : public ShardPorts {
   std::vector<Stored> stores;
   std::vector<RangeRead> range_reads;
   std::vector<std::string> quarantined;
+  std::vector<NodeId> documents_wanted;
+  std::vector<uint16_t> copies_changed;
   Records records;
 
  private:

@@ -198,7 +198,7 @@ TEST(FrameBuilderTest, IsUsedAgainAndMovedAway) {
 
 TEST(FrameBuilderTest, AMessageThatFitsNoFrameIsLeftOut) {
   FrameBuilder builder;
-  ASSERT_TRUE(builder.append(Fetch{1, {}, true}));
+  ASSERT_TRUE(builder.append(Fetch{1, 1, {}, true}));
   const size_t size = builder.size_bytes();
   FetchReply huge;
   huge.has_record = true;

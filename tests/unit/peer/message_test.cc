@@ -100,15 +100,15 @@ class MessageTest : public ::testing::Test {
     encode_record(key_, some_state(), &record_);
     entries_.push_back({make_key("a", kPartitions), record_});
     entries_.push_back({make_key("", kPartitions), "damaged"});
-    messages_.emplace_back(Replicate{1, key_, record_, Durability::kSynced, true});
+    messages_.emplace_back(Replicate{1, 300, key_, record_, Durability::kSynced, true});
     messages_.emplace_back(ReplicateAck{2, AckStatus::kFilling, Durability::kLogged, {5, 6}});
-    messages_.emplace_back(Fetch{3, key_, true});
+    messages_.emplace_back(Fetch{3, 7, key_, true});
     messages_.emplace_back(FetchReply{4, FetchStatus::kFilling, true, 0xd16e57, record_});
     messages_.emplace_back(FetchReply{5, FetchStatus::kOk, false, 0xd16e57, {}});
-    messages_.emplace_back(PassOn{6, &operation_});
+    messages_.emplace_back(PassOn{6, 8, &operation_});
     messages_.emplace_back(PassOnReply{7, PassOnStatus::kDone, &outcome_});
     messages_.emplace_back(PassOnReply{8, PassOnStatus::kRefused, nullptr});
-    messages_.emplace_back(FetchRange{9, 255, 16383, 10, "after", 11, 12, false});
+    messages_.emplace_back(FetchRange{9, 9, 255, 16383, 10, "after", 11, 12, false});
     messages_.emplace_back(FetchRangeReply{13, FetchStatus::kOk, 3, true, entries_});
     messages_.emplace_back(FetchRangeReply{14, FetchStatus::kOverloaded, 3, false, {}});
     for (const Message& message : messages_) {
@@ -149,16 +149,16 @@ void expect_same_key(const KeyRef& a, const KeyRef& b) {
 
 TEST_F(MessageTest, GoldenBytes) {
   const std::vector<std::string> golden = {
-      "014f00000001000000000000000201087b7461677d6b657905b7f28101a202000000000000003200"
+      "01510000000100000000000000ac020201087b7461677d6b657905b7f28101a202000000000000003200"
       "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
       "616c7565",
       "021a0000000200000000000000010105000000000000000600000000000000",
-      "03110000000300000000000000017b7461677d6b6579",
+      "0312000000030000000000000007017b7461677d6b6579",
       "044e00000004000000000000000101576ed1000000000005b7f28101a20200000000000000320000"
       "000000000003000000000000003c0000000000000000010576616c75651239300000000000007661"
       "6c7565",
       "041200000005000000000000000000576ed10000000000",
-      "05660000000600000000000000060504010102030405580200006300000000000000f9ffffffffff"
+      "0567000000060000000000000008060504010102030405580200006300000000000000f9ffffffffff"
       "ffff0103080000000000000009000000000000000a000000000000000b000000000000000c000000"
       "000000000d0000000000000009706173736564206f6e7061746368",
       "06f200000007000000000000000003020102ffffffffffffffff4600000000000000040000000000"
@@ -169,7 +169,7 @@ TEST_F(MessageTest, GoldenBytes) {
       "00320000000000000003000000000000003c0000000000000000010576616c756512393000000000"
       "000076616c7565",
       "0609000000080000000000000001",
-      "07220000000900000000000000ff00ff3f0a000000000000000b0000000c000000006166746572",
+      "0723000000090000000000000009ff00ff3f0a000000000000000b0000000c000000006166746572",
       "08550000000d00000000000000000300010201613c05b7f28101a202000000000000003200000000"
       "00000003000000000000003c0000000000000000010576616c756512393000000000000076616c75"
       "65000764616d61676564",
@@ -184,6 +184,7 @@ TEST_F(MessageTest, GoldenBytes) {
 TEST_F(MessageTest, ReplicateAndItsAckComeBack) {
   const auto replicate = passed<Replicate>(0);
   EXPECT_EQ(replicate.id, 1U);
+  EXPECT_EQ(replicate.step, 300U);
   expect_same_key(replicate.key, key_);
   EXPECT_EQ(replicate.record, record_);
   EXPECT_EQ(replicate.durability, Durability::kSynced);
@@ -198,6 +199,7 @@ TEST_F(MessageTest, ReplicateAndItsAckComeBack) {
 TEST_F(MessageTest, FetchAndItsRepliesComeBack) {
   const auto fetch = passed<Fetch>(2);
   EXPECT_EQ(fetch.id, 3U);
+  EXPECT_EQ(fetch.step, 7U);
   expect_same_key(fetch.key, key_);
   EXPECT_TRUE(fetch.whole_state);
   const auto with_record = passed<FetchReply>(3);
@@ -213,6 +215,7 @@ TEST_F(MessageTest, FetchAndItsRepliesComeBack) {
 TEST_F(MessageTest, PassOnComesBack) {
   const auto pass_on = passed<PassOn>(5);
   ASSERT_NE(pass_on.operation, nullptr);
+  EXPECT_EQ(pass_on.step, 8U);
   const Operation& operation = *pass_on.operation;
   EXPECT_EQ(operation.kind, operation_.kind);
   EXPECT_EQ(operation.modification, operation_.modification);
@@ -263,6 +266,7 @@ TEST_F(MessageTest, PassOnRepliesComeBack) {
 TEST_F(MessageTest, RangesComeBack) {
   const auto range = passed<FetchRange>(8);
   EXPECT_EQ(range.id, 9U);
+  EXPECT_EQ(range.step, 9U);
   EXPECT_EQ(range.partition, 255);
   EXPECT_EQ(range.from_slot, 16383);
   EXPECT_EQ(range.from_hash, 10U);

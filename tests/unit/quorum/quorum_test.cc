@@ -72,6 +72,29 @@ INSTANTIATE_TEST_SUITE_P(
         JudgeCase{"no_primary_left", {kOne, kFallback}, {2, 0, 2}, 0, Verdict::kImpossible}),
     [](const auto& one) { return std::string(one.param.name); });
 
+Ack on_move(NodeId node, bool is_old, bool is_new, Durability durability = Durability::kMemory) {
+  Ack ack = ack_of(node, true, durability);
+  ack.is_old_owner = is_old;
+  ack.is_new_owner = is_new;
+  return ack;
+}
+
+TEST(JudgeBoth, EachListMeetsItsOwnRule) {
+  AckSet acks;
+  const QuorumRule two{2, 0, 0};
+  EXPECT_EQ(judge_both(acks, two, two, {3, 3}), Verdict::kPending);
+  acks.add(on_move(1, true, false));
+  acks.add(on_move(2, true, true));
+  EXPECT_EQ(judge_both(acks, two, two, {1, 1}), Verdict::kPending);
+  EXPECT_EQ(judge_both(acks, two, two, {1, 0}), Verdict::kImpossible);
+  EXPECT_EQ(judge_both(acks, two, {1, 0, 0}, {0, 0}), Verdict::kMet) << "a list of one";
+  acks.add(on_move(4, false, true, Durability::kSynced));
+  EXPECT_EQ(judge_both(acks, two, two, {0, 0}), Verdict::kMet);
+  const QuorumRule synced{2, 1, 0};
+  EXPECT_EQ(judge_both(acks, synced, two, {1, 0}), Verdict::kPending)
+      << "none of the old is synced";
+}
+
 constexpr QuorumDefaults kDefaults{2, 2, 0};
 
 TEST(ResolveQuorum, TakesTheConfiguredNumbers) {
@@ -158,9 +181,12 @@ TEST(FillSources, MeetEveryWriteQuorumThatTheLostMemoryWasPartOf) {
   const SourcesCase cases[] = {{2, 3, 2}, {3, 3, 1}, {1, 3, 2}, {2, 1, 0},
                                {2, 2, 1}, {1, 2, 1}, {3, 5, 3}, {0, 3, 2}};
   for (const SourcesCase& one : cases) {
-    EXPECT_EQ(fill_sources_needed({2, one.write, 0}, one.copies), one.sources)
+    EXPECT_EQ(fill_sources_needed({2, one.write, 0}, one.copies, true), one.sources)
         << "W=" << int{one.write} << " of " << int{one.copies};
   }
+  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 3, false), 2);
+  EXPECT_EQ(fill_sources_needed({2, 1, 0}, 3, false), 3) << "any one may hold a write alone";
+  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 1, false), 1);
 }
 
 }  // namespace
