@@ -41,8 +41,8 @@ void Client::count(Probes& probes) const {
   probes.add("reads", reads_);
 }
 
-NodeId Client::any_node() {
-  return 1 + prng_.below(cluster_.plan().nodes);
+Number Client::any_node() {
+  return static_cast<Number>(1 + prng_.below(cluster_.node_count()));
 }
 
 void Client::think() {
@@ -56,7 +56,16 @@ void Client::think() {
   });
 }
 
+/// In calm seeds, once all nodes see each other: read-modify-writes of a key then meet at one node.
+bool Client::may_begin() {
+  has_begun_ = has_begun_ || !cluster_.plan().is_calm() || cluster_.all_see_each_other();
+  return has_begun_;
+}
+
 void Client::act() {
+  if (!may_begin()) {
+    return think();
+  }
   ++requests_;
   const auto key = static_cast<uint32_t>(prng_.below(cluster_.plan().keys.size()));
   const uint64_t choice = prng_.below(100);
@@ -115,7 +124,7 @@ void Client::read(uint32_t key, bool is_get) {
   const uint64_t asked_us = cluster_.queue().now_us();
   cluster_.oracle().begin_read(check, key, asked_us);
   const uint64_t turn = turn_;
-  const NodeId node = any_node();
+  const Number node = any_node();
   cluster_.ask(node, operation, kNone, [this, key, check, asked_us, turn, node](Reply&& reply) {
     check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
     if (turn != turn_) {
@@ -189,8 +198,8 @@ void Client::ask(Operation operation, Write event, const KeptContext* given) {
   event.invoked_us = cluster_.queue().now_us();
   const std::string value = event.value;
   const uint32_t number = cluster_.oracle().begin_write(std::move(event));
-  operation.value = Value::borrowed(value);
-  const NodeId node = any_node();
+  operation.value = Value::copied(value);
+  const Number node = any_node();
   if (cluster_.trace().on()) {
     const Write& write = cluster_.oracle().write(number);
     cluster_.trace().add(write.invoked_us,

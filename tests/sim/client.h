@@ -24,6 +24,7 @@ class Client {
   };
 
   void think();
+  bool may_begin();
   void act();
   void read(uint32_t key, bool is_get);
   void write_versions(uint32_t key);
@@ -34,11 +35,12 @@ class Client {
   void check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_ms);
   KeptContext choose_context(uint32_t key);
   void keep(uint32_t key, KeptContext context);
-  NodeId any_node();
+  Number any_node();
 
   SimCluster& cluster_;
   uint32_t number_;
   Prng prng_;
+  bool has_begun_ = false;
   uint64_t requests_ = 0;
   uint64_t refused_ = 0;
   uint64_t unknown_ = 0;

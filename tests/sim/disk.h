@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "replication/node/messages.h"
 #include "replication/node/ports.h"
+#include "server/node/boot.h"
 #include "tests/sim/knowledge.h"
 
 namespace kindred::sim {
@@ -34,10 +36,26 @@ struct DiskKey {
   bool is_damaged = false;
 };
 
-/// What one node keeps over a crash: a record a key, a log of which the end may not be synced.
+/// The small files in a node's directory, each replaced as a whole and synced.
+struct NodeFiles {
+  std::string record;               // the node record; empty: none
+  std::deque<std::string> pending;  // records on their way there
+  std::optional<BootRecord> boot;
+};
+
+/// A directory as it was copied away.
+struct Backup {
+  std::vector<KeptRecord> keys;
+  std::string record;
+};
+
+/// What one node keeps over a crash: its files, a record a key, a log of which the end may not be
+/// synced.
 class Disk {
  public:
   explicit Disk(size_t keys) : keys_(keys), synced_(keys) {}
+
+  NodeFiles files;
 
   DiskKey& at(uint32_t key) { return keys_[key]; }
   size_t size() const { return keys_.size(); }
@@ -65,17 +83,25 @@ class Disk {
   void lose_unsynced(uint64_t kept_percent) {
     unsynced_.resize(unsynced_.size() * kept_percent / 100);
     sync();
-    restore(synced_);
+    restore_keys(synced_);
   }
-  void wipe() { restore(std::vector<KeptRecord>(keys_.size())); }
-  std::vector<KeptRecord> backup() {
-    std::vector<KeptRecord> copy;
+  void wipe() { restore(Backup{std::vector<KeptRecord>(keys_.size()), {}}); }
+  Backup backup() const {
+    Backup copy;
     for (const DiskKey& key : keys_) {
-      copy.push_back(key.logged);
+      copy.keys.push_back(key.logged);
     }
+    copy.record = files.record;
     return copy;
   }
-  void restore(const std::vector<KeptRecord>& records) {
+  /// The file that tells how the last run ended is not put back: the copies start filling.
+  void restore(const Backup& backup) {
+    files = NodeFiles{backup.record, {}, std::nullopt};
+    restore_keys(backup.keys);
+  }
+
+ private:
+  void restore_keys(const std::vector<KeptRecord>& records) {
     unsynced_.clear();
     synced_ = records;
     for (size_t i = 0; i < keys_.size(); ++i) {
@@ -85,7 +111,6 @@ class Disk {
     }
   }
 
- private:
   struct Entry {
     uint32_t key = 0;
     KeptRecord record;

@@ -28,6 +28,7 @@ struct Options {
   bool finds_bug_seeds = false;
   std::string bug_seeds = KINDRED_BUG_SEEDS;
   bool keeps_going = false;
+  bool runs_twice = false;
 };
 
 struct BugName {
@@ -168,14 +169,46 @@ int find_bug_seeds(const Options& options) {
   return 0;
 }
 
+/// The same seed must give the same run, event by event.
+bool repeats(uint64_t seed, uint32_t seconds) {
+  Probes unused;
+  uint64_t hashes[2];
+  for (uint64_t& hash : hashes) {
+    Trace trace(Trace::Mode::kOff);
+    (void)run_seed(seed, seconds, trace, unused);
+    hash = trace.hash();
+  }
+  return hashes[0] == hashes[1];
+}
+
 /// Rare paths that a long run must have gone through: what never ran was not tested.
 bool check_probes(const Probes& probes) {
-  static constexpr const char* kMustRun[] = {
-      "restamped",    "recomputed",    "read_repair",  "hedged",        "passed_on",
-      "filled",       "conflict_seen", "load_pending", "quorum_failed", "quarantine",
-      "store_failed", "store_refused", "flush",        "wiped",         "restored",
-      "crash",        "machine_crash", "cut",          "pause",         "doubt",
-      "clock_jump"};
+  static constexpr const char* kMustRun[] = {"restamped",
+                                             "recomputed",
+                                             "read_repair",
+                                             "hedged",
+                                             "passed_on",
+                                             "filled",
+                                             "conflict_seen",
+                                             "load_pending",
+                                             "quorum_failed",
+                                             "quarantine",
+                                             "store_failed",
+                                             "store_refused",
+                                             "flush",
+                                             "wiped",
+                                             "restored",
+                                             "crash",
+                                             "machine_crash",
+                                             "cut",
+                                             "pause",
+                                             "doubt",
+                                             "clock_jump",
+                                             "garbled",
+                                             "seed_mended",
+                                             "founder_crashed",
+                                             "founder_lost_disk",
+                                             "refused_as_no_member"};
   bool all = true;
   for (const char* name : kMustRun) {
     auto place = probes.counts.find(name);
@@ -195,7 +228,10 @@ int run(const Options& options) {
   uint64_t failures = 0;
   for (uint64_t i = 0; i < options.seeds; ++i) {
     const uint64_t seed = options.first_seed + i;
-    const std::string verdict = run_seed(seed, options.seconds, silent, probes);
+    std::string verdict = run_seed(seed, options.seconds, silent, probes);
+    if (verdict.empty() && options.runs_twice && !repeats(seed, options.seconds)) {
+      verdict = "two runs of the seed differ";
+    }
     if (!verdict.empty()) {
       if (options.keeps_going) {
         std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), verdict.c_str());
@@ -262,6 +298,8 @@ int main(int argc, char** argv) {
       options.finds_bug_seeds = true;
     } else if (name == "--keep-going") {
       options.keeps_going = true;
+    } else if (name == "--twice") {
+      options.runs_twice = true;
     } else if (name == "--verbose") {
       options.is_verbose = true;
     } else {

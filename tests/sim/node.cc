@@ -1,5 +1,8 @@
+#include "tests/sim/node.h"
+
 #include <algorithm>
 
+#include "protocol/membership/message_codec.h"
 #include "protocol/peer/frame.h"
 #include "protocol/record/record.h"
 #include "tests/sim/cluster.h"
@@ -30,72 +33,57 @@ size_t shard_for(const Message& message, size_t shards) {
 
 }  // namespace
 
-SimNode::SimNode(SimCluster& cluster, NodeId id, uint32_t shard_count)
-    : believes_up(cluster.plan().nodes, false),
-      disagrees_since_us(cluster.plan().nodes, 0),
-      cluster_(cluster),
-      id_(id),
+SimNode::SimNode(SimCluster& cluster, Number number, uint32_t shard_count)
+    : cluster_(cluster),
+      number_(number),
       shard_count_(shard_count),
       disk_(cluster.plan().keys.size()),
+      shards_(shard_count),
+      mail_us_(shard_count, 0),
       reader_(cluster.plan().partitions) {}
 
+LocalTime SimNode::local_time() const {
+  const uint64_t now_us = cluster_.queue().now_us();
+  return {now_us, kBaseUnixMs + now_us / 1000 + static_cast<uint64_t>(skew_ms)};
+}
+
 Now SimNode::now() const {
-  const uint64_t now_us = cluster_.queue_.now_us();
-  return Now{now_us, kBaseUnixMs + now_us / 1000 + static_cast<uint64_t>(skew_ms)};
+  const LocalTime local = local_time();
+  return Now{local.mono_us, membership_ ? membership_->cluster_ms(local.unix_ms) : local.unix_ms};
 }
 
-void SimNode::start(CopyState copies) {
-  const Plan& plan = cluster_.plan();
-  ++incarnation;
+bool SimNode::note(const std::string& text) const {
   if (cluster_.trace().on()) {
-    cluster_.trace().add(cluster_.queue_.now_us(),
-                         "node " + std::to_string(id_) + " starts, its copies " +
-                             (copies == CopyState::kWhole ? "whole" : "filling"));
+    cluster_.trace().add(cluster_.queue().now_us(), "node " + std::to_string(number_) + " " + text);
   }
-  for (uint32_t i = 0; i < shard_count_; ++i) {
-    ShardConfig config;
-    config.shard_index = static_cast<uint8_t>(i);
-    config.shard_count = static_cast<uint8_t>(shard_count_);
-    config.quorum = plan.quorum;
-    config.durability = plan.durability;
-    config.engine_can_sync = plan.durability == Durability::kSynced;
-    config.request_timeout_ms = plan.request_timeout_ms;
-    config.siblings_max = 40;
-    shards_.push_back(std::make_unique<ShardHost>(*this, config));
-    shards_.back()->shard().set_cluster(cluster_.document(), copies, now());
-  }
-  has_flush = true;
-  count_is_exact = true;
-  for (uint32_t i = 0; i < disk_.size(); ++i) {
-    const KeyRef& key = cluster_.keys()[i];
-    Shard& shard = shard_of_partition(key.partition).shard();
-    State state;
-    if (disk_.at(i).is_damaged) {
-      shard.found_corrupt(key);
-    } else if (!decode_record(key, disk_.at(i).visible.bytes, &state)) {
-      cluster_.oracle().fail("an engine holds a record that can't be read");
-    } else if (!state.never_written()) {
-      (void)shard.count_existing(key, state, now());
-    }
-  }
-  std::fill(believes_up.begin(), believes_up.end(), false);
-  std::fill(disagrees_since_us.begin(), disagrees_since_us.end(), cluster_.queue_.now_us());
-  for (auto& host : shards_) {
-    host->tick();
-  }
+  return cluster_.trace().on();
 }
 
-void SimNode::stop() {
-  if (cluster_.trace().on()) {
-    cluster_.trace().add(cluster_.queue_.now_us(), "node " + std::to_string(id_) + " is gone");
-  }
-  for (auto& host : shards_) {
+void SimNode::stop(bool with_machine) {
+  note(with_machine ? "and its machine are gone" : "is gone");
+  for (ShardHost* host : shards()) {
     cluster_.collect_probes(host->shard());
   }
   ++incarnation;
-  shards_.clear();
+  membership_.reset();
+  document_.reset();
+  std::fill(mail_us_.begin(), mail_us_.end(), 0);
+  for (auto& host : shards_) {
+    host.reset();
+  }
+  // Of the records on their way to the disk, those up to some one got there.
+  std::deque<std::string>& pending = disk_.files.pending;
+  if (const uint64_t arrived = cluster_.prng().below(pending.size() + 1); arrived != 0) {
+    disk_.files.record = pending[arrived - 1];
+  }
+  pending.clear();
   disk_.lose_memory();
   paused_until_us = 0;
+  machine_is_up = !with_machine;
+  machine_run_ += with_machine ? 1 : 0;
+  cluster_.network().process_ended(number_, with_machine);
+  cluster_.membership_judge().fault_of(number_);
+
   std::map<ClientToken, Waiting> lost;
   lost.swap(waiting_);
   for (auto& [token, waiting] : lost) {
@@ -103,61 +91,124 @@ void SimNode::stop() {
     reply.is_lost = true;
     waiting.done(std::move(reply));
   }
-}
-
-void SimNode::install_cluster() {
-  has_flush = true;
-  count_is_exact = false;  // what was written during the flush is counted again only by a restart
-  for (auto& host : shards_) {
-    host->shard().set_cluster(cluster_.document(), CopyState::kFilling, now());
-    host->wake();
+  std::map<FlushToken, std::function<void(FlushEnd)>> flushes;
+  flushes.swap(flushes_);
+  for (auto& [token, done] : flushes) {
+    done(FlushEnd::kUnknown);
   }
 }
 
 void SimNode::later(uint64_t delay_us, std::function<void()> action) {
   const uint64_t mine = incarnation;
-  cluster_.queue_.after(delay_us, [this, mine, action = std::move(action)]() mutable {
+  cluster_.queue().after(delay_us, [this, mine, action = std::move(action)]() mutable {
     if (mine != incarnation) {
       return;
     }
-    if (cluster_.queue_.now_us() < paused_until_us) {
-      return later(paused_until_us - cluster_.queue_.now_us(), std::move(action));
+    if (cluster_.queue().now_us() < paused_until_us) {
+      return later(paused_until_us - cluster_.queue().now_us(), std::move(action));
     }
     action();
   });
 }
 
+void SimNode::post(uint8_t shard, std::function<void()> action) {
+  const uint64_t now_us = cluster_.queue().now_us();
+  const uint64_t delay_us = shard_count_ == 1 ? 0 : cluster_.prng().below(300);
+  mail_us_[shard] = std::max(mail_us_[shard], now_us + delay_us);
+  later(mail_us_[shard] - now_us, std::move(action));
+}
+
+std::vector<ShardHost*> SimNode::shards() {
+  std::vector<ShardHost*> there;
+  for (auto& host : shards_) {
+    if (host != nullptr) {
+      there.push_back(host.get());
+    }
+  }
+  return there;
+}
+
 void SimNode::ask(ClientToken token, const Operation& operation, uint32_t write, Waiting waiting) {
   waiting_.emplace(token, std::move(waiting));
-  shard_of_partition(operation.key.partition).submit(token, operation, write);
+  later(cluster_.prng().below(200), [this, token, operation, write] {
+    if (!is_ready()) {
+      return refuse(token);
+    }
+    shard_of_partition(operation.key.partition).submit(token, operation, write);
+  });
 }
 
-void SimNode::answered_twice() {
-  cluster_.oracle().fail("a request was answered twice");
+/// "-LOADING": the node is no member yet, nothing was done.
+void SimNode::refuse(ClientToken token) {
+  cluster_.probes().add("refused_as_no_member");
+  Outcome outcome;
+  outcome.code = OutcomeCode::kNoReplicas;
+  answer(token, std::move(outcome), [](uint32_t) { return Knowledge(); });
 }
 
-uint64_t SimNode::new_actor() {
-  return cluster_.actors_.next() | 1;
-}
-
-void SimNode::deliver(NodeId from, const std::string& bytes, const Ghost& ghost) {
-  Frame frame;
-  if (read_frame_header(bytes, kFramePayloadBytesMax, &frame.header) != FrameError::kNone ||
-      !frame_checksum_holds(bytes)) {
-    return cluster_.oracle().fail("a frame can't be read");
+void SimNode::answer(ClientToken token, Outcome&& outcome,
+                     const std::function<Knowledge(uint32_t)>& met) {
+  auto place = waiting_.find(token);
+  if (place == waiting_.end()) {
+    return cluster_.oracle().fail("a request was answered twice");
   }
-  frame.payload = std::string_view(bytes).substr(kFrameHeaderBytes);
+  Reply reply;
+  reply.met = met(place->second.key);
+  reply.outcome = std::move(outcome);
+  const Waiting waiting = std::move(place->second);
+  waiting_.erase(place);
+  waiting.done(std::move(reply));
+}
+
+FrameOrigin SimNode::origin() const {
+  return {document_->cluster_id, document_->generation, document_->epoch};
+}
+
+void SimNode::send_data(NodeId to, std::string_view frame, Ghost ghost, bool may_repeat) {
+  const auto peer = peers_.find(to);
+  if (peer == peers_.end()) {
+    return cluster_.oracle().fail("a shard sends to a node that was never a member");
+  }
+  auto parcel = std::make_shared<Parcel>();
+  parcel->sender = id();
+  parcel->frame = frame;
+  parcel->ghost = std::move(ghost);
+  parcel->may_repeat = may_repeat;
+  cluster_.network().send(number_, peer->second, std::move(parcel));
+}
+
+bool SimNode::deliver(Number from, const Parcel& parcel) {
+  Frame frame;
+  if (read_frame_header(parcel.frame, kFramePayloadBytesMax, &frame.header) != FrameError::kNone ||
+      frame.header.payload_bytes != parcel.frame.size() - kFrameHeaderBytes ||
+      !frame_checksum_holds(parcel.frame)) {
+    return false;
+  }
+  frame.payload = std::string_view(parcel.frame).substr(kFrameHeaderBytes);
+  if (frame.header.kind == FrameKind::kMembership) {
+    const std::optional<MembershipMessage> message = decode_membership(frame.payload);
+    if (!message) {
+      return false;
+    }
+    step_membership([&](Membership& membership, LocalTime now) {
+      membership.receive(address_of(from), *message, now);
+    });
+    return true;
+  }
+  if (document_ == nullptr || frame.header.origin.cluster_id != document_->cluster_id) {
+    return true;  // refused, as data of another cluster
+  }
   reader_.start(frame);
   while (const Message* message = reader_.next()) {
-    shards_[shard_for(*message, shards_.size())]->receive(from, *message, ghost);
+    ShardHost* host = shards_[shard_for(*message, shard_count_)].get();
+    if (host != nullptr) {
+      host->receive(parcel.sender, *message, parcel.ghost);
+    }
   }
-  if (reader_.failed()) {
-    cluster_.oracle().fail("a message can't be read");
-  }
+  return !reader_.failed();
 }
 
-StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token,
-                                 Durability durability, uint64_t delay_us) {
+StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token, uint64_t delay_us) {
   PendingStore store;
   store.number = ++last_store_;
   store.shard = shard;
@@ -166,7 +217,6 @@ StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token,
   disk_.at(key).pending.push_back(std::move(store));
   const bool ok =
       cluster_.is_healing() || !cluster_.prng().chance(cluster_.plan().store_failure_chance);
-  (void)durability;
   later(delay_us, [this, key, number = last_store_, ok] { store_done(key, number, ok); });
   return StoreStatus::kPending;
 }
@@ -208,18 +258,18 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
 }
 
 bool SimNode::all_whole() {
-  for (auto& host : shards_) {
-    if (host->shard().copies().count(CopyState::kFilling) != 0) {
-      return false;
-    }
-  }
-  return is_up();
+  return is_ready() && std::all_of(shards_.begin(), shards_.end(),
+                                   [](const auto& host) { return host->filling_copies() == 0; });
 }
 
 bool SimNode::idle() {
-  return std::all_of(shards_.begin(), shards_.end(), [](const auto& host) {
-    return host->shard().operations_in_flight() == 0 && !host->shard().needs_tick();
-  });
+  return is_ready() && std::all_of(shards_.begin(), shards_.end(), [](const auto& host) {
+           return host->shard().operations_in_flight() == 0 && !host->shard().needs_tick();
+         });
+}
+
+bool SimNode::sees_all_up() const {
+  return is_ready() && membership_->members_up() == document_->members.size();
 }
 
 }  // namespace kindred::sim

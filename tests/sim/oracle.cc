@@ -246,7 +246,7 @@ void Oracle::check_tokens(const std::string& value) {
   }
   // Where two nodes coordinate at once, one may build on the other's first round, which is then
   // computed again: read-modify-writes are exact only where they meet at one primary.
-  if (plan_.is_calm()) {
+  if (is_calm_) {
     std::sort(tokens.begin(), tokens.end());
   }
   auto twice = std::adjacent_find(tokens.begin(), tokens.end());
@@ -303,10 +303,8 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
   }
   const Write& newest = writes_[check.newest_register];
   const KeyHistory& history = keys_[check.key];
-  for (const Flush& flush : flushes_) {
-    if (flush.began_us <= now_us && flush.done_us >= newest.invoked_us) {
-      return;
-    }
+  if (may_be_flushed(newest, now_us)) {
+    return;
   }
   if (state.siblings.empty()) {
     const bool deleted =
@@ -342,21 +340,38 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
        ", acknowledged at " + std::to_string(newest.acked_us / 1000) + " ms");
 }
 
-void Oracle::flush_began(uint64_t now_us) {
+size_t Oracle::flush_began(uint64_t now_us) {
   Flush flush;
   flush.began_us = now_us;
   flushes_.push_back(flush);
+  return flushes_.size() - 1;
 }
 
-void Oracle::flush_done(Stamp stamp, uint64_t now_us) {
-  flushes_.back().done_us = now_us;
-  flushes_.back().stamp = stamp;
+void Oracle::flush_done(size_t flush, Stamp everywhere, uint64_t now_us) {
+  flushes_[flush].done_us = now_us;
+  flushes_[flush].fate = Fate::kAcked;
+  for (auto& [stamp, done_us] : flush_stamps_) {
+    if (stamp <= everywhere) {
+      done_us = std::min(done_us, now_us);
+    }
+  }
 }
 
+/// A write that began after a flush was acknowledged is stamped above it.
 bool Oracle::is_flushed(const Write& write, const DotRecord& dot) const {
-  return std::any_of(flushes_.begin(), flushes_.end(), [&](const Flush& flush) {
-    return flush.done_us >= write.invoked_us && dot.dot.stamp <= flush.stamp;
+  return std::any_of(flush_stamps_.begin(), flush_stamps_.end(), [&](const auto& flush) {
+    return dot.dot.stamp <= flush.first && flush.second >= write.invoked_us;
   });
+}
+
+bool Oracle::may_be_flushed(const Write& write, uint64_t now_us) const {
+  const std::vector<DotRecord>& dots = keys_[write.key].dots;
+  return std::any_of(write.dots.begin(), write.dots.end(),
+                     [&](uint32_t dot) { return is_flushed(write, dots[dot]); }) ||
+         std::any_of(flushes_.begin(), flushes_.end(), [&](const Flush& flush) {
+           const bool has_ended = flush.fate == Fate::kRefused || flush.fate == Fate::kUnknown;
+           return !has_ended && flush.began_us <= now_us && flush.done_us >= write.invoked_us;
+         });
 }
 
 bool Oracle::is_covered(const KeyHistory& history, uint32_t dot, const Knowledge& met) const {
@@ -440,7 +455,7 @@ void Oracle::check_siblings(uint32_t key, const State& state) {
       return fail("refused, and yet applied: " + name(write));
     }
     for (const Flush& flush : flushes_) {
-      if (flush.done_us != kNever && write.acked_us < flush.began_us) {
+      if (flush.fate == Fate::kAcked && write.acked_us < flush.began_us) {
         return fail("survived a flush: " + name(write));
       }
     }
@@ -448,7 +463,7 @@ void Oracle::check_siblings(uint32_t key, const State& state) {
 }
 
 void Oracle::check_counter(uint32_t key, const State& state) {
-  if (!plan_.is_calm()) {
+  if (!is_calm_) {
     return;
   }
   int64_t acked = 0;
@@ -480,7 +495,10 @@ void Oracle::check_counter(uint32_t key, const State& state) {
 /// An APPEND during which no other write that could hide it ran is in all later values.
 void Oracle::check_log(uint32_t key, const State& state) {
   const KeyHistory& history = keys_[key];
-  if (!flushes_.empty() || 2 * plan_.quorum.write <= plan_.replicas) {
+  const bool was_flushed = std::any_of(flushes_.begin(), flushes_.end(), [](const Flush& flush) {
+    return flush.fate != Fate::kRefused;
+  });
+  if (was_flushed || 2 * plan_.quorum.write <= plan_.replicas) {
     return;
   }
   const std::string value =

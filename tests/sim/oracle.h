@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -74,7 +75,8 @@ struct ReadCheck {
 /// rules: it follows who met which event, from hand to hand.
 class Oracle {
  public:
-  explicit Oracle(const Plan& plan) : plan_(plan), keys_(plan.keys.size()) {}
+  explicit Oracle(const Plan& plan)
+      : plan_(plan), keys_(plan.keys.size()), is_calm_(plan.is_calm()) {}
 
   bool failed() const { return !verdict_.empty(); }
   const std::string& verdict() const { return verdict_; }
@@ -98,11 +100,20 @@ class Oracle {
   void begin_read(ReadCheck& check, uint32_t key, uint64_t now_us) const;
   void check_read(const ReadCheck& check, const State& state, uint64_t now_us);
 
-  void flush_began(uint64_t now_us);
-  void flush_done(Stamp stamp, uint64_t now_us);
+  /// A FLUSHALL was asked for; its number here.
+  size_t flush_began(uint64_t now_us);
+  void flush_refused(size_t flush) { flushes_[flush].fate = Fate::kRefused; }
+  void flush_unknown(size_t flush) { flushes_[flush].fate = Fate::kUnknown; }
+  /// It was acknowledged, when every node had stored `everywhere` as flush stamp.
+  void flush_done(size_t flush, Stamp everywhere, uint64_t now_us);
+  /// Some node goes by this flush stamp from now on.
+  void flush_installed(Stamp stamp) { flush_stamps_.try_emplace(stamp, kNever); }
 
   /// After healing: the state that all owners of a key hold, and what they have met.
   void check_final(uint32_t key, const State& state, const Knowledge& met);
+
+  /// From now on two nodes may coordinate read-modify-writes of one key at once.
+  void disturbed() { is_calm_ = false; }
 
   uint64_t writes_acked() const { return acked_; }
   uint64_t siblings_max() const { return siblings_max_; }
@@ -124,7 +135,7 @@ class Oracle {
   struct Flush {
     uint64_t began_us = 0;
     uint64_t done_us = kNever;
-    Stamp stamp = 0;
+    Fate fate = Fate::kOpen;
   };
 
   uint32_t add_dot(uint32_t key, const Dot& dot, const StoreCause& cause);
@@ -133,6 +144,7 @@ class Oracle {
   void check_tokens(const std::string& value);
   bool is_covered(const KeyHistory& history, uint32_t dot, const Knowledge& met) const;
   bool is_flushed(const Write& write, const DotRecord& dot) const;
+  bool may_be_flushed(const Write& write, uint64_t now_us) const;
   void check_kept(uint32_t key, const Write& write, const State& state, const Knowledge& met);
   void check_siblings(uint32_t key, const State& state);
   void check_counter(uint32_t key, const State& state);
@@ -144,6 +156,8 @@ class Oracle {
   std::vector<Write> writes_;
   std::vector<KeyHistory> keys_;
   std::vector<Flush> flushes_;
+  std::map<Stamp, uint64_t> flush_stamps_;  // when a flush above it was acknowledged
+  bool is_calm_ = true;
   uint64_t acked_ = 0;
   uint64_t siblings_max_ = 0;
 };

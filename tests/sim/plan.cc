@@ -35,6 +35,15 @@ void choose_cluster(Plan& plan, Prng& prng) {
   plan.request_timeout_ms = static_cast<uint32_t>(prng.between(150, 800));
 }
 
+void choose_founding(Plan& plan, Prng& prng) {
+  const uint64_t how = prng.below(12);
+  plan.founding = how == 0   ? Founding::kOneLate
+                  : how == 1 ? Founding::kSeedNeverThere
+                  : how < 4  ? Founding::kDisturbed
+                             : Founding::kTogether;
+  plan.founding_spread_us = prng.one_in(4) ? 3'000'000 : 50'000;
+}
+
 void choose_workload(Plan& plan, Prng& prng) {
   plan.keys = {KeyClass::kVersions, KeyClass::kRegister, KeyClass::kMixed,
                KeyClass::kLog,      KeyClass::kCounter,  KeyClass::kExpiry};
@@ -56,6 +65,7 @@ void choose_network(Plan& plan, Prng& prng) {
   plan.slow_us_max = prng.one_in(4) ? 4'000'000 : 300'000;
   plan.drop_chance = prng.one_in(2) ? prng.between(1'000, 40'000) : 0;
   plan.duplicate_chance = prng.one_in(2) ? prng.between(1'000, 40'000) : 0;
+  plan.garble_chance = prng.one_in(6) ? 300 : 0;
 }
 
 void choose_faults(Plan& plan, Prng& prng) {
@@ -88,6 +98,7 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   plan.seed = seed;
   plan.seconds = seconds;
   choose_cluster(plan, prng);
+  choose_founding(plan, prng);
   choose_workload(plan, prng);
   choose_network(plan, prng);
   if (!prng.one_in(5)) {
@@ -113,12 +124,13 @@ std::string describe(const Plan& plan) {
   auto number = [](const char* name, uint64_t value) {
     return " " + std::string(name) + "=" + std::to_string(value);
   };
-  return number("nodes", plan.nodes) + number("Q", plan.partitions) +
-         number("R", plan.quorum.read) + number("W", plan.quorum.write) +
+  return number("nodes", plan.nodes) + number("founding", static_cast<uint64_t>(plan.founding)) +
+         number("Q", plan.partitions) + number("R", plan.quorum.read) +
+         number("W", plan.quorum.write) +
          number("durability", static_cast<uint64_t>(plan.durability)) +
          number("keys", plan.keys.size()) + number("clients", plan.clients) +
          number("timeout_ms", plan.request_timeout_ms) + number("drop", plan.drop_chance) +
-         number("duplicate", plan.duplicate_chance) +
+         number("duplicate", plan.duplicate_chance) + number("garble", plan.garble_chance) +
          number("skew_ms", static_cast<uint64_t>(plan.clock_skew_ms_max)) +
          number("cut", plan.cut_every_ms) + number("crash", plan.crash_every_ms) +
          number("machine_crash", plan.machine_crash_every_ms) +

@@ -19,6 +19,14 @@ enum class KeyClass : uint8_t {
   kExpiry,    // SET, DPUT, EXPIRE, PERSIST, GET; times far ahead
 };
 
+/// How the nodes find each other.
+enum class Founding : uint8_t {
+  kTogether,
+  kOneLate,
+  kSeedNeverThere,  // one names a seed that is nobody's, until it is started without it
+  kDisturbed,       // nodes die meanwhile, some with their directory
+};
+
 /// One seed's world. Chances are per million.
 struct Plan {
   uint64_t seed = 0;
@@ -35,6 +43,9 @@ struct Plan {
   uint32_t clients = 4;
   uint64_t think_us_max = 40'000;
 
+  Founding founding = Founding::kTogether;
+  uint64_t founding_spread_us = 50'000;  // between the nodes' first starts
+
   // Network.
   uint64_t delay_us = 300;
   uint64_t delay_spread_us = 1000;
@@ -42,6 +53,7 @@ struct Plan {
   uint64_t slow_us_max = 300'000;
   uint64_t drop_chance = 0;
   uint64_t duplicate_chance = 0;
+  uint64_t garble_chance = 0;  // of a frame of which a bit is turned
 
   // Engines.
   uint64_t load_pending_chance = 50'000;
@@ -59,7 +71,7 @@ struct Plan {
   uint32_t machine_crash_every_ms = 0;
   uint32_t lossy_every_ms = 0;  // wiped or restored directory, damaged record
   uint32_t pause_every_ms = 0;
-  uint32_t doubt_every_ms = 0;  // a detector that is wrong
+  uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
 
   /// R + W > N and 2W > N: acknowledged registers keep their real-time order.

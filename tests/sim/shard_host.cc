@@ -22,6 +22,14 @@ ShardHost::ShardHost(SimNode& node, const ShardConfig& config)
 
 void ShardHost::begin(Step step) {
   step_ = std::move(step);
+  step_.about = step_.write;
+  if (const auto write = op_write_.find(step_.id);
+      step_.about == kNone && write != op_write_.end()) {
+    step_.about = write->second;
+  }
+  if (step_.about != kNone && cluster_.oracle().write(step_.about).kind == OpKind::kModify) {
+    step_.restamped_dot = kNone;  // computed again instead, on all that its copy holds
+  }
 }
 
 void ShardHost::end() {
@@ -29,6 +37,11 @@ void ShardHost::end() {
   if (!tick_due_ && shard_.needs_tick()) {
     tick_due_ = true;
     node_.later(Shard::kTickMs * 1000, [this] { tick(); });
+  }
+  const uint32_t before = filling_copies_;
+  filling_copies_ = shard_.copies().count(CopyState::kFilling);
+  if ((before == 0) != (filling_copies_ == 0)) {
+    node_.copies_changed();
   }
 }
 
@@ -55,6 +68,19 @@ Knowledge ShardHost::read_by_step(uint32_t key) const {
   return all;
 }
 
+/// The op goes by this id from now on.
+void ShardHost::note_op(uint64_t id) {
+  if (step_.about != kNone && id != 0) {
+    op_write_.try_emplace(id, step_.about);
+  }
+}
+
+/// The dot that an op would stamp again, were it to store now.
+uint32_t ShardHost::restamped_dot(uint64_t id) const {
+  const auto sent = sent_dot_.find(id);
+  return sent == sent_dot_.end() ? kNone : sent->second;
+}
+
 void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t write) {
   Step step;
   step.write = write;
@@ -68,9 +94,8 @@ void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost)
   Step step;
   step.brought = ghost.met;
   if (const auto* ack = std::get_if<ReplicateAck>(&message)) {
-    auto sent = sent_dot_.find(ack->id);
     step.id = ack->id;
-    step.restamped_dot = sent == sent_dot_.end() ? kNone : sent->second;
+    step.restamped_dot = restamped_dot(ack->id);
   } else if (const auto* fetched = std::get_if<FetchReply>(&message)) {
     step.id = fetched->id;
     if (auto place = reading_.find(fetched->id); place != reading_.end() && fetched->has_record) {
@@ -125,9 +150,8 @@ void ShardHost::loaded(StoreToken token, uint32_t key) {
 
 void ShardHost::stored(StoreToken token, bool ok) {
   Step step;
-  auto sent = sent_dot_.find(token);
   step.id = token;
-  step.restamped_dot = sent == sent_dot_.end() ? kNone : sent->second;
+  step.restamped_dot = restamped_dot(token);
   begin(step);
   shard_.stored(token, ok, node_.now());
   end();
@@ -181,6 +205,7 @@ LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
 
 void ShardHost::load(const KeyRef& key, StoreToken token) {
   const uint32_t index = cluster_.key_index(key);
+  note_op(token);
   Step& waiting = loading_[token];
   waiting = step_;
   waiting.brought = join(waiting.brought, read_by_step(index));
@@ -211,6 +236,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     cluster_.oracle().fail("a shard stores a record that can't be read back");
     return StoreStatus::kFailed;
   }
+  note_op(token);
   StoreCause cause;
   const uint32_t put =
       step_.write != kNone && cluster_.oracle().write(step_.write).is_put() ? step_.write : kNone;
@@ -233,7 +259,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     }
   }
   if (cluster_.trace().on()) {
-    std::string line = "node " + std::to_string(node_.id()) + " stores key " +
+    std::string line = "node " + std::to_string(node_.number()) + " stores key " +
                        std::to_string(index) + ": floor " + text(state.floor) + ", siblings";
     for (const Sibling& sibling : state.siblings) {
       line += " " + text(sibling.dot) + (sibling.is_register ? "r" : "") + " '" +
@@ -254,7 +280,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   if (prng.one_in(200) && !cluster_.is_healing()) {
     delay_us += prng.between(50'000, 500'000);
   }
-  return node_.store_later(index, index_, token, durability, delay_us);
+  return node_.store_later(index, index_, token, delay_us);
 }
 
 void ShardHost::read_range(const FetchRange& range, StoreToken token) {
@@ -315,7 +341,7 @@ void ShardHost::quarantine(const KeyRef& key) {
   if (cluster_.trace().on()) {
     cluster_.trace().add(
         cluster_.queue().now_us(),
-        "node " + std::to_string(node_.id()) + " quarantines key " + std::to_string(index));
+        "node " + std::to_string(node_.number()) + " quarantines key " + std::to_string(index));
   }
 }
 
@@ -335,6 +361,7 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
   if (const auto* replicate = std::get_if<Replicate>(&message)) {
     const uint32_t key = cluster_.key_index(replicate->key);
     if (replicate->id != 0) {
+      note_op(replicate->id);
       ghost.met = held(key);
       sent_dot_[replicate->id] = step_.new_dot;
     } else {
@@ -343,6 +370,7 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
     }
   } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
     const uint32_t key = cluster_.key_index(fetch->key);
+    note_op(fetch->id);
     auto [place, is_new] = reading_.try_emplace(fetch->id);
     if (is_new) {
       place->second = Reading{key, held(key), cluster_.queue().now_us()};
@@ -372,21 +400,19 @@ void ShardHost::send(NodeId to, const Message& message) {
     cluster_.oracle().fail("a message can't be sent");
     return;
   }
-  FrameOrigin origin;
-  origin.cluster_id = cluster_.document()->cluster_id;
-  origin.epoch = cluster_.document()->epoch;
   // Links deliver at most once; merges don't mind more, a request that is passed on would.
   const bool may_repeat = !std::holds_alternative<PassOn>(message);
-  cluster_.transmit(node_.id(), to, std::string(builder_.finish(origin)), std::move(ghost),
-                    may_repeat);
+  node_.send_data(to, builder_.finish(node_.origin()), std::move(ghost), may_repeat);
 }
 
-void ShardHost::document_wanted(NodeId /*holder*/) {}
+void ShardHost::document_wanted(NodeId holder) {
+  node_.want_document(holder);
+}
 
 void ShardHost::copy_changed(uint16_t /*partition*/) {}
 
 uint64_t ShardHost::random() {
-  return node_.new_actor();
+  return node_.random();
 }
 
 void ShardHost::reply(ClientToken token, Outcome&& outcome) {

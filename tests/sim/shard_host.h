@@ -11,19 +11,13 @@
 #include "protocol/peer/frame_builder.h"
 #include "replication/node/ports.h"
 #include "replication/node/shard.h"
+#include "tests/sim/network.h"
 #include "tests/sim/oracle.h"
 
 namespace kindred::sim {
 
 class SimCluster;
 class SimNode;
-
-/// What travels beside a frame, for the oracle alone.
-struct Ghost {
-  Knowledge met;
-  std::vector<std::pair<uint32_t, Knowledge>> entries;  // of a range, by key
-  uint32_t write = kNone;                               // a request that is passed on
-};
 
 /// Runs one real Shard on simulated ports, and follows who has met which write.
 class ShardHost final : public ShardPorts {
@@ -32,6 +26,8 @@ class ShardHost final : public ShardPorts {
   uint8_t index() const { return index_; }
 
   Shard& shard() { return shard_; }
+  /// As of the last step.
+  uint32_t filling_copies() const { return filling_copies_; }
 
   // Steps. Each tells the oracle's bookkeeping what the step is about, then steps the shard.
   void submit(ClientToken token, const Operation& operation, uint32_t write);
@@ -65,6 +61,7 @@ class ShardHost final : public ShardPorts {
   struct Step {
     uint64_t id = 0;  // the coordinator's op where it is known
     uint32_t write = kNone;
+    uint32_t about = kNone;  // the write of the op that goes on
     uint32_t restamped_dot = kNone;
     uint32_t new_dot = kNone;
     Knowledge brought;
@@ -83,6 +80,8 @@ class ShardHost final : public ShardPorts {
   Knowledge read_by_step(uint32_t key) const;
   Knowledge answer_met(uint32_t key) const;
   Ghost ghost_of(NodeId to, const Message& message);
+  void note_op(uint64_t id);
+  uint32_t restamped_dot(uint64_t id) const;
 
   SimNode& node_;
   SimCluster& cluster_;
@@ -92,10 +91,12 @@ class ShardHost final : public ShardPorts {
   Step step_;
   FrameBuilder builder_;
   bool tick_due_ = false;
+  uint32_t filling_copies_ = 0;
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                  // by token
   std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot being replicated
+  std::unordered_map<uint64_t, uint32_t> op_write_;             // by op: the client's write
   std::unordered_map<uint64_t, uint32_t> passed_write_;         // by op
   std::map<std::pair<NodeId, uint64_t>, uint32_t> passed_key_;  // by asker and its op
   std::vector<std::pair<uint32_t, Knowledge>> range_ghosts_;    // of the reply being taken in

@@ -10,8 +10,8 @@
 
 namespace kindred::sim {
 
-/// What happened, line by line; the last part is kept. Off, it costs a look: a failing seed is run
-/// again with it on.
+/// What happened: a hash of it always, line by line if wanted; the last part is kept. A failing
+/// seed is run again with the lines on.
 class Trace {
  public:
   enum class Mode : uint8_t { kOff, kKeep, kPrint };
@@ -30,11 +30,19 @@ class Trace {
       lines_.pop_front();
     }
   }
+  /// Takes what happened into the run's hash.
+  void mix(uint64_t word) {
+    hash_ = (hash_ ^ word) * 0x9fb21c651e98df25ULL;
+    hash_ ^= hash_ >> 32;
+  }
+  /// Two runs of one seed have the same.
+  uint64_t hash() const { return hash_; }
   const std::deque<std::string>& lines() const { return lines_; }
 
  private:
   static constexpr size_t kLinesMax = 400;
   Mode mode_;
+  uint64_t hash_ = 0;
   std::deque<std::string> lines_;
 };
 

@@ -1,0 +1,182 @@
+// The end of a run: faults are over, the cluster must settle, and then everything is judged.
+#include <algorithm>
+
+#include "protocol/membership/node_record_codec.h"
+#include "protocol/record/record.h"
+#include "tests/sim/cluster.h"
+
+namespace kindred::sim {
+
+namespace {
+
+/// Late messages, restarts and timeouts are all over by then.
+constexpr uint64_t kQuietUs = 6'000'000;
+/// Then all nodes see each other and hold the same document.
+constexpr uint64_t kAgreeUs = 4'000'000;
+constexpr uint64_t kSettleUs = 60'000'000;
+
+}  // namespace
+
+bool SimCluster::all_see_each_other() {
+  return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& node) {
+    return node->sees_all_up() && *node->document() == *nodes_.front()->document();
+  });
+}
+
+bool SimCluster::has_settled() {
+  return all_see_each_other() && std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
+           return node->all_whole() && node->idle();
+         });
+}
+
+std::string SimCluster::what_is_unsettled() {
+  std::string why;
+  for (auto& node : nodes_) {
+    why += " node " + std::to_string(node->number());
+    if (!node->is_ready()) {
+      why += node->is_up() ? " no member" : " down";
+      continue;
+    }
+    why += std::string(node->sees_all_up() ? "" : " misses members") +
+           (node->all_whole() ? "" : " filling") + (node->idle() ? "" : " busy") +
+           (*node->document() == *nodes_.front()->document() ? "" : " other document");
+  }
+  return why;
+}
+
+/// Faults end, nodes come back, copies fill, what is under way ends.
+void SimCluster::heal() {
+  is_healing_ = true;
+  network_.heal();
+  if (trace_.on()) {
+    trace_.add(queue_.now_us(), "healing");
+  }
+  const uint64_t until_us = queue_.now_us() + kSettleUs;
+  run_until_us(queue_.now_us() + kQuietUs);
+  const uint64_t agreed_us = queue_.now_us() + kAgreeUs;
+  while (!oracle_.failed() && !all_see_each_other() && queue_.run_one(agreed_us)) {
+  }
+  if (!oracle_.failed() && !all_see_each_other()) {
+    oracle_.fail("the nodes don't agree after healing:" + what_is_unsettled());
+  }
+  while (!oracle_.failed() && !has_settled() && queue_.run_one(until_us)) {
+  }
+  if (!oracle_.failed() && !has_settled()) {
+    oracle_.fail("the cluster does not settle:" + what_is_unsettled());
+  }
+}
+
+void SimCluster::read_everywhere(uint32_t key) {
+  for (auto& node : nodes_) {
+    Operation operation;
+    operation.kind = OpKind::kRead;
+    operation.key = key_refs_[key];
+    operation.quorum.r = static_cast<uint8_t>(node->document()->ring.copies());
+    operation.quorum.timeout_ms = 10'000;
+    bool is_done = false;
+    ask(node->number(), operation, kNone, [this, &is_done, key](Reply&& reply) {
+      is_done = true;
+      if (reply.is_lost || reply.outcome.code != OutcomeCode::kOk) {
+        oracle_.fail("a healthy cluster refuses a read of key " + std::to_string(key) + ": code " +
+                     std::to_string(static_cast<int>(reply.outcome.code)) + ", " +
+                     std::to_string(reply.outcome.seen) + " of " +
+                     std::to_string(reply.outcome.needed));
+      }
+    });
+    const uint64_t until_us = queue_.now_us() + 20'000'000;
+    while (!is_done && queue_.run_one(until_us)) {
+    }
+    if (!is_done) {
+      return oracle_.fail("a read was never answered");
+    }
+    run_until_us(queue_.now_us() + 50'000);
+  }
+}
+
+/// Reads every key at every node with R=N a few times: read repair makes replicas equal.
+void SimCluster::converge() {
+  for (int round = 0; round < 3; ++round) {
+    for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
+      read_everywhere(key);
+    }
+  }
+  run_until_us(queue_.now_us() + 1'000'000);
+}
+
+void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
+  bool is_first = true;
+  State state;
+  Knowledge met;
+  for (const NodeId owner : document.ring.owners(key_refs_[key].partition)) {
+    SimNode& holder = node(node(1).number_at(document.find_member(owner)->peer_address));
+    const KeptRecord& record = holder.disk().at(key).visible;
+    met = join(met, record.met);
+    State other;
+    if (!decode_record(key_refs_[key], record.bytes, &other)) {
+      return oracle_.fail("a record can't be read");
+    }
+    // What a flush made dead may still lie in one engine and not in another.
+    apply_flush(other, document.flush_stamp);
+    if (!is_first && !(other == state)) {
+      return oracle_.fail("replicas of key " + std::to_string(key) + " differ after healing");
+    }
+    state = other;
+    is_first = false;
+  }
+  oracle_.check_final(key, state, met);
+}
+
+void SimCluster::check_end() {
+  const auto document = node(1).document();
+  for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
+    check_key(key, *document);
+  }
+  for (auto& node : nodes_) {
+    if (!node->idle()) {
+      oracle_.fail("node " + std::to_string(node->number()) + " has work left over");
+    }
+  }
+  check_counts(*document);
+  membership_judge_.check();
+}
+
+/// DBSIZE's counters against what the engines hold.
+void SimCluster::check_counts(const ClusterDocument& document) {
+  for (auto& node : nodes_) {
+    uint64_t counted = 0;
+    uint64_t live = 0;
+    const uint64_t now_ms = node->now().cluster_ms;
+    for (ShardHost* host : node->shards()) {
+      for (uint32_t p = 0; p < plan_.partitions; ++p) {
+        counted += host->shard().copies().at(static_cast<uint16_t>(p)).count.live(now_ms);
+      }
+    }
+    for (uint32_t i = 0; i < key_refs_.size(); ++i) {
+      State state;
+      (void)decode_record(key_refs_[i], node->disk().at(i).visible.bytes, &state);
+      apply_flush(state, document.flush_stamp);
+      live += state.has_live_sibling(now_ms) ? 1 : 0;
+    }
+    if (counted != live && node->count_is_exact && !oracle_.failed()) {
+      oracle_.fail("node " + std::to_string(node->number()) + " counts " + std::to_string(counted) +
+                   " keys and holds " + std::to_string(live));
+    }
+  }
+}
+
+Stamp SimCluster::flush_stamp_everywhere(uint64_t since_us) {
+  Stamp least = UINT64_MAX;
+  for (auto& node : nodes_) {
+    if (node->directory_lost_us >= since_us) {
+      continue;
+    }
+    NodeRecord record;
+    const bool has_document =
+        decode_node_record(node->disk().files.record, &record) == NodeRecordBytes::kValid &&
+        record.document != nullptr;
+    least = std::min(least, has_document ? record.document->flush_stamp : 0);
+  }
+  return least;
+}
+
+}  // namespace kindred::sim

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+namespace kindred::sim {
+
+class SimCluster;
+class SimNode;
+
+/// What goes wrong in a run, as its plan says, and when the nodes start.
+class Faults {
+ public:
+  explicit Faults(SimCluster& cluster) : cluster_(cluster) {}
+
+  /// The nodes start for the first time.
+  void start_nodes();
+  void schedule();
+
+ private:
+  void every(uint32_t mean_ms, void (Faults::*fault)());
+  void start_later(SimNode& node, uint64_t delay_us);
+  void restart_later(SimNode& node);
+  void end_process(SimNode& node, bool with_machine, bool forgets);
+  bool loss_allowed();
+  void refresh_loss();
+  void mend_seeds();
+  void disturb_founding();
+
+  void sync_disks();
+  void cut();
+  void crash();
+  void crash_machine();
+  void lose();
+  void damage_record(SimNode& node);
+  void restore_later(SimNode& node);
+  void wipe(SimNode& node);
+  void pause();
+  void doubt();
+  void flush();
+  void jump_clock();
+
+  SimCluster& cluster_;
+  bool is_flushing_ = false;
+};
+
+}  // namespace kindred::sim

@@ -1,0 +1,83 @@
+#include "tests/sim/membership_judge.h"
+
+#include "tests/sim/cluster.h"
+
+namespace kindred::sim {
+
+namespace {
+
+/// The flush stamp is spread within an epoch as well, and alone.
+bool same_but_for_flush(const ClusterDocument& one, const ClusterDocument& other) {
+  if (one.flush_stamp == other.flush_stamp) {
+    return one == other;
+  }
+  ClusterDocument copy = one;
+  copy.flush_stamp = other.flush_stamp;
+  return copy == other;
+}
+
+}  // namespace
+
+void MembershipJudge::installed(Number number, const ClusterDocument& document) {
+  for (Number other = 1; other <= cluster_.node_count(); ++other) {
+    const auto held = cluster_.node(other).document();
+    if (other == number || held == nullptr || held->generation != document.generation ||
+        held->epoch != document.epoch) {
+      continue;
+    }
+    if (!same_but_for_flush(document, *held)) {
+      cluster_.oracle().fail("two documents of epoch " + std::to_string(document.epoch) +
+                             ": nodes " + std::to_string(number) + " and " + std::to_string(other) +
+                             " differ");
+    }
+  }
+}
+
+void MembershipJudge::alive_changed(Number observer, Number subject, bool is_up) {
+  bool& believed = believed_up_[observer][subject];
+  if (believed == is_up) {
+    cluster_.oracle().fail("node " + std::to_string(observer) + " says twice that node " +
+                           std::to_string(subject) + (is_up ? " is up" : " is down"));
+  }
+  believed = is_up;
+  if (!is_up) {
+    ++pairs_[observer][subject].downs;
+    cluster_.oracle().disturbed();
+  }
+}
+
+void MembershipJudge::fault(Number one, Number other) {
+  ++pairs_[one][other].faults;
+  ++pairs_[other][one].faults;
+}
+
+void MembershipJudge::fault_of(Number number) {
+  for (Number other = 1; other <= cluster_.node_count(); ++other) {
+    if (other != number) {
+      fault(number, other);
+    }
+  }
+}
+
+void MembershipJudge::lost(Number from, Number to) {
+  ++pairs_[from][to].lost;
+  ++pairs_[to][from].lost;
+}
+
+/// A member is silent once three rounds' answers are missing, the third being late only: so two
+/// lost messages at least stand behind each change that no fault explains.
+void MembershipJudge::check() {
+  for (Number observer = 1; observer <= cluster_.node_count(); ++observer) {
+    for (Number subject = 1; subject <= cluster_.node_count(); ++subject) {
+      const Pair& pair = pairs_[observer][subject];
+      if (pair.downs > pair.faults + pair.lost / 2) {
+        cluster_.oracle().fail("node " + std::to_string(observer) + " took node " +
+                               std::to_string(subject) + " for down " + std::to_string(pair.downs) +
+                               " times, after " + std::to_string(pair.faults) + " faults and " +
+                               std::to_string(pair.lost) + " lost messages");
+      }
+    }
+  }
+}
+
+}  // namespace kindred::sim

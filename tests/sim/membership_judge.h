@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "replication/membership/cluster.h"
+#include "tests/sim/network.h"
+
+namespace kindred::sim {
+
+class SimCluster;
+
+/// Judges what the nodes make of their cluster: that they never hold two documents of one
+/// (generation, epoch), and that down and up change no oftener than something went wrong.
+class MembershipJudge {
+ public:
+  explicit MembershipJudge(SimCluster& cluster) : cluster_(cluster) {}
+
+  void installed(Number number, const ClusterDocument& document);
+  /// The process is new: it takes all others for down.
+  void started(Number number) { believed_up_[number] = {}; }
+  void alive_changed(Number observer, Number subject, bool is_up);
+
+  /// Something happened that may make each of two nodes take the other for down once.
+  void fault(Number one, Number other);
+  /// The same of a node and all others.
+  void fault_of(Number number);
+  /// A membership message came late or not at all.
+  void lost(Number from, Number to);
+
+  /// The end: judges the counts.
+  void check();
+
+ private:
+  struct Pair {
+    uint64_t downs = 0;
+    uint64_t faults = 0;
+    uint64_t lost = 0;
+  };
+  using Row = std::array<Pair, kNodesMax + 1>;
+
+  SimCluster& cluster_;
+  std::array<Row, kNodesMax + 1> pairs_{};  // [observer][subject]
+  std::array<std::array<bool, kNodesMax + 1>, kNodesMax + 1> believed_up_{};
+};
+
+}  // namespace kindred::sim

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/peer/message_reader.h"
+#include "replication/membership/membership.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/network.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/shard_host.h"
+
+namespace kindred::sim {
+
+class SimCluster;
+
+/// What a client is told.
+struct Reply {
+  bool is_lost = false;  // the node died, or never answered
+  Outcome outcome;
+  Knowledge met;  // of a read
+};
+
+/// What a FLUSHALL came to.
+enum class FlushEnd : uint8_t { kDone, kRefused, kUnknown };
+
+/// One node: its shards and its membership while the process runs, its disk always. Drives both as
+/// server/node does: shard 0 lives on membership's thread, the others hear of it by mail.
+class SimNode final : public MembershipPorts {
+ public:
+  SimNode(SimCluster& cluster, Number number, uint32_t shard_count);
+
+  SimCluster& cluster() { return cluster_; }
+  Number number() const { return number_; }
+  /// 0 before the node has one.
+  NodeId id() const { return membership_ ? membership_->self() : 0; }
+  static Address address_of(Number number);
+  /// 0 where no simulated node has that address.
+  Number number_at(const Address& address) const;
+
+  bool is_up() const { return membership_ != nullptr; }
+  /// A member, with all shards there: serves clients.
+  bool is_ready() const { return is_up() && installs_missing_ == 0; }
+  bool sees_all_up() const;
+  bool all_whole();
+  bool idle();
+  LocalTime local_time() const;
+  Now now() const;
+  Disk& disk() { return disk_; }
+  Membership& membership() { return *membership_; }
+  /// As installed last by this run; null before.
+  std::shared_ptr<const ClusterDocument> document() const { return document_; }
+  ShardHost& shard_of_partition(uint16_t partition) { return *shards_[partition % shard_count_]; }
+  /// Those that are there; all of them once the node is ready.
+  std::vector<ShardHost*> shards();
+  const std::vector<Address>& seeds() const { return seeds_; }
+  void set_seeds(std::vector<Address> seeds) { seeds_ = std::move(seeds); }
+
+  /// The process starts on what the disk holds.
+  void start();
+  void stop(bool with_machine);
+  /// Takes a frame in; false where it is no good.
+  [[nodiscard]] bool deliver(Number from, const Parcel& parcel);
+  void link_changed(Number to, bool is_up);
+  /// Runs `action` unless the process ends first; later where it is paused.
+  void later(uint64_t delay_us, std::function<void()> action);
+  /// Runs `action` on a shard's thread, after what was posted there before.
+  void post(uint8_t shard, std::function<void()> action);
+  /// Whether all copies are whole may be otherwise now.
+  void copies_changed();
+
+  uint64_t incarnation = 0;
+  bool machine_is_up = true;
+  uint64_t paused_until_us = 0;
+  int64_t skew_ms = 0;
+  bool is_lossy = false;           // has lost what it acknowledged, and is not whole again
+  uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
+  bool count_is_exact = true;      // no record was damaged, no store failed since the start
+
+  struct Waiting {
+    uint32_t key = 0;
+    std::function<void(Reply&&)> done;
+  };
+  /// A client's request comes in. `operation`'s value is its own.
+  void ask(ClientToken token, const Operation& operation, uint32_t write, Waiting waiting);
+  void answer(ClientToken token, Outcome&& outcome, const std::function<Knowledge(uint32_t)>& met);
+  void ask_flush(std::function<void(FlushEnd)> done);
+  void send_data(NodeId to, std::string_view frame, Ghost ghost, bool may_repeat);
+  FrameOrigin origin() const;
+  /// A shard met a newer document at `holder`.
+  void want_document(NodeId holder);
+  StoreStatus store_later(uint32_t key, uint8_t shard, StoreToken token, uint64_t delay_us);
+
+  // MembershipPorts
+  void send(const Address& to, const MembershipMessage& message) override;
+  void persist(const NodeRecord& record, PersistToken token) override;
+  void installed(std::shared_ptr<const ClusterDocument> document, NodeId self,
+                 bool copies_filling) override;
+  void alive_changed(NodeId member, bool is_up) override;
+  void collect_stamp(StampToken token) override;
+  void flush_done(FlushToken token, std::string_view error) override;
+  void log(LogLevel level, std::string_view text) override;
+  void fatal(std::string_view text) override;
+  uint64_t random() override;
+
+ private:
+  MembershipConfig membership_config() const;
+  NodeRecord boot();
+  template <typename Step>
+  void step_membership(Step step) {
+    in_membership_step_ = true;
+    step(*membership_, local_time());
+    in_membership_step_ = false;
+    after_membership_step();
+  }
+  void after_membership_step();
+  void arm_timer();
+  void install_in_shard(uint8_t shard, const std::shared_ptr<const ClusterDocument>& document,
+                        CopyState fresh);
+  void take_inventory(uint8_t shard);
+  void refuse(ClientToken token);
+  void store_done(uint32_t key, uint64_t number, bool ok);
+  bool note(const std::string& text) const;
+
+  SimCluster& cluster_;
+  const Number number_;
+  const uint32_t shard_count_;
+  std::vector<Address> seeds_;
+  Disk disk_;
+
+  // Of the process that runs.
+  std::unique_ptr<Membership> membership_;
+  bool in_membership_step_ = false;
+  uint64_t timer_us_ = 0;
+  std::shared_ptr<const ClusterDocument> document_;
+  std::map<NodeId, Number> peers_;
+  std::vector<std::unique_ptr<ShardHost>> shards_;  // null until a document is installed
+  std::vector<uint64_t> mail_us_;                   // when a shard's newest mail comes
+  uint32_t installs_missing_ = 0;
+  uint64_t record_synced_us_ = 0;
+  std::map<ClientToken, Waiting> waiting_;
+  std::map<FlushToken, std::function<void(FlushEnd)>> flushes_;
+  FlushToken last_flush_ = 0;
+
+  MessageReader reader_;
+  uint64_t machine_run_ = 1;
+  uint64_t last_store_ = 0;
+};
+
+}  // namespace kindred::sim
