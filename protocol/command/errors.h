@@ -45,6 +45,8 @@ inline constexpr std::string_view kProtoNotAnInteger =
     "ERR Protocol version is not an integer or out of range";
 inline constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";
+inline constexpr std::string_view kTransactionTooLarge =
+    "OOM command not allowed when the transaction's queue > 'client-query-buffer-limit'.";
 inline constexpr std::string_view kExecWithoutMulti = "ERR EXEC without MULTI";
 inline constexpr std::string_view kDiscardWithoutMulti = "ERR DISCARD without MULTI";
 inline constexpr std::string_view kNestedMulti = "ERR MULTI calls can not be nested";

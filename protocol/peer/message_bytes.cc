@@ -163,6 +163,7 @@ char* store_body(char* to, const PassOnReply& message) {
   to = store_enum(to, outcome.code);
   to = store_le(to, outcome.needed);
   to = store_le(to, outcome.seen);
+  to = store_enum(to, outcome.unmet);
   to = store_le(to, static_cast<uint8_t>((outcome.strict ? outcome_flag::kStrict : 0) |
                                          (outcome.has_value ? outcome_flag::kHasValue : 0) |
                                          (outcome.applied ? outcome_flag::kApplied : 0)));

@@ -203,6 +203,7 @@ bool MessageReader::read_outcome(ByteReader& body) {
   outcome_.code = read_enum(body, OutcomeCode::kOk, OutcomeCode::kBadOffset);
   outcome_.needed = body.u8();
   outcome_.seen = body.u8();
+  outcome_.unmet = read_enum(body, QuorumPart::kCopies, QuorumPart::kDurable);
   const uint8_t flags = read_flags(body, outcome_flag::kAll);
   outcome_.strict = (flags & outcome_flag::kStrict) != 0;
   outcome_.has_value = (flags & outcome_flag::kHasValue) != 0;

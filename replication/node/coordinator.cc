@@ -302,8 +302,27 @@ void Coordinator::fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now
   outcome.code = code;
   outcome.needed = static_cast<uint8_t>(needed);
   outcome.seen = static_cast<uint8_t>(seen);
+  name_unmet(op, &outcome);
   outcome.dot = op.written ? op.dot : Dot{};
   finish(op, std::move(outcome), now);
+}
+
+/// Says which part of its quorum a request did not meet, where it is not the number of copies.
+void Coordinator::name_unmet(const Op& op, Outcome* outcome) const {
+  const bool none_asked = outcome->code == OutcomeCode::kNoReplicas;
+  if (!none_asked && outcome->code != OutcomeCode::kNoQuorumRead &&
+      outcome->code != OutcomeCode::kNoQuorumWrite) {
+    return;
+  }
+  const bool is_write =
+      outcome->code == OutcomeCode::kNoQuorumWrite || (none_asked && op.kind != OpKind::kRead);
+  const QuorumRule rule = is_write ? op.quorum.write : read_rule(op);
+  const Shortfall unmet = none_asked ? shortfall(outcome->seen, rule) : shortfall(op.acks, rule);
+  if (unmet.part != QuorumPart::kCopies) {
+    outcome->unmet = unmet.part;
+    outcome->needed = unmet.needed;
+    outcome->seen = unmet.seen;
+  }
 }
 
 void Coordinator::renew(Op& op) {

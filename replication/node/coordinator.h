@@ -54,6 +54,7 @@ class Coordinator {
   const ResolvedQuorum& quorum_of(const QuorumSpec& spec, uint16_t partition);
   void finish(Op& op, Outcome&& outcome, Now now);
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
+  void name_unmet(const Op& op, Outcome* outcome) const;
   void on_due(uint64_t id, Now now);
   void renew(Op& op);
 
@@ -98,7 +99,7 @@ class Coordinator {
   void write_complete(Op& op, Now now);
   void begin_restamp(Op& op, Now now);
   void restamp_loaded(Op& op, State& state, Now now);
-  void spread_loaded(Op& op, const State& state, Now now);
+  void spread_loaded(Op& op, const Operation& operation, const State& state, Now now);
   Durability durability_of(const Op& op) const;
 
   // coordinator_modify.cc

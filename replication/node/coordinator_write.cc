@@ -75,7 +75,7 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
   if (operation.kind == OpKind::kSpread) {
-    return spread_loaded(op, state, now);
+    return spread_loaded(op, operation, state, now);
   }
   const LiveMark before = live_mark(state);
   const Stamp stamp = core_.stamp(now, state, operation.context.highest_stamp());
@@ -280,10 +280,16 @@ void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
   write_out(op, before, state, now);
 }
 
-/// WAIT: the state as it is here goes to all other owners; their acks are counted.
-void Coordinator::spread_loaded(Op& op, const State& state, Now now) {
+/// WAIT: the state as it is here goes to all other owners; their acks are counted. Where the write
+/// that is waited for is not part of it, they would say nothing about that write.
+void Coordinator::spread_loaded(Op& op, const Operation& operation, const State& state, Now now) {
   op.phase = Op::Phase::kWriting;
   op.outcome = Outcome{};
+  const CausalContext& awaited = operation.context.covered;
+  if (!std::all_of(awaited.dots().begin(), awaited.dots().end(),
+                   [&](const Dot& dot) { return state.context.covers(dot); })) {
+    return finish(op, Outcome{}, now);
+  }
   op.acks.add(core_.ack_of(core_.self, op.key.partition(), core_.config.durability));
   send_writes(op, core_.ports.encode(op.key.ref(), state));
   judge_write(op, now);

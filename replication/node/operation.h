@@ -85,7 +85,7 @@ struct Operation {
   uint64_t expire_at_ms = 0;  // cluster clock, absolute; 0: none
   int64_t integer = 0;        // increment, offset, or number of copies to wait for (kSpread)
   QuorumSpec quorum;
-  ClientContext context;  // kPut, kRemove
+  ClientContext context;  // kPut, kRemove; kSpread: single dots, the writes to be counted
 
   bool has_flag(uint16_t flag) const { return (flags & flag) != 0; }
 };
@@ -111,6 +111,9 @@ enum class OutcomeCode : uint8_t {
   kBadOffset,
 };
 
+/// The parts of a quorum: any copies, primaries, synced copies.
+enum class QuorumPart : uint8_t { kCopies = 0, kPrimaries, kDurable };  // R or W, PR or PW, DW
+
 /// One replica's answer as DEXPLAIN shows it.
 struct ReplicaReport {
   NodeId node = 0;
@@ -125,6 +128,7 @@ struct Outcome {
   OutcomeCode code = OutcomeCode::kOk;
   uint8_t needed = 0;  // for quorum errors: how many of which were needed and seen
   uint8_t seen = 0;
+  QuorumPart unmet = QuorumPart::kCopies;
   bool strict = true;      // the quorum was met by primaries alone
   bool has_value = false;  // value is meaningful (else nil)
   bool applied = false;    // a modification changed something (SET NX, EXPIRE: 1 or 0)

@@ -19,13 +19,44 @@ bool AckSet::contains(NodeId node) const {
                      [node](const Ack& ack) { return ack.node == node; });
 }
 
-Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding) {
+namespace {
+
+struct Counted {
   size_t durable = 0;
   size_t primary = 0;
+};
+
+Counted count(const AckSet& acks) {
+  Counted counted;
   for (const Ack& ack : acks.all()) {
-    durable += ack.durability == Durability::kSynced ? 1 : 0;
-    primary += ack.is_primary ? 1 : 0;
+    counted.durable += ack.durability == Durability::kSynced ? 1 : 0;
+    counted.primary += ack.is_primary ? 1 : 0;
   }
+  return counted;
+}
+
+Shortfall first_unmet(const QuorumRule& rule, size_t copies, const Counted& counted) {
+  if (copies >= rule.needed && counted.primary < rule.primary) {
+    return {QuorumPart::kPrimaries, rule.primary, static_cast<uint8_t>(counted.primary)};
+  }
+  if (copies >= rule.needed && counted.durable < rule.durable) {
+    return {QuorumPart::kDurable, rule.durable, static_cast<uint8_t>(counted.durable)};
+  }
+  return {QuorumPart::kCopies, rule.needed, static_cast<uint8_t>(copies)};
+}
+
+}  // namespace
+
+Shortfall shortfall(const AckSet& acks, const QuorumRule& rule) {
+  return first_unmet(rule, acks.size(), count(acks));
+}
+
+Shortfall shortfall(uint8_t in_reach, const QuorumRule& rule) {
+  return first_unmet(rule, in_reach, {in_reach, in_reach});
+}
+
+Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding) {
+  const auto [durable, primary] = count(acks);
   auto missing = [](size_t have, size_t need) { return have < need ? need - have : 0; };
   const size_t deficit = std::max({missing(acks.size(), rule.needed),
                                    missing(durable, rule.durable), missing(primary, rule.primary)});

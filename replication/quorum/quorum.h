@@ -57,6 +57,16 @@ struct Outstanding {
 [[nodiscard]] Verdict judge_both(const AckSet& acks, const QuorumRule& of_old,
                                  const QuorumRule& of_new, const Outstanding& outstanding);
 
+/// What is missing: the first part of the rule that `acks` don't meet.
+struct Shortfall {
+  QuorumPart part = QuorumPart::kCopies;
+  uint8_t needed = 0;
+  uint8_t seen = 0;
+};
+[[nodiscard]] Shortfall shortfall(const AckSet& acks, const QuorumRule& rule);
+/// The same before anything is asked: what so many nodes in reach can't meet.
+[[nodiscard]] Shortfall shortfall(uint8_t in_reach, const QuorumRule& rule);
+
 enum class RuleError : uint8_t { kNone, kAboveReplicas, kAboveMembers };
 
 struct QuorumDefaults {

@@ -294,6 +294,24 @@ void Worker::list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit) {
   });
 }
 
+void Worker::visit_hubs(ClientToken token, const NodeService::HubVisit& visit) {
+  struct Said {
+    size_t missing;
+    std::vector<std::string> texts;
+  };
+  const auto said = std::make_shared<Said>(Said{workers_.size(), {}});
+  for (const auto& worker : workers_) {
+    worker->post_errand([this, token, visit, said, &visited = *worker] {
+      post_errand([this, token, said, text = visit(visited.hub_)] {
+        said->texts.push_back(text);
+        if (--said->missing == 0) {
+          hub_.keys_done(token, std::move(said->texts));
+        }
+      });
+    });
+  }
+}
+
 /// With several workers most keys of a pipeline are other workers', who get them in a batch anyway.
 void Worker::prefetch(std::span<const KeyRef> keys) {
   if (setup_.worker_count == 1) {

@@ -60,6 +60,8 @@ class Worker final : public ShardOutlet {
   void submit(ClientToken token, const Operation& operation);
   void submit_scan(ClientToken token, const ScanRequest& request);
   void list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit);
+  /// NodeService::visit_hubs().
+  void visit_hubs(ClientToken token, const NodeService::HubVisit& visit);
   void prefetch(std::span<const KeyRef> keys);
 
   /// The first call makes the shard. `ready` and liveness come with later views.

@@ -56,6 +56,10 @@ std::vector<std::pair<std::string, std::string>> WorkerService::config_get(
   return matching_directives(worker_.config(), patterns);
 }
 
+void WorkerService::visit_hubs(ClientToken token, HubVisit visit) {
+  worker_.visit_hubs(token, std::move(visit));
+}
+
 void WorkerService::shut_down() {
   at_node([&node = worker_.control()] { node.stop(); });
 }
@@ -78,6 +82,10 @@ std::vector<NodeId> WorkerService::first_live_holders() {
 
 uint64_t WorkerService::cluster_now_ms() {
   return worker_.now().cluster_ms;
+}
+
+uint64_t WorkerService::mono_ms() {
+  return worker_.now().mono_us / 1000;
 }
 
 bool WorkerService::ready() {

@@ -22,6 +22,7 @@ class WorkerService final : public NodeService {
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
+  void visit_hubs(ClientToken token, HubVisit visit) override;
   void shut_down() override;
 
   std::shared_ptr<const ClusterDocument> cluster() override;
@@ -29,6 +30,7 @@ class WorkerService final : public NodeService {
   std::vector<MemberStatus> member_statuses() override;
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override;
+  uint64_t mono_ms() override;
   bool ready() override;
   void prefetch(std::span<const KeyRef> keys) override;
 

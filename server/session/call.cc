@@ -82,7 +82,7 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
   }
   session_.conflicts_.add(access, bucket);
   if (writes(operation.kind)) {
-    session_.note_written_key(operation.key.key);
+    session_.note_write(operation.key.key, parts(0));
   }
   ReplySlot& own = slot();
   own.render = render;
@@ -114,7 +114,7 @@ bool Call::must_wait(Access access, size_t first, size_t step) {
 void Call::ask(const Operation& operation, uint32_t part) {
   session_.conflicts_.add(access_of(operation), KeyConflicts::bucket_of(operation.key.hash));
   if (writes(operation.kind)) {
-    session_.note_written_key(operation.key.key);
+    session_.note_write(operation.key.key, parts(part));
   }
   ++session_.asked_;
   hub().note_asked();

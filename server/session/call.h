@@ -73,9 +73,10 @@ class Call {
   }
 
  private:
-  ClientToken token(uint32_t part) const {
-    return TokenParts{session_.id_, sequence_ & (kSlotsMax - 1), part}.pack();
+  TokenParts parts(uint32_t part) const {
+    return {session_.id_, sequence_ & (kSlotsMax - 1), part};
   }
+  ClientToken token(uint32_t part) const { return parts(part).pack(); }
 
   Session& session_;
   uint32_t sequence_;

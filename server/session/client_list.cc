@@ -1,7 +1,9 @@
 #include "server/session/client_list.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "protocol/command/errors.h"
@@ -43,8 +45,8 @@ bool is_client_type(std::string_view text) {
 /// The filters of CLIENT KILL and CLIENT LIST; empty ones let everybody pass.
 struct ClientFilter {
   std::vector<uint64_t> ids;
-  std::string_view peer_address;
-  std::string_view local_address;
+  std::string peer_address;
+  std::string local_address;
   bool nobody = false;
   bool skip_me = true;
 
@@ -140,6 +142,99 @@ std::optional<ClientFilter> list_filter(Call& call) {
   return std::nullopt;
 }
 
+/// CLIENT LIST: the lines of all workers' clients, the oldest client first.
+class ListClients final : public Task {
+ public:
+  explicit ListClients(ClientFilter filter) : filter_(std::move(filter)) {}
+
+  void start(Call& call) override {
+    call.ask_service([this](NodeService& service, ClientToken token) {
+      service.visit_hubs(token, [filter = std::move(filter_)](SessionHub& hub) {
+        std::string lines;
+        hub.for_each([&](const Session& session) {
+          if (filter.passes(session)) {
+            lines += client_line(session, hub.service().cluster_now_ms()) + "\n";
+          }
+        });
+        return lines;
+      });
+    });
+  }
+
+  void keys_done(Call& call, std::vector<std::string>& workers) override {
+    std::vector<std::pair<uint64_t, std::string_view>> lines;
+    for (const std::string_view text : workers) {
+      for (size_t begin = 0; begin < text.size();) {
+        const size_t end = text.find('\n', begin) + 1;
+        const std::string_view line = text.substr(begin, end - begin);
+        const std::string_view id = line.substr(line.find('=') + 1);
+        lines.emplace_back(parse_int64(id.substr(0, id.find(' '))).value_or(0), line);
+        begin = end;
+      }
+    }
+    std::sort(lines.begin(), lines.end());
+    std::string text;
+    for (const auto& [id, line] : lines) {
+      text += line;
+    }
+    call.reply().verbatim("txt", text);
+  }
+
+ private:
+  ClientFilter filter_;
+};
+
+/// CLIENT KILL: a client that ends itself still hears the answer.
+class KillClients final : public Task {
+ public:
+  KillClients(ClientFilter filter, bool tells_count)
+      : filter_(std::move(filter)), tells_count_(tells_count) {}
+
+  void start(Call& call) override {
+    call.ask_service([&](NodeService& service, ClientToken token) {
+      service.visit_hubs(
+          token, [filter = std::move(filter_), self = call.session().info().id](SessionHub& hub) {
+            return std::to_string(end_clients(hub, filter, self));
+          });
+    });
+  }
+
+  void keys_done(Call& call, std::vector<std::string>& workers) override {
+    int64_t killed = 0;
+    for (const std::string& count : workers) {
+      killed += parse_int64(count).value_or(0);
+    }
+    if (tells_count_) {
+      call.reply().integer(killed);
+    } else if (killed == 0) {
+      call.error("ERR No such client");
+    } else {
+      call.reply().ok();
+    }
+  }
+
+ private:
+  static size_t end_clients(SessionHub& hub, const ClientFilter& filter, uint64_t self) {
+    size_t ended = 0;
+    hub.for_each([&](Session& session) {
+      const bool is_self = session.info().id == self;
+      if (!filter.passes(session) || (filter.skip_me && is_self)) {
+        return;
+      }
+      ++ended;
+      if (is_self) {
+        session.start_close("killed by CLIENT KILL");
+      } else {
+        session.kill("killed by CLIENT KILL");
+      }
+    });
+    return ended;
+  }
+
+  ClientFilter filter_;
+  bool tells_count_;
+};
+
 }  // namespace
 
 std::string client_line(const Session& session, uint64_t now_ms) {
@@ -183,45 +278,17 @@ void run_client_info(Call& call) {
 }
 
 void run_client_list(Call& call) {
-  const auto filter = list_filter(call);
-  if (!filter) {
-    return;
+  auto filter = list_filter(call);
+  if (filter) {
+    call.session().info().last_command = &call.spec();
+    call.start(std::make_unique<ListClients>(std::move(*filter)));
   }
-  call.session().info().last_command = &call.spec();
-  const uint64_t now_ms = call.now_ms();
-  std::string lines;
-  call.hub().for_each([&](const Session& session) {
-    if (filter->passes(session)) {
-      lines += client_line(session, now_ms) + "\n";
-    }
-  });
-  call.reply().verbatim("txt", lines);
 }
 
 void run_client_kill(Call& call) {
-  const auto filter = kill_filter(call);
-  if (!filter) {
-    return;
-  }
-  Session& self = call.session();
-  int64_t killed = 0;
-  call.hub().for_each([&](Session& session) {
-    if (!filter->passes(session) || (filter->skip_me && &session == &self)) {
-      return;
-    }
-    ++killed;
-    if (&session == &self) {
-      session.start_close("killed by CLIENT KILL");
-    } else {
-      session.kill("killed by CLIENT KILL");
-    }
-  });
-  if (call.arg_count() > 3) {
-    call.reply().integer(killed);
-  } else if (killed == 0) {
-    call.error("ERR No such client");
-  } else {
-    call.reply().ok();
+  auto filter = kill_filter(call);
+  if (filter) {
+    call.start(std::make_unique<KillClients>(std::move(*filter), call.arg_count() > 3));
   }
 }
 

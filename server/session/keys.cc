@@ -160,6 +160,9 @@ class Wait final : public Task {
     operation.kind = OpKind::kSpread;
     operation.key = make_key(call.session().last_written_key(), call.hub().partition_count());
     operation.integer = copies_;
+    if (const Dot& dot = call.session().last_written_dot(); !dot.is_zero()) {
+      operation.context.covered.add_dot(dot);
+    }
     operation.quorum.timeout_ms = static_cast<uint32_t>(round_ms_);
     bucket_ = KeyConflicts::bucket_of(operation.key.hash);
     call.ask(operation, 0);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,8 @@
 #include "replication/node/scan.h"
 
 namespace kindred {
+
+class SessionHub;
 
 /// What a member looks like from this node now.
 struct MemberStatus {
@@ -33,7 +36,8 @@ class NodeService {
   /// The operation's views need to hold only until the call returns.
   virtual void submit(ClientToken token, const Operation& operation) = 0;
   virtual void submit_scan(ClientToken token, const ScanRequest& request) = 0;
-  /// Live keys of the whole store (DBSIZE) into number_done().
+  /// Live keys of the whole store (DBSIZE) into number_done(); where not all could be counted, the
+  /// error line without '-' into status_done().
   virtual void count_keys(ClientToken token) = 0;
   /// Live keys of one slot held by this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT) into
   /// keys_done(); at most `limit`.
@@ -51,6 +55,10 @@ class NodeService {
   /// CONFIG GET: matching directives as (name, value), by glob patterns.
   virtual std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) = 0;
+  /// Runs `visit` with the hub of each worker, on that worker's thread; what they return comes into
+  /// keys_done(), one text a worker.
+  using HubVisit = std::function<std::string(SessionHub&)>;
+  virtual void visit_hubs(ClientToken token, HubVisit visit) = 0;
   /// SHUTDOWN: starts an orderly stop of the process.
   virtual void shut_down() = 0;
 
@@ -62,6 +70,8 @@ class NodeService {
   virtual std::vector<NodeId> first_live_holders() = 0;
 
   virtual uint64_t cluster_now_ms() = 0;
+  /// Runs evenly, from no particular moment: for how long something takes.
+  virtual uint64_t mono_ms() = 0;
   /// False while the node is joining or founding: commands on keys answer -LOADING.
   virtual bool ready() = 0;
   /// Brings the keys' cache lines near before a batch of submits; may do nothing.

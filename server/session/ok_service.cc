@@ -4,6 +4,7 @@
 
 #include "protocol/resp/glob.h"
 #include "replication/mutation/mutation.h"
+#include "server/session/hub.h"
 
 namespace kindred {
 
@@ -38,7 +39,7 @@ uint64_t cursor_of(uint16_t slot, uint64_t hash) {
 
 }  // namespace
 
-OkService::OkService(ServiceClient& client) : client_(client), cluster_(make_cluster()) {}
+OkService::OkService(SessionHub& hub) : hub_(hub), client_(hub), cluster_(make_cluster()) {}
 OkService::~OkService() = default;
 
 void OkService::set_address(std::string host, uint16_t port) {
@@ -212,6 +213,10 @@ std::vector<std::pair<std::string, std::string>> OkService::config_get(
     }
   }
   return found;
+}
+
+void OkService::visit_hubs(ClientToken token, HubVisit visit) {
+  client_.keys_done(token, {visit(hub_)});
 }
 
 NodeId OkService::self() {

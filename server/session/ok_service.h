@@ -16,8 +16,8 @@ namespace kindred {
 /// subtract what a node costs. No quorums, no durability, no peers. One thread.
 class OkService final : public NodeService {
  public:
-  /// `client` outlives the service.
-  explicit OkService(ServiceClient& client);
+  /// `hub` outlives the service.
+  explicit OkService(SessionHub& hub);
   ~OkService() override;
 
   void set_now_ms(uint64_t now_ms) { now_ms_ = now_ms; }
@@ -40,6 +40,7 @@ class OkService final : public NodeService {
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
+  void visit_hubs(ClientToken token, HubVisit visit) override;
   void shut_down() override { stopped_ = true; }
 
   std::shared_ptr<const ClusterDocument> cluster() override { return cluster_; }
@@ -47,6 +48,7 @@ class OkService final : public NodeService {
   std::vector<MemberStatus> member_statuses() override;
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override { return now_ms_; }
+  uint64_t mono_ms() override { return now_ms_; }
   bool ready() override { return ready_; }
   void prefetch(std::span<const KeyRef>) override {}
 
@@ -61,7 +63,8 @@ class OkService final : public NodeService {
   Outcome modify(Record& record, const Operation& operation);
   Dot next_dot(const State& state);
 
-  ServiceClient& client_;
+  SessionHub& hub_;
+  ServiceClient& client_;  // the hub too
   std::unordered_map<std::string, Record> records_;
   HybridClock clock_;
   uint64_t now_ms_ = 1'700'000'000'000;

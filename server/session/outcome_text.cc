@@ -17,12 +17,30 @@ std::string within(uint32_t timeout_ms) {
   return " within " + std::to_string(timeout_ms) + " ms";
 }
 
-std::string no_quorum_read(unsigned needed, unsigned seen, uint32_t timeout_ms) {
-  return counted("NOQUORUM read R=", needed, " answered=", seen) + within(timeout_ms);
+/// "W", "PW", "DW", "R" or "PR".
+std::string_view part_name(QuorumPart part, bool is_write) {
+  switch (part) {
+    case QuorumPart::kCopies:
+      break;
+    case QuorumPart::kPrimaries:
+      return is_write ? "PW" : "PR";
+    case QuorumPart::kDurable:
+      return "DW";
+  }
+  return is_write ? "W" : "R";
 }
 
-std::string no_replicas_read(unsigned needed, unsigned seen) {
-  return counted("NOREPLICAS read needs R=", needed, " replicas, up=", seen);
+std::string no_quorum(const Outcome& outcome, bool is_write, uint32_t timeout_ms) {
+  const std::string before = (is_write ? "NOQUORUM write " : "NOQUORUM read ") +
+                             std::string(part_name(outcome.unmet, is_write)) + "=";
+  return counted(before, outcome.needed, is_write ? " acked=" : " answered=", outcome.seen) +
+         within(timeout_ms);
+}
+
+std::string no_replicas(const Outcome& outcome, bool is_write) {
+  const std::string before = (is_write ? "NOREPLICAS write needs " : "NOREPLICAS read needs ") +
+                             std::string(part_name(outcome.unmet, is_write)) + "=";
+  return counted(before, outcome.needed, " replicas, up=", outcome.seen);
 }
 
 }  // namespace
@@ -32,14 +50,11 @@ std::string outcome_error(const Outcome& outcome, bool is_write, uint32_t timeou
     case OutcomeCode::kOk:
       break;
     case OutcomeCode::kNoReplicas:
-      return is_write ? counted("NOREPLICAS write needs W=", outcome.needed,
-                                " replicas, up=", outcome.seen)
-                      : no_replicas_read(outcome.needed, outcome.seen);
+      return no_replicas(outcome, is_write);
     case OutcomeCode::kNoQuorumWrite:
-      return counted("NOQUORUM write W=", outcome.needed, " acked=", outcome.seen) +
-             within(timeout_ms) + ", it may still take effect";
+      return no_quorum(outcome, true, timeout_ms) + ", it may still take effect";
     case OutcomeCode::kNoQuorumRead:
-      return no_quorum_read(outcome.needed, outcome.seen, timeout_ms);
+      return no_quorum(outcome, false, timeout_ms);
     case OutcomeCode::kOverloaded:
       return "TRYAGAIN overloaded, nothing was applied";
     case OutcomeCode::kNotAReplica:
@@ -81,13 +96,16 @@ std::string partial_write_error(const Outcome& outcome, uint32_t timeout_ms) {
     return outcome_error(outcome, true, timeout_ms);
   }
   // Of the whole command it would be a lie that nothing was applied, and clients retry on it.
-  return counted("NOQUORUM write W=", outcome.needed, " up=", outcome.seen) +
+  const std::string before = "NOQUORUM write " + std::string(part_name(outcome.unmet, true)) + "=";
+  return counted(before, outcome.needed, " up=", outcome.seen) +
          " for some of the keys, others may have been written";
 }
 
 std::string scan_error(const ScanPage& page, uint32_t timeout_ms) {
-  return page.no_replicas ? no_replicas_read(page.needed, page.seen)
-                          : no_quorum_read(page.needed, page.seen, timeout_ms);
+  Outcome outcome;
+  outcome.needed = page.needed;
+  outcome.seen = page.seen;
+  return page.no_replicas ? no_replicas(outcome, false) : no_quorum(outcome, false, timeout_ms);
 }
 
 }  // namespace kindred

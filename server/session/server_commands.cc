@@ -68,6 +68,19 @@ class Flush final : public Task {
   }
 };
 
+class ResetStats final : public Task {
+ public:
+  void start(Call& call) override {
+    call.ask_service([](NodeService& service, ClientToken token) {
+      service.visit_hubs(token, [](SessionHub& hub) {
+        hub.stats().reset();
+        return std::string();
+      });
+    });
+  }
+  void keys_done(Call& call, std::vector<std::string>&) override { call.reply().ok(); }
+};
+
 class CountKeys final : public Task {
  public:
   void start(Call& call) override {
@@ -76,6 +89,7 @@ class CountKeys final : public Task {
   void number_done(Call& call, uint64_t number) override {
     call.reply().integer(static_cast<int64_t>(number));
   }
+  void status_done(Call& call, std::string& error) override { call.error(error); }
 };
 
 /// What a key takes beside its bytes and its values, about: record and index of one copy.
@@ -125,8 +139,7 @@ void run_config_set(Call& call) {
 }
 
 void run_config_resetstat(Call& call) {
-  call.hub().stats().reset();
-  call.reply().ok();
+  call.start(std::make_unique<ResetStats>());
 }
 
 void run_command(Call& call) {
@@ -198,7 +211,7 @@ void run_flush(Call& call) {
     call.error(error_text::kSyntax);
     return;
   }
-  call.session().forget_last_written_key();
+  call.session().forget_last_write();
   call.start(std::make_unique<Flush>());
 }
 

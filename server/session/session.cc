@@ -75,7 +75,7 @@ void Session::reset() {
   info_.name.clear();
   reply_mode_ = ReplyMode::kOn;
   skip_reply_ = false;
-  forget_last_written_key();
+  forget_last_write();
   set_authenticated(hub_.settings().password.empty());
 }
 
@@ -272,7 +272,14 @@ void Session::reject(const CommandSpec* spec, std::string_view text) {
   flush_ready();
 }
 
+/// A queue is as bounded as the buffer that its commands came through.
 void Session::queue(const CommandSpec& spec, std::span<const std::string_view> args) {
+  const size_t limit = hub_.settings().request_limits.query_buffer_limit;
+  if (!transaction_.broken() && transaction_.queued_bytes() + Transaction::bytes_of(args) > limit) {
+    transaction_.give_up();
+    reject(&spec, error_text::kTransactionTooLarge);
+    return;
+  }
   transaction_.queue(spec, args);
   const uint32_t sequence = push_slot(&spec);
   open_reply(sequence).simple_string("QUEUED");
@@ -408,6 +415,9 @@ void Session::answered(const TokenParts& token, Tell tell) {
 }
 
 void Session::operation_done(const TokenParts& token, Outcome& outcome) {
+  if (last_write_ == token && !outcome.dot.is_zero()) {
+    last_written_dot_ = outcome.dot;
+  }
   answered(token, [&](Call& call, ReplySlot& slot) {
     if (slot.task != nullptr) {
       slot.task->operation_done(call, token.part, outcome);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -101,11 +102,20 @@ class Session {
     keep_last_written_key();
     return last_written_key_;
   }
-  /// `key` must hold until the session's step ends: of a whole pipeline one copy is made.
-  void note_written_key(std::string_view key) { newly_written_key_ = key; }
-  void forget_last_written_key() {
+  /// The dot of that write; zero before its answer, and where it changed nothing.
+  const Dot& last_written_dot() const { return last_written_dot_; }
+  /// A write is asked for under `token`. `key` must hold until the session's step ends: of a whole
+  /// pipeline one copy is made.
+  void note_write(std::string_view key, const TokenParts& token) {
+    newly_written_key_ = key;
+    last_write_ = token;
+    last_written_dot_ = Dot{};
+  }
+  void forget_last_write() {
     newly_written_key_ = {};
     last_written_key_.clear();
+    last_write_.reset();
+    last_written_dot_ = Dot{};
   }
   /// RESET: as just connected, but for address and id.
   void reset();
@@ -181,6 +191,8 @@ class Session {
 
   std::string last_written_key_;
   std::string_view newly_written_key_;  // to be kept before the step ends
+  std::optional<TokenParts> last_write_;
+  Dot last_written_dot_;
   std::string close_reason_;
   uint16_t depth_ = 0;  // of nested entries: replies move to the output when the outermost ends
   ReplyMode reply_mode_ = ReplyMode::kOn;

@@ -25,6 +25,7 @@ struct TokenParts {
   SessionId session;
   uint32_t slot = 0;
   uint32_t part = 0;
+  friend bool operator==(const TokenParts&, const TokenParts&) = default;
 
   constexpr ClientToken pack() const {
     ClientToken token = session.index;

@@ -24,7 +24,11 @@ class Transaction {
   void begin() { state_ = State::kQueueing; }
   /// A command was refused while queueing: EXEC will refuse all.
   void set_broken() { broken_ = true; }
-  /// Copies the arguments.
+  /// Broken, and nothing of the queue is kept.
+  void give_up();
+  /// What queue() would add to queued_bytes().
+  static size_t bytes_of(std::span<const std::string_view> args);
+  /// Copies the arguments; of a broken one nothing, as it will never run.
   void queue(const CommandSpec& spec, std::span<const std::string_view> args);
   /// `silent`: the replies are not wanted (CLIENT REPLY).
   void run(bool silent) {

@@ -272,6 +272,48 @@ TEST(Wait, EndsAtItsDeadlineWithWhatItHas) {
   EXPECT_EQ(node.outcome(token).integer, 0);
 }
 
+TEST(Write, ThePartOfItsQuorumThatIsNotMetIsNamed) {
+  Node node;
+  Operation set = Node::set("v");
+  set.quorum.w = 1;
+  set.quorum.pw = 2;
+  const ClientToken late = node.submit(set);
+  node.pass_ms(1100);
+  ASSERT_TRUE(node.replied(late));
+  EXPECT_EQ(node.outcome(late).code, OutcomeCode::kNoQuorumWrite);
+  EXPECT_EQ(node.outcome(late).unmet, QuorumPart::kPrimaries);
+  EXPECT_EQ(node.outcome(late).needed, 2);
+  EXPECT_EQ(node.outcome(late).seen, 1);
+  node.shard().set_alive(2, false, node.now);
+  set.quorum.pw = 3;
+  const ClientToken refused = node.submit(set);
+  EXPECT_EQ(node.outcome(refused).code, OutcomeCode::kNoReplicas);
+  EXPECT_EQ(node.outcome(refused).unmet, QuorumPart::kPrimaries);
+  EXPECT_EQ(node.outcome(refused).seen, 2);
+}
+
+TEST(Wait, CountsOnlyCopiesOfTheWriteItWaitsFor) {
+  Node node;
+  node.ports.hold("k", register_state({stamp_ms_from(node.now, -5), 9}, "v"));
+  Operation spread = Node::operation(OpKind::kSpread);
+  spread.integer = 2;
+  spread.context.covered.add_dot({stamp_ms_from(node.now, -5), 9});
+  ClientToken token = node.submit(spread);
+  for (const Sent& write : node.ports.take<Replicate>()) {
+    node.ack(write);
+  }
+  ASSERT_TRUE(node.replied(token));
+  EXPECT_EQ(node.outcome(token).integer, 2);
+
+  spread.context.covered = CausalContext();
+  spread.context.covered.add_dot({stamp_ms_from(node.now, -4), 8});
+  token = node.submit(spread);
+  ASSERT_TRUE(node.replied(token))
+      << "the coordinator lacks the write: what it spreads says nothing";
+  EXPECT_EQ(node.outcome(token).integer, 0);
+  EXPECT_TRUE(node.ports.take<Replicate>().empty());
+}
+
 TEST(Write, AnAckToAnEarlierRunsRequestIsNone) {
   ShardConfig config = Node::default_config();
   config.id_seed = 71;

@@ -29,6 +29,33 @@ TEST(AckSet, TakesOneAckANode) {
   EXPECT_EQ(acks.size(), 0U);
 }
 
+TEST(Shortfall, NamesTheFirstPartThatIsNotMet) {
+  AckSet acks;
+  QuorumRule rule;
+  rule.needed = 2;
+  rule.primary = 3;
+  rule.durable = 1;
+  ASSERT_TRUE(acks.add(ack_of(1)));
+  EXPECT_EQ(shortfall(acks, rule).part, QuorumPart::kCopies);
+  ASSERT_TRUE(acks.add(ack_of(2, false)));
+  const Shortfall primaries = shortfall(acks, rule);
+  EXPECT_EQ(primaries.part, QuorumPart::kPrimaries);
+  EXPECT_EQ(primaries.needed, 3);
+  EXPECT_EQ(primaries.seen, 1);
+  rule.primary = 1;
+  EXPECT_EQ(shortfall(acks, rule).part, QuorumPart::kDurable);
+  EXPECT_EQ(shortfall(acks, rule).seen, 0);
+}
+
+TEST(Shortfall, OfNodesInReach) {
+  QuorumRule rule;
+  rule.needed = 1;
+  rule.durable = 3;
+  EXPECT_EQ(shortfall(uint8_t{2}, rule).part, QuorumPart::kDurable);
+  EXPECT_EQ(shortfall(uint8_t{2}, rule).needed, 3);
+  EXPECT_EQ(shortfall(uint8_t{0}, rule).part, QuorumPart::kCopies);
+}
+
 struct JudgeCase {
   const char* name;
   std::vector<Ack> acks;

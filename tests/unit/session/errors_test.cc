@@ -32,6 +32,22 @@ class ErrorsTest : public testing::Test {
   Session& session_ = worker_.connect();
 };
 
+TEST_F(ErrorsTest, AnUnmetPartOfAQuorumIsNamed) {
+  Outcome outcome = failure(OutcomeCode::kNoQuorumWrite, 2, 1);
+  outcome.unmet = QuorumPart::kPrimaries;
+  EXPECT_EQ(reply_to("DPUT k \"\" v PW 1", outcome),
+            "-NOQUORUM write PW=2 acked=1 within 1000 ms, it may still take effect\r\n");
+  outcome.unmet = QuorumPart::kDurable;
+  EXPECT_EQ(reply_to("DPUT k \"\" v DW 1", outcome),
+            "-NOQUORUM write DW=2 acked=1 within 1000 ms, it may still take effect\r\n");
+  outcome.code = OutcomeCode::kNoReplicas;
+  EXPECT_EQ(reply_to("DPUT k \"\" v DW 1", outcome),
+            "-NOREPLICAS write needs DW=2 replicas, up=1\r\n");
+  outcome.code = OutcomeCode::kNoQuorumRead;
+  outcome.unmet = QuorumPart::kPrimaries;
+  EXPECT_EQ(reply_to("DGET k PR 1", outcome), "-NOQUORUM read PR=2 answered=1 within 1000 ms\r\n");
+}
+
 TEST_F(ErrorsTest, QuorumErrorsSayHowManyOfWhichWereNeededAndSeen) {
   EXPECT_EQ(reply_to("SET k v", failure(OutcomeCode::kNoReplicas, 2, 1)),
             "-NOREPLICAS write needs W=2 replicas, up=1\r\n");

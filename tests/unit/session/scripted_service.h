@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/session/hub.h"
 #include "server/session/ok_service.h"
 
 namespace kindred {
@@ -18,7 +19,7 @@ class ScriptedService final : public NodeService {
     std::string value;
   };
 
-  explicit ScriptedService(ServiceClient& client) : client_(client), inner_(client) {}
+  explicit ScriptedService(SessionHub& hub) : client_(hub), inner_(hub) {}
 
   std::vector<Asked>& asked() { return asked_; }
   void set_now_ms(uint64_t now_ms) { now_ms_ = now_ms; }
@@ -74,12 +75,14 @@ class ScriptedService final : public NodeService {
       const std::vector<std::string>&) override {
     return {};
   }
+  void visit_hubs(ClientToken token, HubVisit) override { other_tokens_.push_back(token); }
   void shut_down() override {}
   std::shared_ptr<const ClusterDocument> cluster() override { return inner_.cluster(); }
   NodeId self() override { return inner_.self(); }
   std::vector<MemberStatus> member_statuses() override { return inner_.member_statuses(); }
   std::vector<NodeId> first_live_holders() override { return inner_.first_live_holders(); }
   uint64_t cluster_now_ms() override { return now_ms_; }
+  uint64_t mono_ms() override { return now_ms_; }
   bool ready() override { return true; }
   void prefetch(std::span<const KeyRef> keys) override { prefetches_ += keys.size(); }
 

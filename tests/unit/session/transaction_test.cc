@@ -60,5 +60,35 @@ TEST_F(TransactionTest, AClosedSessionStopsInTheMiddle) {
   EXPECT_EQ(asked(), 1U);
 }
 
+TEST_F(TransactionTest, AQueueIsNoLargerThanTheBufferItCameThrough) {
+  worker_.settings().request_limits.query_buffer_limit = 4096;
+  receive(session_, line("MULTI"));
+  const std::string big(1000, 'x');
+  std::string said;
+  for (int i = 0; i < 8; ++i) {
+    receive(session_, request({"SET", "k", big}));
+    said += sent(session_);
+    EXPECT_LE(session_.transaction().queued_bytes(), 4096U);
+  }
+  EXPECT_NE(said.find("-OOM command not allowed when the transaction's queue > "
+                      "'client-query-buffer-limit'.\r\n"),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(session_.transaction().queued_bytes(), 0U) << "what will never run is not kept";
+  receive(session_, line("EXEC"));
+  EXPECT_EQ(sent(session_), "-EXECABORT Transaction discarded because of previous errors.\r\n");
+  EXPECT_EQ(asked(), 0U);
+  receive(session_, line("PING"));
+  EXPECT_EQ(sent(session_), "+PONG\r\n");
+}
+
+TEST_F(TransactionTest, ABrokenQueueKeepsNoMore) {
+  receive(session_, line("MULTI") + line("NOSUCH") + line("SET a 1"));
+  EXPECT_EQ(session_.transaction().size(), 0U);
+  receive(session_, line("EXEC"));
+  EXPECT_TRUE(std::string(session_.output())
+                  .ends_with("-EXECABORT Transaction discarded because of previous errors.\r\n"));
+}
+
 }  // namespace
 }  // namespace kindred
