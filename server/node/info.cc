@@ -228,7 +228,7 @@ void versions_section(const NodeFigures& figures, std::string* out) {
     histogram += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(keys[i + 1]);
   }
   line(out, "siblings_histogram", histogram);
-  line(out, "conflicts_hidden", figures.sum.shard.conflicts_seen);
+  line(out, "conflicts_hidden", figures.sum.sessions.conflicts_hidden);
   line(out, "tombstones", keys[0]);
 }
 

@@ -200,7 +200,7 @@ int Node::run() {
     after_membership_step();
   });
   ready_timer_.emplace(loop, [this] { announce_when_ready(); });
-  count_timer_.emplace(loop, [this] { end_late_counts(); });
+  question_timer_.emplace(loop, [this] { end_late_questions(); });
   write_pidfile();
   for (const auto& worker : workers_) {
     if (worker->index() != 0) {

@@ -18,6 +18,7 @@
 #include "server/log/log.h"
 #include "server/node/background_thread.h"
 #include "server/node/figures.h"
+#include "server/node/key_counts.h"
 #include "server/node/node_directory.h"
 #include "server/node/node_shared.h"
 #include "server/node/peer_links.h"
@@ -27,7 +28,10 @@ namespace kindred {
 
 /// The process's one node: its directory, engine, workers, links and membership. Lives on the main
 /// thread, which is worker 0's.
-class Node final : public NodeControl, public MembershipPorts, public PeerLinkEvents {
+class Node final : public NodeControl,
+                   public MembershipPorts,
+                   public PeerLinkEvents,
+                   private KeyCountPorts {
  public:
   struct Setup {
     Config config;
@@ -44,12 +48,6 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   int run();
 
  private:
-  struct KeyCount {
-    Asker asker;
-    uint64_t keys = 0;
-    size_t answers_missing = 0;
-    uint64_t deadline_us = 0;
-  };
   struct ActorQuestion {
     Asker asker;
     std::vector<ActorId> actors;
@@ -84,11 +82,20 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   void after_membership_step();
   void refresh_view();
   bool all_copies_whole() const;
+  struct LiveMembers {
+    std::vector<NodeId> live;
+    std::vector<NodeId> whole;
+  };
+  LiveMembers live_members() const;
   std::vector<NodeId> first_live_holders() const;
   void say_hello();
 
   // Questions to the whole node (node_questions.cc).
-  void count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions);
+  std::vector<NodeId> owners_in_reach(uint16_t partition) override;
+  bool is_in_reach(NodeId node) override;
+  void ask_count(NodeId holder, uint64_t question, std::vector<uint16_t> partitions) override;
+  void counted(Asker asker, uint64_t keys) override;
+  void count_failed(Asker asker, std::string_view error) override;
   void count_own_keys(const std::vector<uint16_t>& partitions,
                       const std::function<void(uint64_t)>& done);
   void find_own_actors(const std::vector<ActorId>& actors,
@@ -97,8 +104,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   void end_late_actor_questions(uint64_t now_us);
   void stop_idle_timer();
   FrameOrigin origin() const;
-  void add_key_count(uint64_t id, uint64_t keys);
-  void end_late_counts();
+  void end_late_questions();
   void answer_control(const LinkHello& from, const ControlMessage& message);
   NodeFigures figures(const WorkerFigures& sum) const;
 
@@ -149,7 +155,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   std::optional<Membership> membership_;
   std::optional<Timer> membership_timer_;
   std::optional<Timer> ready_timer_;
-  std::optional<Timer> count_timer_;
+  std::optional<Timer> question_timer_;
   std::vector<std::unique_ptr<SignalWatcher>> signals_;
 
   std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
@@ -163,7 +169,7 @@ class Node final : public NodeControl, public MembershipPorts, public PeerLinkEv
   uint64_t links_swept_us_ = 0;
   uint64_t inventory_damaged_ = 0;
 
-  std::map<uint64_t, KeyCount> key_counts_;
+  KeyCounts key_counts_{*this};
   std::map<uint64_t, ActorQuestion> actor_questions_;
   std::map<uint64_t, InfoRequest> info_requests_;
   std::map<FlushToken, Asker> flushes_;

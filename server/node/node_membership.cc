@@ -99,20 +99,25 @@ bool Node::all_copies_whole() const {
                      [](const auto& worker) { return worker->filling_copies() == 0; });
 }
 
-std::vector<NodeId> Node::first_live_holders() const {
-  std::vector<NodeId> live = {self_};
-  std::vector<NodeId> whole;
+Node::LiveMembers Node::live_members() const {
+  LiveMembers members;
+  members.live.push_back(self_);
   if (all_copies_whole()) {
-    whole.push_back(self_);
+    members.whole.push_back(self_);
   }
   for (const MemberView& member : membership_->others()) {
     if (member.is_up) {
-      live.push_back(member.id);
+      members.live.push_back(member.id);
       if (member.is_whole) {
-        whole.push_back(member.id);
+        members.whole.push_back(member.id);
       }
     }
   }
+  return members;
+}
+
+std::vector<NodeId> Node::first_live_holders() const {
+  const auto [live, whole] = live_members();
   const auto first_of = [](std::span<const NodeId> owners, const std::vector<NodeId>& among) {
     const auto found = std::find_first_of(owners.begin(), owners.end(), among.begin(), among.end());
     return found == owners.end() ? NodeId{0} : *found;
@@ -120,8 +125,9 @@ std::vector<NodeId> Node::first_live_holders() const {
   const Ring& ring = document_->ring;
   std::vector<NodeId> holders(ring.partition_count());
   for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
-    const NodeId whole_holder = first_of(ring.owners(partition), whole);
-    holders[partition] = whole_holder != 0 ? whole_holder : first_of(ring.owners(partition), live);
+    const std::span<const NodeId> owners = document_->serving_owners(partition);
+    const NodeId whole_holder = first_of(owners, whole);
+    holders[partition] = whole_holder != 0 ? whole_holder : first_of(owners, live);
   }
   return holders;
 }

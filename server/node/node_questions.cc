@@ -11,7 +11,7 @@ namespace kindred {
 
 namespace {
 
-constexpr uint64_t kCountCheckMs = 50;
+constexpr uint64_t kQuestionCheckMs = 50;
 
 /// The worker a message is for: replies carry the index of the shard that asked, the rest belongs
 /// to its partition.
@@ -96,38 +96,55 @@ void Node::flush_done(FlushToken token, std::string_view error) {
 }
 
 void Node::count_keys(Asker asker) {
-  const uint64_t id = ++last_question_;
-  std::map<NodeId, std::vector<uint16_t>> by_holder;
-  for (size_t partition = 0; partition < view_->first_live_holders.size(); ++partition) {
-    const NodeId holder = view_->first_live_holders[partition];
-    if (holder != 0) {
-      by_holder[holder].push_back(static_cast<uint16_t>(partition));
-    }
-  }
-  KeyCount& count = key_counts_[id];
-  count.asker = asker;
-  count.answers_missing = by_holder.size();
-  count.deadline_us = Loop::mono_us() + uint64_t{config_->request_timeout_ms} * 1000;
-  if (by_holder.empty()) {
-    count.answers_missing = 1;
-    add_key_count(id, 0);
-    return;
-  }
-  count_timer_->start(kCountCheckMs, kCountCheckMs);
-  for (auto& [holder, partitions] : by_holder) {
-    count_keys_at(holder, id, std::move(partitions));
-  }
+  question_timer_->start(kQuestionCheckMs, kQuestionCheckMs);
+  const uint32_t partitions = document_ != nullptr ? document_->ring.partition_count() : 0;
+  key_counts_.begin(asker, partitions, config_->request_timeout_ms, Loop::mono_us());
 }
 
-void Node::count_keys_at(NodeId holder, uint64_t id, std::vector<uint16_t> partitions) {
+// Copies that are whole count right, others perhaps; what this node holds needs no asking.
+std::vector<NodeId> Node::owners_in_reach(uint16_t partition) {
+  const LiveMembers members = live_members();
+  const std::span<const NodeId> owners = document_->serving_owners(partition);
+  std::vector<NodeId> in_reach;
+  for (const std::vector<NodeId>* wanted : {&members.whole, &members.live}) {
+    for (const NodeId owner : owners) {
+      const bool is_new = std::find(in_reach.begin(), in_reach.end(), owner) == in_reach.end();
+      if (is_new && std::find(wanted->begin(), wanted->end(), owner) != wanted->end()) {
+        in_reach.push_back(owner);
+      }
+    }
+  }
+  return in_reach;
+}
+
+bool Node::is_in_reach(NodeId node) {
+  const std::vector<NodeId> live = live_members().live;
+  return std::find(live.begin(), live.end(), node) != live.end();
+}
+
+void Node::ask_count(NodeId holder, uint64_t question, std::vector<uint16_t> partitions) {
   if (holder == self_) {
-    count_own_keys(partitions, [this, id](uint64_t keys) { add_key_count(id, keys); });
+    count_own_keys(partitions,
+                   [this, question](uint64_t keys) { key_counts_.answered(question, keys); });
     return;
   }
   std::string frame;
-  encode_frame(FrameKind::kControl, origin(), encode_control(CountKeys{id, std::move(partitions)}),
-               &frame);
+  encode_frame(FrameKind::kControl, origin(),
+               encode_control(CountKeys{question, std::move(partitions)}), &frame);
   send_frame(holder, frame);
+}
+
+void Node::counted(Asker asker, uint64_t keys) {
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand(
+      [&worker, token = asker.token, keys] { worker.hub().number_done(token, keys); });
+}
+
+void Node::count_failed(Asker asker, std::string_view error) {
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token, text = std::string(error)] {
+    worker.hub().status_done(token, std::string(text));
+  });
 }
 
 // `done` runs on this thread, in a later turn.
@@ -150,44 +167,17 @@ void Node::count_own_keys(const std::vector<uint16_t>& partitions,
   });
 }
 
-void Node::add_key_count(uint64_t id, uint64_t keys) {
-  const auto found = key_counts_.find(id);
-  if (found == key_counts_.end()) {
-    return;
-  }
-  KeyCount& count = found->second;
-  count.keys += keys;
-  if (--count.answers_missing > 0) {
-    return;
-  }
-  Worker& worker = *workers_[count.asker.worker];
-  worker.post_errand([&worker, token = count.asker.token, total = count.keys] {
-    worker.hub().number_done(token, total);
-  });
-  key_counts_.erase(found);
+void Node::end_late_questions() {
+  const uint64_t now_us = Loop::mono_us();
+  key_counts_.tick(now_us);
+  end_late_actor_questions(now_us);
   stop_idle_timer();
 }
 
 void Node::stop_idle_timer() {
-  if (key_counts_.empty() && actor_questions_.empty()) {
-    count_timer_->stop();
+  if (key_counts_.idle() && actor_questions_.empty()) {
+    question_timer_->stop();
   }
-}
-
-// A node that doesn't answer leaves its keys out.
-void Node::end_late_counts() {
-  const uint64_t now_us = Loop::mono_us();
-  std::vector<uint64_t> late;
-  for (auto& [id, count] : key_counts_) {
-    if (count.deadline_us <= now_us) {
-      count.answers_missing = 1;
-      late.push_back(id);
-    }
-  }
-  for (const uint64_t id : late) {
-    add_key_count(id, 0);
-  }
-  end_late_actor_questions(now_us);
 }
 
 void Node::name_actors(Asker asker, std::vector<ActorId> actors) {
@@ -204,7 +194,7 @@ void Node::name_actors(Asker asker, std::vector<ActorId> actors) {
   question.names.resize(question.actors.size());
   question.answers_missing = peers.size() + 1;
   question.deadline_us = Loop::mono_us() + uint64_t{config_->request_timeout_ms} * 1000;
-  count_timer_->start(kCountCheckMs, kCountCheckMs);
+  question_timer_->start(kQuestionCheckMs, kQuestionCheckMs);
   std::string frame;
   encode_frame(FrameKind::kControl, origin(), encode_control(AskActors{id, question.actors}),
                &frame);
@@ -274,7 +264,7 @@ void Node::end_late_actor_questions(uint64_t now_us) {
 
 void Node::answer_control(const LinkHello& from, const ControlMessage& message) {
   if (const auto* reply = std::get_if<CountKeysReply>(&message)) {
-    add_key_count(reply->id, reply->keys);
+    key_counts_.answered(reply->id, reply->keys);
     return;
   }
   if (const auto* actors = std::get_if<ActorsReply>(&message)) {

@@ -24,6 +24,6 @@ enum class StringRead : uint8_t {
 StringRead read_string(Call& call, const Outcome& outcome, std::string_view* value);
 
 /// The same of an outcome that is kOk, into a value that is kept; false for any other type.
-bool find_string(Outcome& outcome, uint64_t now_ms, Value* value);
+bool find_string(Call& call, Outcome& outcome, Value* value);
 
 }  // namespace kindred

@@ -1,5 +1,6 @@
 #include "replication/node/scan.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -20,15 +21,26 @@ namespace {
 
 constexpr uint64_t kCursorEnd = uint64_t{kSlotCount} << ScanRequest::kHashBits;
 
+/// What of a walk may take no longer than a request: all of it, or only the waiting for nodes that
+/// are slow to answer, as the work may be a lot.
+enum class Patience : uint8_t { kForAll, kForWaiting };
+
 /// Walks pages of the whole store's keys from a cursor on. What becomes of the keys is its heirs'.
 class Walk : public Task {
  public:
-  Walk(uint64_t cursor, uint32_t count) : cursor_(cursor), count_(count) {}
+  Walk(uint64_t cursor, uint32_t count, Patience patience)
+      : cursor_(cursor), count_(count), patience_(patience) {}
 
-  void start(Call& call) final { go_on(call); }
+  void start(Call& call) final {
+    timeout_ms_ = call.hub().settings().request_timeout_ms;
+    go_on(call);
+  }
 
   void scan_done(Call& call, ScanPage& page) final {
     waiting_ = false;
+    const uint64_t page_ms = call.service().mono_ms() - asked_at_ms_;
+    const uint64_t work_ms = patience_ == Patience::kForAll ? 0 : std::min(page_ms, work_ms_max());
+    spent_ms_ += page_ms - work_ms;
     if (!page.ok) {
       ended_ = true;
       call.error(scan_error(page, call.hub().settings().request_timeout_ms));
@@ -48,6 +60,8 @@ class Walk : public Task {
   uint64_t seen() const { return seen_; }
   /// How often the walk came to the end of the store; it goes on at its beginning.
   unsigned ends_met() const { return ends_met_; }
+  /// No more should be begun: what was asked for now might not be answered in time.
+  bool half_spent() const { return spent_ms_ >= timeout_ms_ / 2; }
 
   virtual void take(ScannedKey& key) = 0;
   /// Whether another page is wanted, once there was one; cursor() is 0 after the last one.
@@ -62,7 +76,9 @@ class Walk : public Task {
       }
       started_ = true;
       waiting_ = true;
-      const ScanRequest request{.cursor = cursor_, .count = count_, .timeout_ms = 0};
+      asked_at_ms_ = call.service().mono_ms();
+      const ScanRequest request{
+          .cursor = cursor_, .count = count_, .timeout_ms = page_timeout_ms()};
       call.ask_service(
           [&](NodeService& service, ClientToken token) { service.submit_scan(token, request); });
       return true;
@@ -73,8 +89,20 @@ class Walk : public Task {
     }
   }
 
+  /// What a page may take without being counted as waiting.
+  uint64_t work_ms_max() const { return timeout_ms_ / 4; }
+  uint32_t page_timeout_ms() const {
+    const uint64_t left_ms = timeout_ms_ - std::min<uint64_t>(spent_ms_, timeout_ms_);
+    const uint64_t work_ms = patience_ == Patience::kForAll ? 0 : work_ms_max();
+    return static_cast<uint32_t>(std::clamp<uint64_t>(left_ms + work_ms, 1, timeout_ms_));
+  }
+
   uint64_t cursor_;
   uint32_t count_;
+  Patience patience_;
+  uint32_t timeout_ms_ = 0;
+  uint64_t asked_at_ms_ = 0;
+  uint64_t spent_ms_ = 0;
   uint64_t seen_ = 0;
   unsigned ends_met_ = 0;
   bool started_ = false;
@@ -97,7 +125,7 @@ struct Filter {
 class Scan final : public Walk {
  public:
   Scan(uint64_t cursor, uint32_t count, Filter filter)
-      : Walk(cursor, count), wanted_(count), filter_(std::move(filter)) {}
+      : Walk(cursor, count, Patience::kForAll), wanted_(count), filter_(std::move(filter)) {}
 
  private:
   void take(ScannedKey& key) override {
@@ -105,7 +133,7 @@ class Scan final : public Walk {
       keys_.push_back(std::move(key.key));
     }
   }
-  bool wants_more() const override { return cursor() != 0 && seen() < wanted_; }
+  bool wants_more() const override { return cursor() != 0 && seen() < wanted_ && !half_spent(); }
   void finish(Call& call) override {
     ReplyWriter& reply = call.reply();
     reply.array(2);
@@ -123,7 +151,9 @@ class Scan final : public Walk {
 
 class Keys final : public Walk {
  public:
-  explicit Keys(std::string_view pattern) : Walk(0, kPageKeys) { filter_.pattern = pattern; }
+  explicit Keys(std::string_view pattern) : Walk(0, kPageKeys, Patience::kForWaiting) {
+    filter_.pattern = pattern;
+  }
 
  private:
   static constexpr uint32_t kPageKeys = 1000;
@@ -149,7 +179,8 @@ class Keys final : public Walk {
 /// Walks from a random place, round the end, until it meets a key.
 class RandomKey final : public Walk {
  public:
-  explicit RandomKey(uint64_t random) : Walk(random % kCursorEnd, kPageKeys), random_(random) {}
+  explicit RandomKey(uint64_t random)
+      : Walk(random % kCursorEnd, kPageKeys, Patience::kForWaiting), random_(random) {}
 
  private:
   static constexpr uint32_t kPageKeys = 16;

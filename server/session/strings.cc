@@ -123,7 +123,7 @@ class GetMany final : public Gather {
   void prepare(size_t, Operation* operation) override { operation->kind = OpKind::kRead; }
   void take(Call& call, size_t part, Outcome& outcome) override {
     // A key that holds no string answers as a missing one, as Redis has it.
-    values_[part].found = find_string(outcome, call.now_ms(), &values_[part].value);
+    values_[part].found = find_string(call, outcome, &values_[part].value);
   }
   void finish(Call& call) override {
     ReplyWriter& reply = call.reply();

@@ -94,5 +94,50 @@ TEST(ScanPagesTest, APageThatFailsIsTheReply) {
   EXPECT_EQ(sent(session), "-NOREPLICAS read needs R=2 replicas, up=1\r\n");
 }
 
+class SlowScanTest : public testing::Test {
+ protected:
+  static constexpr uint64_t kStartMs = 1'700'000'000'000;
+
+  /// Answers the last page after `ms`, and goes on at `cursor`.
+  void answer_after(uint64_t ms, uint64_t cursor) {
+    now_ms_ += ms;
+    worker_.service().set_now_ms(now_ms_);
+    ScanPage page;
+    page.ok = true;
+    page.cursor = cursor;
+    worker_.service().client().scan_done(worker_.service().scans().back().first, std::move(page));
+  }
+  uint32_t asked_timeout_ms() { return worker_.service().scans().back().second.timeout_ms; }
+  size_t asked() { return worker_.service().scans().size(); }
+
+  Worker<ScriptedService> worker_;
+  Session& session_ = worker_.connect();
+  uint64_t now_ms_ = kStartMs;
+};
+
+TEST_F(SlowScanTest, AScanTakesNoLongerThanARequest) {
+  receive(session_, line("SCAN 0 COUNT 1000"));
+  EXPECT_EQ(asked_timeout_ms(), 1000U);
+  answer_after(300, 100);
+  EXPECT_EQ(asked_timeout_ms(), 700U);
+  answer_after(300, 200);
+  EXPECT_EQ(asked(), 2U) << "what it has is told, with a cursor to go on from";
+  EXPECT_EQ(sent(session_), "*2\r\n$3\r\n200\r\n*0\r\n");
+}
+
+TEST_F(SlowScanTest, KeysWorksForLongButWaitsNoLongerThanARequest) {
+  receive(session_, line("KEYS *"));
+  for (uint64_t page = 1; page <= 50; ++page) {
+    answer_after(200, page);
+    EXPECT_EQ(asked_timeout_ms(), 1000U) << "ten seconds of work cost no patience";
+  }
+  answer_after(900, 100);
+  EXPECT_EQ(asked_timeout_ms(), 600U);
+  answer_after(600, 200);
+  EXPECT_EQ(asked_timeout_ms(), 250U) << "the next page may only be worked on";
+  answer_after(10, 0);
+  EXPECT_EQ(sent(session_), "*0\r\n");
+}
+
 }  // namespace
 }  // namespace kindred
