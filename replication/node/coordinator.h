@@ -31,6 +31,11 @@ class Coordinator {
   void tick(Now now);
   bool idle() const { return table_.size() == 0; }
   size_t in_flight() const { return table_.size(); }
+  /// Whether a write of the partition that is stored here may have to be sent again.
+  bool is_writing(uint16_t partition) const {
+    return table_.any_of(
+        [partition](const Op& op) { return op.written && op.key.partition() == partition; });
+  }
 
  private:
   using Op = CoordinatedOp;

@@ -1,7 +1,6 @@
 #include "replication/node/fill.h"
 
 #include <algorithm>
-#include <iterator>
 #include <vector>
 
 #include "replication/node/op_table.h"
@@ -41,7 +40,16 @@ bool Fill::wants_filling(uint16_t partition) const {
 void Fill::on_new_cluster() {
   pending_scan_ = true;
   for (auto fill = fills_.begin(); fill != fills_.end();) {
-    fill = wants_filling(fill->first) ? std::next(fill) : fills_.erase(fill);
+    if (!wants_filling(fill->first)) {
+      fill = fills_.erase(fill);
+      continue;
+    }
+    if (fill->second.step != core_.step(fill->first)) {
+      fill->second.merged.clear();  // it has to do with other owners now
+      fill->second.step = core_.step(fill->first);
+      rewind(fill->second);
+    }
+    ++fill;
   }
 }
 
@@ -149,13 +157,11 @@ void Fill::rewind(PartitionFill& fill) {
 }
 
 void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
-  if (fill.actor != core_.copies.at(partition).actor || fill.step != core_.step(partition)) {
-    // The copy lost something meanwhile, or has to do with other owners now: what was merged before
-    // does not count.
+  if (fill.actor != core_.copies.at(partition).actor) {
+    // The copy lost something meanwhile: what was merged before does not count.
     fill.merged.clear();
     rewind(fill);
     fill.actor = core_.copies.at(partition).actor;
-    fill.step = core_.step(partition);
   }
   if (is_complete(partition, fill)) {
     core_.copies.at(partition).state = CopyState::kWhole;

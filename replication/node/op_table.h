@@ -7,7 +7,15 @@
 namespace kindred {
 
 /// Which part of a shard an id belongs to.
-enum class IdKind : uint8_t { kCoordinated = 1, kReplica = 2, kFill = 3, kScan = 4, kSweep = 5 };
+enum class IdKind : uint8_t {
+  kCoordinated = 1,
+  kReplica = 2,
+  kFill = 3,
+  kScan = 4,
+  kSweep = 5,
+  kDeparture = 6,
+  kDepartureRead = 7,
+};
 
 /// Ids are 8 bits of shard, 4 bits of kind, 28 bits of generation, 24 bits of index. A renewed or
 /// freed entry gets another generation, so answers to what is over name nothing.
@@ -75,6 +83,17 @@ class OpTable {
   }
 
   size_t size() const { return size_; }
+
+  /// Whether `holds(value)` is true of any entry in use (rare too).
+  template <typename Predicate>
+  bool any_of(Predicate holds) const {
+    for (const auto& entry : entries_) {
+      if (entry->used && holds(entry->value)) {
+        return true;
+      }
+    }
+    return false;
+  }
 
   /// Ids of all entries in use (for rare walks: a peer went down).
   std::vector<uint64_t> ids() const {

@@ -14,6 +14,7 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       replica_(core_),
       coordinator_(core_, replica_),
       fill_(core_),
+      departure_(core_, coordinator_),
       scanner_(core_),
       sweep_(core_) {}
 
@@ -37,6 +38,7 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     }
   }
   fill_.on_new_cluster();
+  departure_.on_new_cluster();
   if (flushed) {
     core_.clock.observe(stamp_unix_ms(core_.cluster().flush_stamp), core_.cluster().flush_stamp);
     sweep_.start();
@@ -86,6 +88,7 @@ void Shard::set_alive(NodeId peer, bool alive, Now now) {
     coordinator_.on_peer_down(peer, now);
     scanner_.on_peer_down(peer, now);
     fill_.on_peer_down(peer);
+    departure_.on_peer_down(peer);
   }
 }
 
@@ -108,7 +111,11 @@ void Shard::receive_one(NodeId from, const Replicate& message, Now now) {
 }
 
 void Shard::receive_one(NodeId from, const ReplicateAck& message, Now now) {
-  coordinator_.on_ack(from, message, now);
+  if (TableId::kind_of(message.id) == IdKind::kDeparture) {
+    departure_.on_ack(from, message);
+  } else {
+    coordinator_.on_ack(from, message, now);
+  }
 }
 
 void Shard::receive_one(NodeId from, const Fetch& message, Now now) {
@@ -116,7 +123,11 @@ void Shard::receive_one(NodeId from, const Fetch& message, Now now) {
 }
 
 void Shard::receive_one(NodeId from, const FetchReply& message, Now now) {
-  coordinator_.on_fetch_reply(from, message, now);
+  if (TableId::kind_of(message.id) == IdKind::kDeparture) {
+    departure_.on_fetch_reply(from, message);
+  } else {
+    coordinator_.on_fetch_reply(from, message, now);
+  }
 }
 
 void Shard::receive_one(NodeId from, const PassOn& message, Now now) {
@@ -169,6 +180,8 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
       return fill_.on_stored(token, ok, now);
     case IdKind::kScan:
     case IdKind::kSweep:
+    case IdKind::kDeparture:
+    case IdKind::kDepartureRead:
       return;  // they wait for no store
   }
 }
@@ -200,6 +213,8 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
       return fill_.on_loaded(token, status, state, now);
     case IdKind::kScan:
     case IdKind::kSweep:
+    case IdKind::kDeparture:
+    case IdKind::kDepartureRead:
       return;  // they load nothing
   }
 }
@@ -213,8 +228,11 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
       return scanner_.on_range_read(token, ok, entries, done, now);
     case IdKind::kSweep:
       return sweep_.on_range_read(token, ok, entries, done, now);
+    case IdKind::kDepartureRead:
+      return departure_.on_range_read(token, ok, entries, done, now);
     case IdKind::kCoordinated:
     case IdKind::kFill:
+    case IdKind::kDeparture:
       return;  // they read no ranges here
   }
 }
@@ -223,11 +241,13 @@ void Shard::tick(Now now) {
   coordinator_.tick(now);
   scanner_.tick(now);
   fill_.tick(now);
+  departure_.tick(now);
   sweep_.tick();
 }
 
 bool Shard::needs_tick() const {
-  return !coordinator_.idle() || !scanner_.idle() || fill_.active() || sweep_.active();
+  return !coordinator_.idle() || !scanner_.idle() || fill_.active() || departure_.active() ||
+         sweep_.active();
 }
 
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
@@ -236,8 +256,38 @@ bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
   if (current.never_written()) {
     return false;
   }
-  core_.copies.at(key.partition).count.change(LiveMark{}, live_mark(current), now.cluster_ms);
+  Copy& copy = core_.copies.at(key.partition);
+  copy.count.change(LiveMark{}, live_mark(current), now.cluster_ms);
+  if (copy.state == CopyState::kNone) {
+    copy.state = CopyState::kDeparting;  // it was on its way when the process ended
+    copy.actor = core_.ports.random();
+    departure_.look_again();
+  }
   return true;
+}
+
+std::vector<Transfer> Shard::transfers() const {
+  std::vector<Transfer> result;
+  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
+    const auto partition = static_cast<uint16_t>(p);
+    const CopyState state = core_.copies.at(partition).state;
+    if (state == CopyState::kNone || state == CopyState::kWhole) {
+      continue;
+    }
+    Transfer transfer;
+    transfer.partition = partition;
+    transfer.state = state;
+    if (const auto* filling = fill_.progress(partition); filling != nullptr) {
+      transfer.source = filling->source;
+      transfer.keys = filling->keys;
+      transfer.bytes = filling->bytes;
+    } else if (const auto* leaving = departure_.progress(partition); leaving != nullptr) {
+      transfer.keys = leaving->keys;
+      transfer.bytes = leaving->bytes;
+    }
+    result.push_back(transfer);
+  }
+  return result;
 }
 
 }  // namespace kindred

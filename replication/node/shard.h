@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "replication/causal/clock.h"
 #include "replication/membership/cluster.h"
 #include "replication/node/coordinator.h"
 #include "replication/node/copies.h"
+#include "replication/node/departure.h"
 #include "replication/node/fill.h"
 #include "replication/node/messages.h"
 #include "replication/node/operation.h"
@@ -19,6 +21,15 @@
 #include "replication/node/sweep.h"
 
 namespace kindred {
+
+/// A copy that is not whole, or goes, and how far it has come since its work began (again).
+struct Transfer {
+  uint16_t partition = 0;
+  CopyState state = CopyState::kNone;  // kFilling, kArriving, kDeparting
+  NodeId source = 0;  // read from just now; 0: none. A departing copy goes to all owners
+  uint64_t keys = 0;
+  uint64_t bytes = 0;
+};
 
 /// One worker's share of a node: coordinates requests for, and keeps the copies of, the partitions
 /// that belong to it. A plain state machine: every method is a step; what it decides comes out
@@ -65,11 +76,14 @@ class Shard {
   static constexpr uint64_t kTickMs = 5;
 
   /// Counts a record found in the engine at start, before traffic. False where a flush made it
-  /// dead: it may be erased.
+  /// dead: it may be erased. A record of a partition that this node does not hold makes its copy
+  /// depart.
   bool count_existing(const KeyRef& key, const State& state, Now now);
   /// The engine holds a damaged record (found by a scan): its copy is filled again.
   void found_corrupt(const KeyRef& key) { core_.quarantine(key); }
 
+  /// Copies that are not whole, in the order of the partitions.
+  std::vector<Transfer> transfers() const;
   const ShardMetrics& metrics() const { return core_.metrics; }
   Copies& copies() { return core_.copies; }
   size_t operations_in_flight() const { return coordinator_.in_flight() + replica_.in_flight(); }
@@ -93,6 +107,7 @@ class Shard {
   Replica replica_;
   Coordinator coordinator_;
   Fill fill_;
+  Departure departure_;
   Scanner scanner_;
   Sweep sweep_;
 };

@@ -47,6 +47,7 @@ struct ShardMetrics {
   uint64_t damaged_records_received = 0;
   uint64_t storage_failures = 0;
   uint64_t filled_copies = 0;
+  uint64_t departed_copies = 0;
 };
 
 /// What the parts of a shard share: the cluster as it stands, the copies, the clock, and storing a

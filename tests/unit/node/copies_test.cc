@@ -20,35 +20,6 @@ ReplicateAck replicate(Node& node, const State& state, MessageId id = 55) {
   return acks.empty() ? ReplicateAck{} : *acks[0].as<ReplicateAck>();
 }
 
-void range_reply(Node& node, const Sent& asked, const std::vector<std::pair<KeyRef, State>>& keys,
-                 bool done, FetchStatus status = FetchStatus::kOk) {
-  FetchRangeReply reply;
-  reply.id = asked.as<FetchRange>()->id;
-  reply.partition = asked.as<FetchRange>()->partition;
-  reply.status = status;
-  reply.done = done;
-  std::vector<std::string> records;
-  std::vector<RangeEntry> entries;
-  records.reserve(keys.size());
-  for (const auto& [key, state] : keys) {
-    records.push_back(node.ports.records.add(state));
-    entries.push_back({key, records.back()});
-  }
-  reply.entries = entries;
-  node.shard().receive(asked.to, reply, node.now);
-}
-
-/// The fill request for the partition of all keys here, if one was sent.
-std::vector<Sent> fill_requests(Node& node) {
-  std::vector<Sent> result;
-  for (const Sent& one : node.ports.take<FetchRange>()) {
-    if (one.as<FetchRange>()->partition == kPartition) {
-      result.push_back(one);
-    }
-  }
-  return result;
-}
-
 TEST(Replica, MergesStoresAndTellsWhatItHeld) {
   Node node;
   const State mine = put_state({stamp_ms_from(node.now, -9), 8}, "mine");
@@ -147,22 +118,22 @@ TEST(Fill, IsWholeAfterMergingFromEnoughOthers) {
   Node node;
   node.shard().found_corrupt(Node::key("k"));
   node.pass_ms(5);
-  std::vector<Sent> asked = fill_requests(node);
+  std::vector<Sent> asked = range_requests(node);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].to, 2U);
   const KeyRef first = Node::key("k");
-  range_reply(node, asked[0], {{first, some_state(node)}}, /*done=*/false);
+  answer_range(node, asked[0], {{first, some_state(node)}}, /*done=*/false);
   EXPECT_EQ(node.ports.held("k"), some_state(node));
-  asked = fill_requests(node);
+  asked = range_requests(node);
   ASSERT_EQ(asked.size(), 1U) << "the next page";
   EXPECT_EQ(asked[0].as<FetchRange>()->after_key, "k");
   EXPECT_EQ(asked[0].as<FetchRange>()->from_hash, first.hash);
-  range_reply(node, asked[0], {}, /*done=*/true);
+  answer_range(node, asked[0], {}, /*done=*/true);
   EXPECT_EQ(node.copy_state(), CopyState::kFilling) << "W=2 of 3: two sources are needed";
-  asked = fill_requests(node);
+  asked = range_requests(node);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].to, 3U);
-  range_reply(node, asked[0], {{first, some_state(node)}}, /*done=*/true, FetchStatus::kFilling);
+  answer_range(node, asked[0], {{first, some_state(node)}}, /*done=*/true, FetchStatus::kFilling);
   EXPECT_EQ(node.copy_state(), CopyState::kWhole);
   EXPECT_EQ(node.shard().metrics().filled_copies, 1U);
 }
@@ -172,26 +143,26 @@ TEST(Fill, CountsAPageOnlyWhenItIsStored) {
   node.shard().found_corrupt(Node::key("k"));
   node.pass_ms(5);
   node.ports.store_status = StoreStatus::kPending;
-  const std::vector<Sent> asked = fill_requests(node);
-  range_reply(node, asked[0], {{Node::key("k"), some_state(node)}}, /*done=*/true);
-  EXPECT_TRUE(fill_requests(node).empty());
+  const std::vector<Sent> asked = range_requests(node);
+  answer_range(node, asked[0], {{Node::key("k"), some_state(node)}}, /*done=*/true);
+  EXPECT_TRUE(range_requests(node).empty());
   node.shard().stored(node.ports.stores[0].token, true, node.now);
-  EXPECT_EQ(fill_requests(node).size(), 1U);
+  EXPECT_EQ(range_requests(node).size(), 1U);
 }
 
 TEST(Fill, BeginsAgainWhenAStoreFails) {
   Node node;
   node.shard().found_corrupt(Node::key("k"));
   node.pass_ms(5);
-  std::vector<Sent> asked = fill_requests(node);
-  range_reply(node, asked[0], {}, /*done=*/true);  // node 2 is merged
-  asked = fill_requests(node);
+  std::vector<Sent> asked = range_requests(node);
+  answer_range(node, asked[0], {}, /*done=*/true);  // node 2 is merged
+  asked = range_requests(node);
   node.ports.store_status = StoreStatus::kFailed;
-  range_reply(node, asked[0], {{Node::key("k"), some_state(node)}}, /*done=*/true);
+  answer_range(node, asked[0], {{Node::key("k"), some_state(node)}}, /*done=*/true);
   EXPECT_EQ(node.copy_state(), CopyState::kFilling);
   node.ports.store_status = StoreStatus::kDone;
   node.pass_ms(5);
-  asked = fill_requests(node);
+  asked = range_requests(node);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].to, 2U) << "the actor has ended: what was merged before does not count";
 }
@@ -200,10 +171,10 @@ TEST(Fill, GoesOnWithAnotherSourceWhenOneGoesDown) {
   Node node;
   node.shard().found_corrupt(Node::key("k"));
   node.pass_ms(5);
-  EXPECT_EQ(fill_requests(node)[0].to, 2U);
+  EXPECT_EQ(range_requests(node)[0].to, 2U);
   node.shard().set_alive(2, false, node.now);
   node.pass_ms(5);
-  const std::vector<Sent> asked = fill_requests(node);
+  const std::vector<Sent> asked = range_requests(node);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].to, 3U);
 }

@@ -11,14 +11,6 @@ using namespace node_test;
 
 constexpr Step kMoved = 2;
 
-Move move_to(std::vector<NodeId> owners, MovePhase phase = MovePhase::kReadOld) {
-  Move move;
-  move.partition = kPartition;
-  move.phase = phase;
-  move.new_owners = std::move(owners);
-  return move;
-}
-
 std::vector<NodeId> targets(const std::vector<Sent>& messages) {
   std::vector<NodeId> result;
   for (const Sent& one : messages) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,12 +17,13 @@ inline constexpr uint32_t kPartitions = 16;
 inline constexpr Step kStep = 1;           // of every partition until a test moves one
 inline constexpr uint16_t kPartition = 3;  // of all keys here, unless a test says otherwise
 
-/// One shard of node 1 with ports that record. Every partition has the same preference list.
+/// One shard of node 1 with ports that record. Every partition has the same preference list,
+/// until a test moves kPartition.
 class Node {
  public:
   explicit Node(const std::vector<NodeId>& owners = {1, 2, 3},
                 ShardConfig config = default_config())
-      : owners_(owners), config_(config), shard_(config, kSelf, ports) {
+      : owners_(owners), others_(owners), config_(config), shard_(config, kSelf, ports) {
     install(CopyState::kWhole);
     for (NodeId node = 2; node <= 4; ++node) {
       shard_.set_alive(node, true, now);
@@ -40,7 +42,12 @@ class Node {
     step_ = step;
     install(CopyState::kFilling);
   }
-  /// The owners are other ones from `step` on, and nothing moves.
+  void reown_and_move(const std::vector<NodeId>& owners, const Move& move_then, Step step) {
+    owners_ = owners;
+    move(move_then, step);
+  }
+  Step step() const { return step_; }
+  /// kPartition has other owners from `step` on, and nothing moves.
   void reown(const std::vector<NodeId>& owners, Step step) {
     owners_ = owners;
     moves_.clear();
@@ -62,12 +69,14 @@ class Node {
       member.name = std::to_string(node);
       document->members.push_back(member);
     }
+    const size_t copies = std::max(owners_.size(), others_.size());
     std::vector<NodeId> flat;
     for (uint32_t p = 0; p < kPartitions; ++p) {
-      flat.insert(flat.end(), owners_.begin(), owners_.end());
+      std::vector<NodeId> list = p == kPartition ? owners_ : others_;
+      list.resize(copies);
+      flat.insert(flat.end(), list.begin(), list.end());
     }
-    document->ring =
-        Ring::make(kPartitions, 3, static_cast<uint32_t>(owners_.size()), flat).value();
+    document->ring = Ring::make(kPartitions, 3, static_cast<uint32_t>(copies), flat).value();
     shard_.set_cluster(std::move(document), fresh_copies, now);
   }
 
@@ -149,7 +158,8 @@ class Node {
   Now now{1'000'000, 1'700'000'000'000};
 
  private:
-  std::vector<NodeId> owners_;
+  std::vector<NodeId> owners_;  // of kPartition
+  std::vector<NodeId> others_;  // of all others
   std::vector<Move> moves_;
   Step step_ = kStep;
   ShardConfig config_;
@@ -179,6 +189,46 @@ inline State put_state(const Dot& dot, std::string_view value) {
 
 inline Stamp stamp_ms_from(const Now& now, int64_t ms) {
   return stamp_at_ms(static_cast<uint64_t>(static_cast<int64_t>(now.cluster_ms) + ms));
+}
+
+/// kPartition on its way to other owners.
+inline Move move_to(std::vector<NodeId> owners, MovePhase phase = MovePhase::kReadOld) {
+  Move move;
+  move.partition = kPartition;
+  move.phase = phase;
+  move.new_owners = std::move(owners);
+  return move;
+}
+
+/// Answers a FetchRange with these keys.
+inline void answer_range(Node& node, const Sent& asked,
+                         const std::vector<std::pair<KeyRef, State>>& keys, bool done,
+                         FetchStatus status = FetchStatus::kOk) {
+  FetchRangeReply reply;
+  reply.id = asked.as<FetchRange>()->id;
+  reply.partition = asked.as<FetchRange>()->partition;
+  reply.status = status;
+  reply.done = done;
+  std::vector<std::string> records;
+  std::vector<RangeEntry> entries;
+  records.reserve(keys.size());
+  for (const auto& [key, state] : keys) {
+    records.push_back(node.ports.records.add(state));
+    entries.push_back({key, records.back()});
+  }
+  reply.entries = entries;
+  node.shard().receive(asked.to, reply, node.now);
+}
+
+/// Requests for ranges of kPartition that were sent since the last look.
+inline std::vector<Sent> range_requests(Node& node) {
+  std::vector<Sent> result;
+  for (const Sent& one : node.ports.take<FetchRange>()) {
+    if (one.as<FetchRange>()->partition == kPartition) {
+      result.push_back(one);
+    }
+  }
+  return result;
 }
 
 inline std::string text(const Value& value) {
