@@ -1,5 +1,7 @@
 #include "tests/sim/client.h"
 
+#include <algorithm>
+
 #include "tests/sim/trace.h"
 
 namespace kindred::sim {
@@ -12,6 +14,9 @@ constexpr uint64_t kAnswerSlackUs = 250'000;
 Fate fate_of(const Reply& reply) {
   if (reply.is_lost) {
     return Fate::kUnknown;
+  }
+  if (reply.is_refused) {
+    return Fate::kRefused;
   }
   switch (reply.outcome.code) {
     case OutcomeCode::kOk:
@@ -39,6 +44,8 @@ void Client::count(Probes& probes) const {
   probes.add("refused", refused_);
   probes.add("unknown", unknown_);
   probes.add("reads", reads_);
+  probes.add("scans", scans_);
+  probes.add("scans_whole", scans_whole_);
 }
 
 Number Client::any_node() {
@@ -68,6 +75,9 @@ void Client::act() {
   }
   ++requests_;
   const auto key = static_cast<uint32_t>(prng_.below(cluster_.plan().keys.size()));
+  if (prng_.one_in(80)) {
+    return scan();
+  }
   const uint64_t choice = prng_.below(100);
   switch (cluster_.plan().keys[key]) {
     case KeyClass::kVersions:
@@ -92,6 +102,10 @@ void Client::act() {
              : choice < 60 ? write_versions(key)
              : choice < 85 ? write(key, OpKind::kModify, Modification::kExpire)
                            : write(key, OpKind::kModify, Modification::kPersist);
+    case KeyClass::kShortLived:
+      return choice < 60   ? read(key, true)
+             : choice < 90 ? write(key, OpKind::kSet, Modification::kNone)
+                           : write(key, OpKind::kModify, Modification::kSet);
   }
 }
 
@@ -111,54 +125,14 @@ Client::KeptContext Client::choose_context(uint32_t key) {
   return prng_.below(100) < 75 ? kept.back() : kept[prng_.below(kept.size())];
 }
 
-void Client::read(uint32_t key, bool is_get) {
-  ++reads_;
-  Operation operation;
-  operation.kind = OpKind::kRead;
-  operation.key = cluster_.keys()[key];
-  ReadCheck check;
-  if (!is_get && prng_.one_in(4)) {
-    operation.quorum.r = 1;
-  }
-  check.is_quorum = operation.quorum.r == QuorumSpec::kAsConfigured;
-  const uint64_t asked_us = cluster_.queue().now_us();
-  cluster_.oracle().begin_read(check, key, asked_us);
-  const uint64_t turn = turn_;
-  const Number node = any_node();
-  cluster_.ask(node, operation, kNone, [this, key, check, asked_us, turn, node](Reply&& reply) {
-    check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
-    if (turn != turn_) {
-      return;
-    }
-    if (!reply.is_lost && reply.outcome.code == OutcomeCode::kOk) {
-      const State& state = reply.outcome.state;
-      if (cluster_.trace().on()) {
-        std::string line = "client " + std::to_string(number_) + " reads key " +
-                           std::to_string(key) + " at node " + std::to_string(node) + ":";
-        for (const Sibling& sibling : state.siblings) {
-          line += " " + text(sibling.dot) + " '" + shortened(sibling.value.bytes()) + "'";
-        }
-        cluster_.trace().add(cluster_.queue().now_us(), line);
-      }
-      cluster_.oracle().check_read(check, state, cluster_.queue().now_us());
-      KeptContext kept;
-      kept.context = context_of_read(state);
-      kept.met = reply.met;
-      kept.shown = cluster_.oracle().shown(key, state);
-      cluster_.oracle().check_claims(key, kept.context.covered, kept.met, "a reader's context");
-      keep(key, std::move(kept));
-    }
-    think();
-  });
-}
-
 void Client::write_versions(uint32_t key) {
   const bool removes = prng_.one_in(6);
   write(key, removes ? OpKind::kRemove : OpKind::kPut, Modification::kNone);
 }
 
 void Client::write(uint32_t key, OpKind kind, Modification modification) {
-  Operation operation;
+  Request request;
+  Operation& operation = request.operation;
   operation.kind = kind;
   operation.modification = modification;
   operation.key = cluster_.keys()[key];
@@ -172,7 +146,7 @@ void Client::write(uint32_t key, OpKind kind, Modification modification) {
   if (has_value) {
     event.value = "c" + std::to_string(number_) + "." + std::to_string(++values_) +
                   (modification == Modification::kAppend ? ";" : "");
-    operation.value = Value::borrowed(event.value);
+    operation.value = Value::copied(event.value);
   }
   if (modification == Modification::kIncrement) {
     operation.integer = 1;
@@ -181,52 +155,95 @@ void Client::write(uint32_t key, OpKind kind, Modification modification) {
   } else if (modification == Modification::kExpire) {
     operation.expire_at_ms = 4'000'000'000'000 + prng_.below(1000);
   }
+  if (cluster_.plan().keys[key] == KeyClass::kShortLived && !prng_.one_in(5)) {
+    request.lives_ms = static_cast<uint32_t>(prng_.between(200, 4'000));
+  }
   KeptContext given;
   if (event.is_put()) {
     given = choose_context(key);
-    operation.context = given.context;
+    request.context = given.text;
+    if (prng_.one_in(100)) {
+      request.is_forged = true;
+      request.context = forge(key, given.text);
+    }
     event.past = given.met;
     event.direct = given.shown;
   }
   if (prng_.one_in(20)) {
     operation.quorum.timeout_ms = static_cast<uint32_t>(prng_.between(20, 100));
   }
-  ask(operation, std::move(event), &given);
+  ask(std::move(request), std::move(event), given);
 }
 
-void Client::ask(Operation operation, Write event, const KeptContext* given) {
-  event.invoked_us = cluster_.queue().now_us();
-  const std::string value = event.value;
-  const uint32_t number = cluster_.oracle().begin_write(std::move(event));
-  operation.value = Value::copied(value);
+/// A context that must be refused: another key's, or one of which a character was changed.
+std::string Client::forge(uint32_t key, const std::string& text) {
+  for (uint32_t other = 0; other < contexts_.size(); ++other) {
+    if (other != key && !contexts_[other].empty() && !contexts_[other].back().text.empty() &&
+        (text.empty() || prng_.one_in(3))) {
+      return contexts_[other].back().text;
+    }
+  }
+  std::string forged = text.empty() ? "AAAA" : text;
+  char& changed = forged[prng_.below(forged.size())];
+  changed = changed == 'B' ? 'C' : 'B';
+  return forged;
+}
+
+/// At times more than is configured: all copies, synced ones, primaries.
+QuorumSpec Client::choose_quorum(const Operation& operation) {
+  const Plan& plan = cluster_.plan();
+  QuorumSpec quorum = operation.quorum;
+  if (!prng_.one_in(10)) {
+    return quorum;
+  }
+  const auto number = static_cast<uint8_t>(prng_.between(1, plan.replicas));
+  switch (prng_.below(3)) {
+    case 0:
+      quorum.w = static_cast<uint8_t>(plan.replicas);
+      break;
+    case 1:
+      quorum.pw = number;
+      break;
+    default:
+      quorum.dw = plan.durability == Durability::kSynced ? number : quorum.dw;
+  }
+  return quorum;
+}
+
+void Client::ask(Request request, Write event, const KeptContext& given) {
+  Asked asked;
+  asked.given = given;
+  asked.is_forged = request.is_forged;
+  asked.at_us = cluster_.queue().now_us();
+  request.operation.quorum = choose_quorum(request.operation);
+  asked.quorum = request.operation.quorum;
+  asked.timeout_ms =
+      asked.quorum.timeout_ms != 0 ? asked.quorum.timeout_ms : cluster_.plan().request_timeout_ms;
+  event.invoked_us = asked.at_us;
+  asked.write = cluster_.oracle().begin_write(std::move(event));
+  request.write = asked.write;
   const Number node = any_node();
   if (cluster_.trace().on()) {
-    const Write& write = cluster_.oracle().write(number);
+    const Write& write = cluster_.oracle().write(asked.write);
     cluster_.trace().add(write.invoked_us,
                          "client " + std::to_string(number_) + " asks node " +
-                             std::to_string(node) + ": write #" + std::to_string(number) +
+                             std::to_string(node) + ": write #" + std::to_string(write.number) +
                              " kind " + std::to_string(static_cast<int>(write.kind)) + "/" +
                              std::to_string(static_cast<int>(write.modification)) + " key " +
-                             std::to_string(write.key) + " '" + value + "'");
+                             std::to_string(write.key) + " '" + write.value + "'");
   }
-  const uint64_t asked_us = cluster_.queue().now_us();
-  const uint32_t timeout_ms = operation.quorum.timeout_ms != 0 ? operation.quorum.timeout_ms
-                                                               : cluster_.plan().request_timeout_ms;
-  cluster_.ask(node, operation, number,
-               [this, number, given = *given, asked_us, timeout_ms](Reply&& reply) {
-                 took(number, given, std::move(reply), asked_us, timeout_ms);
-               });
+  cluster_.ask(node, std::move(request),
+               [this, asked = std::move(asked)](Reply&& reply) { took(asked, std::move(reply)); });
 }
 
-void Client::took(uint32_t number, const KeptContext& given, Reply&& reply, uint64_t asked_us,
-                  uint32_t timeout_ms) {
-  check_time(reply, asked_us, timeout_ms);
-  const Write& write = cluster_.oracle().write(number);
+void Client::took(const Asked& asked, Reply&& reply) {
+  check_time(reply, asked.at_us, asked.timeout_ms);
+  const Write& write = cluster_.oracle().write(asked.write);
   const Fate fate = fate_of(reply);
   if (cluster_.trace().on()) {
     cluster_.trace().add(
         cluster_.queue().now_us(),
-        "write #" + std::to_string(number) + " ends: " +
+        "write #" + std::to_string(write.number) + " ends: " +
             (reply.is_lost ? "lost"
                            : "code " + std::to_string(static_cast<int>(reply.outcome.code))) +
             " " + text(reply.outcome.dot));
@@ -234,16 +251,20 @@ void Client::took(uint32_t number, const KeptContext& given, Reply&& reply, uint
   acked_ += fate == Fate::kAcked ? 1 : 0;
   refused_ += fate == Fate::kRefused ? 1 : 0;
   unknown_ += fate == Fate::kUnknown ? 1 : 0;
-  cluster_.oracle().end_write(number, fate, reply.is_lost ? nullptr : &reply.outcome,
+  cluster_.oracle().end_write(write.number, fate, reply.is_lost ? nullptr : &reply.outcome,
                               cluster_.queue().now_us());
+  if (fate == Fate::kAcked && !reply.outcome.dot.is_zero()) {
+    check_copies(asked, reply);
+  }
   if (fate == Fate::kAcked && write.is_put() && !reply.outcome.dot.is_zero()) {
-    KeptContext kept;
-    kept.context = reply.outcome.context;
     const uint32_t dot = cluster_.oracle().number_of(write.key, reply.outcome.dot);
     if (dot != kNone) {
-      kept.met = with(given.met, dot);
-      kept.shown = with(given.shown, dot);
-      cluster_.oracle().check_claims(write.key, kept.context.covered, kept.met,
+      KeptContext kept;
+      kept.text = std::move(reply.context);
+      kept.covered = std::move(reply.covered);
+      kept.met = with(asked.given.met, dot);
+      kept.shown = with(asked.given.shown, dot);
+      cluster_.oracle().check_claims(write.key, kept.covered.covered, kept.met,
                                      "a writer's context");
       keep(write.key, std::move(kept));
     }
@@ -251,9 +272,28 @@ void Client::took(uint32_t number, const KeptContext& given, Reply&& reply, uint
   think();
 }
 
+/// An acknowledged write is where its quorum says, now.
+void Client::check_copies(const Asked& asked, const Reply& reply) {
+  const Plan& plan = cluster_.plan();
+  const uint32_t key = cluster_.oracle().write(asked.write).key;
+  const uint32_t dot = cluster_.oracle().number_of(key, reply.outcome.dot);
+  if (dot == kNone) {
+    return;
+  }
+  CopiesSeen copies;
+  const auto configured = [](uint8_t number, uint8_t otherwise) {
+    return number == QuorumSpec::kAsConfigured ? otherwise : number;
+  };
+  copies.needed = std::max(configured(asked.quorum.w, plan.quorum.write), asked.quorum.pw);
+  copies.durable_needed = configured(asked.quorum.dw, plan.quorum.durable);
+  cluster_.count_copies(key, dot, asked.at_us, &copies);
+  cluster_.oracle().check_copies(asked.write, copies);
+}
+
 void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_ms) {
   const uint64_t took_us = cluster_.queue().now_us() - asked_us;
-  if (!reply.is_lost && took_us > timeout_ms * 1000ULL + kAnswerSlackUs + cluster_.paused_us()) {
+  const uint64_t bound_us = timeout_ms * 1000ULL + kAnswerSlackUs;
+  if (!reply.is_lost && took_us > bound_us + cluster_.paused_since(asked_us)) {
     cluster_.oracle().fail("answered after " + std::to_string(took_us / 1000) +
                            " ms, the timeout being " + std::to_string(timeout_ms) + " ms");
   }

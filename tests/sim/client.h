@@ -18,7 +18,8 @@ class Client {
  private:
   /// A context with what its holder has really met and been shown.
   struct KeptContext {
-    ClientContext context;
+    std::string text;
+    ClientContext covered;  // what the text says
     Knowledge met;
     Knowledge shown;
   };
@@ -29,9 +30,23 @@ class Client {
   void read(uint32_t key, bool is_get);
   void write_versions(uint32_t key);
   void write(uint32_t key, OpKind kind, Modification modification);
-  void ask(Operation operation, Write write, const KeptContext* given);
-  void took(uint32_t write, const KeptContext& given, Reply&& reply, uint64_t asked_us,
-            uint32_t timeout_ms);
+  /// A write that has been asked for.
+  struct Asked {
+    uint32_t write = 0;
+    KeptContext given;
+    QuorumSpec quorum;
+    bool is_forged = false;
+    uint64_t at_us = 0;
+    uint32_t timeout_ms = 0;
+  };
+  void ask(Request request, Write write, const KeptContext& given);
+  void took(const Asked& asked, Reply&& reply);
+  void take_read(const ReadCheck& check, Number node, const Reply& reply);
+  void check_copies(const Asked& asked, const Reply& reply);
+  QuorumSpec choose_quorum(const Operation& operation);
+  std::string forge(uint32_t key, const std::string& text);
+  void scan();
+  void next_page(uint64_t cursor);
   void check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_ms);
   KeptContext choose_context(uint32_t key);
   void keep(uint32_t key, KeptContext context);
@@ -48,6 +63,9 @@ class Client {
   uint64_t reads_ = 0;
   uint64_t values_ = 0;
   uint64_t turn_ = 0;
+  uint64_t scans_ = 0;
+  uint64_t scans_whole_ = 0;
+  ScanCheck scan_;
   std::vector<std::deque<KeptContext>> contexts_;
 };
 

@@ -85,20 +85,45 @@ void SimCluster::run_until_us(uint64_t time_us) {
   }
 }
 
-void SimCluster::ask(Number number, const Operation& operation, uint32_t write,
-                     std::function<void(Reply&&)> done) {
+void SimCluster::ask(Number number, Request request, std::function<void(Reply&&)> done) {
   SimNode& target = node(number);
   if (!target.is_up()) {
     Reply reply;
     reply.is_lost = true;
     return done(std::move(reply));
   }
-  const uint32_t key = key_index(operation.key);
-  target.ask(++last_token_, operation, write, SimNode::Waiting{key, std::move(done)});
+  target.ask(++last_token_, std::move(request), std::move(done));
 }
 
-void SimCluster::note_pause(uint64_t length_us) {
-  paused_us_ = std::max(paused_us_, length_us);
+void SimCluster::ask_scan(Number number, const ScanRequest& request,
+                          std::function<void(const ScanPage&)> done) {
+  SimNode& target = node(number);
+  if (!target.is_up()) {
+    return done(ScanPage{});
+  }
+  target.ask_scan(++last_token_, request, std::move(done));
+}
+
+void SimCluster::count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies) {
+  const bool was_lost =
+      lost_us_ >= since_us ||
+      std::any_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->is_lossy; });
+  if (was_lost) {
+    copies->held = copies->durable = UINT32_MAX;
+    return;
+  }
+  for (auto& node : nodes_) {
+    copies->held += knows(node->disk().at(key).visible.met, dot) ? 1 : 0;
+    copies->durable += knows(node->disk().synced(key).met, dot) ? 1 : 0;
+  }
+}
+
+uint64_t SimCluster::paused_since(uint64_t since_us) const {
+  uint64_t sum_us = 0;
+  for (const auto& [began_us, length_us] : pauses_) {
+    sum_us += began_us + length_us > since_us ? length_us : 0;
+  }
+  return sum_us;
 }
 
 void SimCluster::collect_probes(Shard& shard) {

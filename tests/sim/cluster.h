@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/event_queue.h"
@@ -50,11 +51,16 @@ class SimCluster {
   uint64_t end_us() const { return plan_.seconds * uint64_t{1'000'000}; }
 
   /// A client's request to a node; `done` is called once.
-  void ask(Number number, const Operation& operation, uint32_t write,
-           std::function<void(Reply&&)> done);
-  /// The longest that a node has been paused.
-  uint64_t paused_us() const { return paused_us_; }
-  void note_pause(uint64_t length_us);
+  void ask(Number number, Request request, std::function<void(Reply&&)> done);
+  /// A page of keys; not ok where the node is gone.
+  void ask_scan(Number number, const ScanRequest& request,
+                std::function<void(const ScanPage&)> done);
+  /// The copies that hold a dot; none are counted where one may have lost it since `since_us`.
+  void count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies);
+  void note_loss() { lost_us_ = queue_.now_us(); }
+  /// How long nodes stood still since then, in sum.
+  uint64_t paused_since(uint64_t since_us) const;
+  void note_pause(uint64_t length_us) { pauses_.emplace_back(queue_.now_us(), length_us); }
   void collect_probes(Shard& shard);
   /// All are members, hold the same document and take all the others for up.
   bool all_see_each_other();
@@ -71,6 +77,7 @@ class SimCluster {
   void read_everywhere(uint32_t key);
   void check_end();
   void check_key(uint32_t key, const ClusterDocument& document);
+  void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
 
   bool has_settled();
@@ -90,7 +97,8 @@ class SimCluster {
   std::vector<KeyRef> key_refs_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   bool is_healing_ = false;
-  uint64_t paused_us_ = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> pauses_;  // beginning, length
+  uint64_t lost_us_ = 0;                               // when a copy last lost something
   ClientToken last_token_ = 0;
 };
 

@@ -58,6 +58,8 @@ class Disk {
   NodeFiles files;
 
   DiskKey& at(uint32_t key) { return keys_[key]; }
+  /// What a crash of the machine leaves at least.
+  const KeptRecord& synced(uint32_t key) const { return synced_[key]; }
   size_t size() const { return keys_.size(); }
 
   void log(uint32_t key, const KeptRecord& record) {

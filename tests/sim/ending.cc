@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "protocol/membership/node_record_codec.h"
+#include "protocol/record/key.h"
 #include "protocol/record/record.h"
 #include "tests/sim/cluster.h"
 
@@ -68,13 +69,14 @@ void SimCluster::heal() {
 
 void SimCluster::read_everywhere(uint32_t key) {
   for (auto& node : nodes_) {
-    Operation operation;
+    Request request;
+    Operation& operation = request.operation;
     operation.kind = OpKind::kRead;
     operation.key = key_refs_[key];
     operation.quorum.r = static_cast<uint8_t>(node->document()->ring.copies());
     operation.quorum.timeout_ms = 10'000;
     bool is_done = false;
-    ask(node->number(), operation, kNone, [this, &is_done, key](Reply&& reply) {
+    ask(node->number(), std::move(request), [this, &is_done, key](Reply&& reply) {
       is_done = true;
       if (reply.is_lost || reply.outcome.code != OutcomeCode::kOk) {
         oracle_.fail("a healthy cluster refuses a read of key " + std::to_string(key) + ": code " +
@@ -100,7 +102,48 @@ void SimCluster::converge() {
       read_everywhere(key);
     }
   }
-  run_until_us(queue_.now_us() + 1'000'000);
+  // Values with a time to live are over by any node's clock.
+  run_until_us(queue_.now_us() + 20'000'000);
+}
+
+/// A SCAN at each node shows the keys that have a living version, and no others.
+void SimCluster::scan_everywhere(const ClusterDocument& document) {
+  for (auto& node : nodes_) {
+    std::vector<bool> seen(key_refs_.size());
+    for (uint64_t cursor = 0; !oracle_.failed();) {
+      bool is_done = false;
+      ask_scan(node->number(), ScanRequest{cursor, 2, 10'000}, [&](const ScanPage& page) {
+        is_done = true;
+        if (!page.ok) {
+          return oracle_.fail("a healthy cluster refuses a scan");
+        }
+        cursor = page.cursor;
+        for (const ScannedKey& key : page.keys) {
+          seen[key_index(make_key(key.key, plan_.partitions))] = true;
+        }
+      });
+      const uint64_t until_us = queue_.now_us() + 20'000'000;
+      while (!is_done && queue_.run_one(until_us)) {
+      }
+      if (!is_done) {
+        return oracle_.fail("a scan was never answered");
+      }
+      if (cursor == 0) {
+        break;
+      }
+    }
+    for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
+      const NodeId owner = document.ring.owners(key_refs_[key].partition).front();
+      const Number holder = node->number_at(document.find_member(owner)->peer_address);
+      State state;
+      (void)decode_record(key_refs_[key], this->node(holder).disk().at(key).visible.bytes, &state);
+      apply_flush(state, document.flush_stamp);
+      if (seen[key] != state.has_live_sibling(node->now().cluster_ms)) {
+        oracle_.fail(std::string("a scan ") + (seen[key] ? "shows" : "misses") + " key " +
+                     std::to_string(key));
+      }
+    }
+  }
 }
 
 void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
@@ -136,6 +179,7 @@ void SimCluster::check_end() {
       oracle_.fail("node " + std::to_string(node->number()) + " has work left over");
     }
   }
+  scan_everywhere(*document);
   check_counts(*document);
   membership_judge_.check();
 }

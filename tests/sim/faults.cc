@@ -160,6 +160,9 @@ void Faults::restart_later(SimNode& node) {
 
 /// `forgets`: what it acknowledged may be gone.
 void Faults::end_process(SimNode& node, bool with_machine, bool forgets) {
+  if (forgets) {
+    cluster_.note_loss();
+  }
   // A copy that was not whole is not made whole by a crash.
   node.is_lossy = node.is_lossy || (node.document() != nullptr && (forgets || !node.all_whole()));
   node.stop(with_machine);
@@ -242,6 +245,7 @@ void Faults::damage_record(SimNode& node) {
   }
   cluster_.probes().add("record_damaged");
   kept.is_damaged = true;
+  cluster_.note_loss();
   node.is_lossy = true;
   // Found by a read, or at the latest by a check of the whole engine.
   node.later(2'000'000, [this, &node, key] {
@@ -267,6 +271,7 @@ void Faults::restore_later(SimNode& node) {
       end_process(node, false, true);
     }
     node.is_lossy = true;
+    cluster_.note_loss();
     node.disk().restore(old);
     node.directory_lost_us = cluster_.queue().now_us();
     restart_later(node);

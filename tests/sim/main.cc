@@ -9,6 +9,7 @@
 
 #include "replication/causal/bug_bank.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/progress.h"
 
 #ifndef KINDRED_COMMIT
 #define KINDRED_COMMIT "unknown"
@@ -29,6 +30,7 @@ struct Options {
   std::string bug_seeds = KINDRED_BUG_SEEDS;
   bool keeps_going = false;
   bool runs_twice = false;
+  std::string resume;  // the file that a run's progress is kept in
 };
 
 struct BugName {
@@ -220,47 +222,95 @@ bool check_probes(const Probes& probes) {
   return all;
 }
 
-int run(const Options& options) {
-  Trace silent(Trace::Mode::kOff);
-  Probes probes;
-  const auto began = std::chrono::steady_clock::now();
-  auto shown = began;
-  uint64_t failures = 0;
-  for (uint64_t i = 0; i < options.seeds; ++i) {
-    const uint64_t seed = options.first_seed + i;
-    std::string verdict = run_seed(seed, options.seconds, silent, probes);
-    if (verdict.empty() && options.runs_twice && !repeats(seed, options.seconds)) {
-      verdict = "two runs of the seed differ";
-    }
-    if (!verdict.empty()) {
-      if (options.keeps_going) {
-        std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), verdict.c_str());
-        ++failures;
-        continue;
-      }
-      show_failure(options, seed, verdict);
-      return 1;
-    }
-    const auto now = std::chrono::steady_clock::now();
-    const double passed = std::chrono::duration<double>(now - began).count();
-    if (std::chrono::duration<double>(now - shown).count() > 10 || i + 1 == options.seeds) {
-      shown = now;
-      const double rate = static_cast<double>(i + 1) / passed;
-      std::printf("%llu of %llu seeds, %.1f a second, %.0f s to go\n",
-                  static_cast<unsigned long long>(i + 1),
-                  static_cast<unsigned long long>(options.seeds), rate,
-                  static_cast<double>(options.seeds - i - 1) / rate);
-      std::fflush(stdout);
-    }
-  }
+void show_probes(const Probes& probes) {
   for (const auto& [name, count] : probes.counts) {
     std::printf("  %-20s %12llu\n", name.c_str(), static_cast<unsigned long long>(count));
   }
+}
+
+/// Says now and then how far a run has come.
+class ProgressLine {
+ public:
+  explicit ProgressLine(uint64_t seeds) : seeds_(seeds) {}
+
+  /// True where it was shown.
+  bool show(uint64_t done) {
+    ++done_here_;
+    const auto now = std::chrono::steady_clock::now();
+    constexpr double kEverySeconds = 10;
+    if (std::chrono::duration<double>(now - shown_).count() < kEverySeconds && done != seeds_) {
+      return false;
+    }
+    shown_ = now;
+    const double passed = std::chrono::duration<double>(now - began_).count();
+    const double rate = static_cast<double>(done_here_) / passed;
+    std::printf("%llu of %llu seeds, %.1f a second, %.0f s to go\n",
+                static_cast<unsigned long long>(done), static_cast<unsigned long long>(seeds_),
+                rate, static_cast<double>(seeds_ - done) / rate);
+    std::fflush(stdout);
+    return true;
+  }
+
+ private:
+  const uint64_t seeds_;
+  uint64_t done_here_ = 0;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point shown_ = began_;
+};
+
+std::string run_checked(const Options& options, uint64_t seed, Probes& probes) {
+  Trace silent(Trace::Mode::kOff);
+  std::string verdict = run_seed(seed, options.seconds, silent, probes);
+  if (verdict.empty() && options.runs_twice && !repeats(seed, options.seconds)) {
+    verdict = "two runs of the seed differ";
+  }
+  return verdict;
+}
+
+int run(const Options& options) {
+  Progress progress;
+  progress.commit = KINDRED_COMMIT;
+  progress.first_seed = options.first_seed;
+  progress.seeds = options.seeds;
+  progress.seconds = options.seconds;
+  if (!options.resume.empty()) {
+    const std::string error = take_up(options.resume, &progress);
+    if (!error.empty()) {
+      std::fprintf(stderr, "%s\n", error.c_str());
+      return 2;
+    }
+  }
+  ProgressLine line(options.seeds);
+  Probes probes;
+  probes.counts = progress.probes;
+  while (progress.done < options.seeds) {
+    const uint64_t seed = options.first_seed + progress.done;
+    const std::string verdict = run_checked(options, seed, probes);
+    if (!verdict.empty() && !options.keeps_going) {
+      show_failure(options, seed, verdict);
+      return 1;
+    }
+    if (!verdict.empty()) {
+      std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), verdict.c_str());
+      progress.failed_seeds.push_back(seed);
+    }
+    ++progress.done;
+    if (line.show(progress.done) && !options.resume.empty()) {
+      progress.probes = probes.counts;
+      if (!write_down(options.resume, progress)) {
+        std::fprintf(stderr, "can't write %s\n", options.resume.c_str());
+        return 2;
+      }
+    }
+  }
+  show_probes(probes);
   constexpr uint64_t kSeedsOfGate = 1000;
   if (options.seeds >= kSeedsOfGate && !check_probes(probes)) {
     return 1;
   }
-  return failures == 0 ? 0 : 1;
+  std::printf("%llu seeds, %zu failed\n", static_cast<unsigned long long>(options.seeds),
+              progress.failed_seeds.size());
+  return progress.failed_seeds.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -298,6 +348,8 @@ int main(int argc, char** argv) {
       options.finds_bug_seeds = true;
     } else if (name == "--keep-going") {
       options.keeps_going = true;
+    } else if (name == "--resume") {
+      options.resume = value();
     } else if (name == "--twice") {
       options.runs_twice = true;
     } else if (name == "--verbose") {

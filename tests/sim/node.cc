@@ -11,8 +11,6 @@ namespace kindred::sim {
 
 namespace {
 
-constexpr uint64_t kBaseUnixMs = 1'750'000'000'000;
-
 /// Which shard of the receiver a message is for.
 size_t shard_for(const Message& message, size_t shards) {
   return std::visit(
@@ -44,7 +42,7 @@ SimNode::SimNode(SimCluster& cluster, Number number, uint32_t shard_count)
 
 LocalTime SimNode::local_time() const {
   const uint64_t now_us = cluster_.queue().now_us();
-  return {now_us, kBaseUnixMs + now_us / 1000 + static_cast<uint64_t>(skew_ms)};
+  return {now_us, true_ms(now_us) + static_cast<uint64_t>(skew_ms)};
 }
 
 Now SimNode::now() const {
@@ -84,18 +82,7 @@ void SimNode::stop(bool with_machine) {
   cluster_.network().process_ended(number_, with_machine);
   cluster_.membership_judge().fault_of(number_);
 
-  std::map<ClientToken, Waiting> lost;
-  lost.swap(waiting_);
-  for (auto& [token, waiting] : lost) {
-    Reply reply;
-    reply.is_lost = true;
-    waiting.done(std::move(reply));
-  }
-  std::map<FlushToken, std::function<void(FlushEnd)>> flushes;
-  flushes.swap(flushes_);
-  for (auto& [token, done] : flushes) {
-    done(FlushEnd::kUnknown);
-  }
+  drop_requests();
 }
 
 void SimNode::later(uint64_t delay_us, std::function<void()> action) {
@@ -126,38 +113,6 @@ std::vector<ShardHost*> SimNode::shards() {
     }
   }
   return there;
-}
-
-void SimNode::ask(ClientToken token, const Operation& operation, uint32_t write, Waiting waiting) {
-  waiting_.emplace(token, std::move(waiting));
-  later(cluster_.prng().below(200), [this, token, operation, write] {
-    if (!is_ready()) {
-      return refuse(token);
-    }
-    shard_of_partition(operation.key.partition).submit(token, operation, write);
-  });
-}
-
-/// "-LOADING": the node is no member yet, nothing was done.
-void SimNode::refuse(ClientToken token) {
-  cluster_.probes().add("refused_as_no_member");
-  Outcome outcome;
-  outcome.code = OutcomeCode::kNoReplicas;
-  answer(token, std::move(outcome), [](uint32_t) { return Knowledge(); });
-}
-
-void SimNode::answer(ClientToken token, Outcome&& outcome,
-                     const std::function<Knowledge(uint32_t)>& met) {
-  auto place = waiting_.find(token);
-  if (place == waiting_.end()) {
-    return cluster_.oracle().fail("a request was answered twice");
-  }
-  Reply reply;
-  reply.met = met(place->second.key);
-  reply.outcome = std::move(outcome);
-  const Waiting waiting = std::move(place->second);
-  waiting_.erase(place);
-  waiting.done(std::move(reply));
 }
 
 FrameOrigin SimNode::origin() const {

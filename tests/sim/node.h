@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/context/context_codec.h"
 #include "protocol/peer/message_reader.h"
 #include "replication/membership/membership.h"
 #include "tests/sim/disk.h"
@@ -19,11 +20,24 @@ namespace kindred::sim {
 
 class SimCluster;
 
+/// A client's request as it comes to a node.
+struct Request {
+  Operation operation;     // its value is its own
+  uint32_t write = kNone;  // the oracle's number, of a write
+  std::string context;     // DPUT, DDEL: as text
+  bool is_forged = false;  // the context is no good
+  uint32_t lives_ms = 0;   // 0: for ever, or as the operation says
+};
+
 /// What a client is told.
 struct Reply {
-  bool is_lost = false;  // the node died, or never answered
+  bool is_lost = false;     // the node died, or never answered
+  bool is_refused = false;  // the request's context was no good
   Outcome outcome;
-  Knowledge met;  // of a read
+  uint64_t cluster_ms = 0;  // the node's clock
+  std::string context;      // as text
+  ClientContext covered;    // what the text says
+  Knowledge met;            // of a read
 };
 
 /// What a FLUSHALL came to.
@@ -82,12 +96,11 @@ class SimNode final : public MembershipPorts {
   uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
   bool count_is_exact = true;      // no record was damaged, no store failed since the start
 
-  struct Waiting {
-    uint32_t key = 0;
-    std::function<void(Reply&&)> done;
-  };
-  /// A client's request comes in. `operation`'s value is its own.
-  void ask(ClientToken token, const Operation& operation, uint32_t write, Waiting waiting);
+  /// A client's request comes in.
+  void ask(ClientToken token, Request request, std::function<void(Reply&&)> done);
+  void ask_scan(ClientToken token, const ScanRequest& request,
+                std::function<void(const ScanPage&)> done);
+  void scan_done(ClientToken token, const ScanPage& page);
   void answer(ClientToken token, Outcome&& outcome, const std::function<Knowledge(uint32_t)>& met);
   void ask_flush(std::function<void(FlushEnd)> done);
   void send_data(NodeId to, std::string_view frame, Ghost ghost, bool may_repeat);
@@ -123,7 +136,16 @@ class SimNode final : public MembershipPorts {
   void install_in_shard(uint8_t shard, const std::shared_ptr<const ClusterDocument>& document,
                         CopyState fresh);
   void take_inventory(uint8_t shard);
-  void refuse(ClientToken token);
+  struct Waiting {
+    uint32_t key = 0;
+    OpKind kind = OpKind::kRead;
+    std::function<void(Reply&&)> done;
+  };
+  void take(ClientToken token, Request request);
+  void drop_requests();
+  void refuse(ClientToken token, bool is_refused);
+  bool read_context(Request& request);
+  void write_context(Reply& reply, const Waiting& waiting);
   void store_done(uint32_t key, uint64_t number, bool ok);
   bool note(const std::string& text) const;
 
@@ -144,6 +166,8 @@ class SimNode final : public MembershipPorts {
   uint32_t installs_missing_ = 0;
   uint64_t record_synced_us_ = 0;
   std::map<ClientToken, Waiting> waiting_;
+  std::map<ClientToken, std::function<void(const ScanPage&)>> scans_;
+  std::optional<ContextCodec> codec_;
   std::map<FlushToken, std::function<void(FlushEnd)>> flushes_;
   FlushToken last_flush_ = 0;
 

@@ -169,6 +169,7 @@ void SimNode::installed(std::shared_ptr<const ClusterDocument> document, NodeId 
     count_is_exact = false;  // what is written meanwhile is counted again only by a restart
   }
   document_ = std::move(document);
+  codec_.emplace(document_->cluster_id, document_->tag_keys);
   for (const Member& member : document_->members) {
     peers_[member.id] = number_at(member.peer_address);
   }

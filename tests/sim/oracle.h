@@ -17,6 +17,12 @@ namespace kindred::sim {
 inline constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
+/// The true wall clock.
+inline uint64_t true_ms(uint64_t now_us) {
+  constexpr uint64_t kUnixMsAtStart = 1'750'000'000'000;
+  return kUnixMsAtStart + now_us / 1000;
+}
+
 /// What became of a write, as its client knows it.
 enum class Fate : uint8_t { kOpen, kAcked, kRefused, kUnknown };
 
@@ -32,6 +38,7 @@ struct Write {
   Fate fate = Fate::kOpen;
   bool applied = true;         // acknowledged and changed something
   int64_t integer = 0;         // what an INCR returned
+  uint64_t expire_at_ms = 0;   // as the node that took the request worked it out; 0: never
   Knowledge past;              // DPUT, DDEL: what the client's context had met
   Knowledge direct;            // DPUT, DDEL: the versions that the client had been shown
   std::vector<uint32_t> dots;  // that stand for it
@@ -71,6 +78,21 @@ struct ReadCheck {
   bool is_quorum = true;
 };
 
+/// The copies of an acknowledged write at that moment, and those that it had to have.
+struct CopiesSeen {
+  uint32_t held = 0;
+  uint32_t needed = 0;
+  uint32_t durable = 0;
+  uint32_t durable_needed = 0;
+};
+
+/// A whole SCAN that is being judged; by key.
+struct ScanCheck {
+  uint64_t began_us = 0;
+  std::vector<bool> must_show;
+  std::vector<bool> seen;
+};
+
 /// Keeps every write event and judges what clients and copies show. Uses none of the store's merge
 /// rules: it follows who met which event, from hand to hand.
 class Oracle {
@@ -98,7 +120,17 @@ class Oracle {
                     const std::string& whose);
 
   void begin_read(ReadCheck& check, uint32_t key, uint64_t now_us) const;
+  /// `state` without what the node that answered took for expired.
   void check_read(const ReadCheck& check, const State& state, uint64_t now_us);
+
+  [[nodiscard]] ScanCheck begin_scan(uint64_t now_us) const;
+  void end_scan(const ScanCheck& check);
+
+  /// A request with an expiry time reached its first node.
+  void set_expiry(uint32_t number, uint64_t expire_at_ms) {
+    writes_[number].expire_at_ms = expire_at_ms;
+  }
+  void check_copies(uint32_t number, const CopiesSeen& copies);
 
   /// A FLUSHALL was asked for; its number here.
   size_t flush_began(uint64_t now_us);
@@ -142,6 +174,12 @@ class Oracle {
   void bind(uint32_t key, uint32_t dot_number, uint32_t write_number);
   void check_values(uint32_t key, const State& state, const char* where);
   void check_tokens(const std::string& value);
+  bool must_be_live(uint32_t key) const;
+  bool may_delete_since(uint32_t key, uint64_t since_us) const;
+  void check_not_expired(const State& state, uint64_t now_us);
+  bool may_have_expired(const Write& write, uint64_t now_us) const;
+  /// How wrong a node's cluster clock may be.
+  uint64_t clock_error_ms_max() const;
   bool is_covered(const KeyHistory& history, uint32_t dot, const Knowledge& met) const;
   bool is_flushed(const Write& write, const DotRecord& dot) const;
   bool may_be_flushed(const Write& write, uint64_t now_us) const;

@@ -45,8 +45,8 @@ void choose_founding(Plan& plan, Prng& prng) {
 }
 
 void choose_workload(Plan& plan, Prng& prng) {
-  plan.keys = {KeyClass::kVersions, KeyClass::kRegister, KeyClass::kMixed,
-               KeyClass::kLog,      KeyClass::kCounter,  KeyClass::kExpiry};
+  plan.keys = {KeyClass::kVersions, KeyClass::kRegister, KeyClass::kMixed,     KeyClass::kLog,
+               KeyClass::kCounter,  KeyClass::kExpiry,   KeyClass::kShortLived};
   if (prng.one_in(3)) {
     const KeyClass focus = plan.keys[prng.below(plan.keys.size())];
     plan.keys.assign(2, focus);

@@ -11,12 +11,13 @@ namespace kindred::sim {
 
 /// What clients do with a key, so that what must hold for it can be said.
 enum class KeyClass : uint8_t {
-  kMixed,     // everything
-  kVersions,  // DPUT, DDEL, DGET
-  kRegister,  // SET, DEL, GET
-  kCounter,   // INCR, GET
-  kLog,       // APPEND, GET
-  kExpiry,    // SET, DPUT, EXPIRE, PERSIST, GET; times far ahead
+  kMixed,       // everything
+  kVersions,    // DPUT, DDEL, DGET
+  kRegister,    // SET, DEL, GET
+  kCounter,     // INCR, GET
+  kLog,         // APPEND, GET
+  kExpiry,      // SET, DPUT, EXPIRE, PERSIST, GET; times far ahead
+  kShortLived,  // SET and SET NX with a time to live of seconds, GET
 };
 
 /// How the nodes find each other.

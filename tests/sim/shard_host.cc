@@ -90,6 +90,12 @@ void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t w
   end();
 }
 
+void ShardHost::submit_scan(ClientToken token, const ScanRequest& request) {
+  begin(Step{});
+  shard_.submit_scan(token, request, node_.now());
+  end();
+}
+
 void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost) {
   Step step;
   step.brought = ghost.met;
@@ -419,6 +425,9 @@ void ShardHost::reply(ClientToken token, Outcome&& outcome) {
   node_.answer(token, std::move(outcome), [this](uint32_t key) { return answer_met(key); });
 }
 
-void ShardHost::reply_scan(ClientToken, ScanPage&&) {}
+void ShardHost::reply_scan(ClientToken token, ScanPage&& page) {
+  // Not within the step: the client asks for the next page at once.
+  node_.later(0, [this, token, page = std::move(page)] { node_.scan_done(token, page); });
+}
 
 }  // namespace kindred::sim

@@ -31,6 +31,7 @@ class ShardHost final : public ShardPorts {
 
   // Steps. Each tells the oracle's bookkeeping what the step is about, then steps the shard.
   void submit(ClientToken token, const Operation& operation, uint32_t write);
+  void submit_scan(ClientToken token, const ScanRequest& request);
   void receive(NodeId from, const Message& message, const Ghost& ghost);
   void loaded(StoreToken token, uint32_t key);
   void stored(StoreToken token, bool ok);
