@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/ringsim/efficiency.h"
+#include "bench/ringsim/gossip.h"
 #include "bench/ringsim/hot_keys.h"
 #include "bench/ringsim/moves.h"
 #include "bench/ringsim/options.h"
@@ -22,10 +23,9 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"partitions", kindred::bench::partitions},
-    {"figure8", kindred::bench::figure8},
-    {"hot-keys", kindred::bench::hot_keys},
-    {"moves", kindred::bench::moves},
+    {"partitions", kindred::bench::partitions}, {"figure8", kindred::bench::figure8},
+    {"hot-keys", kindred::bench::hot_keys},     {"moves", kindred::bench::moves},
+    {"gossip", kindred::bench::gossip},
 };
 
 }  // namespace

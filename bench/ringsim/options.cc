@@ -77,6 +77,8 @@ std::string_view usage() {
                                                     --keys 1000000
   moves       what a join and a leave move          --nodes 30 --replicas 3 --partitions 1024
                                                     --tokens 100 --draws 50
+  gossip      what probes and words cost, and how fast they are, from 3 to 1,000 nodes: a minute
+                                                    --nodes 100 for one size
 )";
 }
 

@@ -68,10 +68,34 @@ def hot_keys(found):
     return figure
 
 
+def gossip(found):
+    figure, axes = new_axes("Who is up: when all nodes know, and what it costs", "nodes",
+                            "seconds")
+    xs = [row["nodes"] for row in found]
+    for place, (column, label) in enumerate((("cut_all_ms", "a cut in halves"),
+                                             ("hang_all_ms", "a hang"),
+                                             ("spread_ms", "a word spreads"))):
+        line(axes, place, xs, [row[column] / 1000 for row in found], label)
+    axes.set_xscale("log")
+    axes.set_xticks(xs, [f"{x:g}" for x in xs])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, loc="upper left")
+    costs = axes.twinx()
+    costs.plot(xs, [row["bytes_s"] / 1000 for row in found], color=COLOURS[3], marker=MARKERS[3],
+               markersize=4, linestyle=":", label="kB a second and node (right)")
+    costs.set_ylim(0, 10)
+    costs.set_ylabel("kB a second and node")
+    costs.spines[["top"]].set_visible(False)
+    costs.legend(frameon=False, loc="lower right")
+    return figure
+
+
 def draw_all(found, folder):
     """Draws every picture into `folder` and returns the files' paths."""
     matplotlib.rcParams.update({"svg.hashsalt": "kindred", "font.family": "sans-serif"})
-    pictures = {"figure8": figure8, "partitions": partitions, "hot-keys": hot_keys}
+    pictures = {"figure8": figure8, "partitions": partitions, "hot-keys": hot_keys,
+                "gossip": gossip}
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, draw in pictures.items():

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/ringsim/efficiency.h"
+#include "bench/ringsim/gossip.h"
 #include "bench/ringsim/hot_keys.h"
 #include "bench/ringsim/loads.h"
 #include "bench/ringsim/moves.h"
@@ -111,6 +112,21 @@ TEST(Ringsim, ABalancedJoinMovesTheJoinersShare) {
   const auto join = rows_of(table, "1: token ranges").front();
   EXPECT_EQ(table.number(join, "takers"), 1);
   EXPECT_EQ(table.number(join, "ranges_cut"), 48);
+}
+
+TEST(Ringsim, GossipOfTwentyIsQuickAndCalm) {
+  Options options;
+  options.nodes = 20;
+  const Table table = gossip(options);
+  ASSERT_EQ(table.rows.size(), 1u);
+  EXPECT_EQ(table.number(0, "false_changes"), 0);
+  EXPECT_LT(table.number(0, "hang_first_ms"), table.number(0, "hang_all_ms"));
+  EXPECT_LE(table.number(0, "hang_all_ms"), 3'000);
+  EXPECT_LE(table.number(0, "cut_all_ms"), 3'500);
+  EXPECT_LE(table.number(0, "healed_ms"), 3'000);
+  EXPECT_LE(table.number(0, "spread_ms"), 2'500);
+  // Six questions and six answers, twice a second, and a digest now and then.
+  EXPECT_THAT(table.number(0, "messages_s"), DoubleNear(24.5, 0.5));
 }
 
 TEST(Ringsim, TablesAreReadableByPeopleAndPrograms) {

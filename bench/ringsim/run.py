@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "build" / "release" / "kindred-ringsim"
 BASELINE = ROOT / "bench" / "baselines" / "ringsim.json"
 IMAGES = ROOT / "docs" / "img"
-COMMANDS = ("figure8", "partitions", "hot-keys", "moves")
+COMMANDS = ("figure8", "partitions", "hot-keys", "moves", "gossip")
 
 
 def rows(command):

@@ -288,7 +288,7 @@ void Swim::expire_suspicions() {
   });
   for (const NodeId id : due) {
     SwimPeer* peer = find_peer(id);
-    if (peer->link == LinkState::kUp && peer->answered_us > peer->suspicion_began_us) {
+    if (answered_since_suspected(*peer)) {
       // It answers us, and has been told with the question: its refutation is on the way.
       peer->suspicion_ends_us = now_us_ + suspicion_us();
       suspected_.push_back(id);
@@ -300,9 +300,15 @@ void Swim::expire_suspicions() {
   }
 }
 
-bool Swim::has_fresh_link(const SwimPeer& peer) const {
+bool Swim::answered_lately(const SwimPeer& peer) const {
   return peer.link == LinkState::kUp &&
          now_us_ < peer.answered_us + config_.silence_us_max + config_.period_us;
+}
+
+bool Swim::answered_since_suspected(const SwimPeer& peer) const {
+  return peer.link == LinkState::kUp &&
+         (peer.suspicion_began_us != 0 ? peer.answered_us > peer.suspicion_began_us
+                                       : now_us_ < peer.answered_us + config_.silence_us_min);
 }
 
 uint64_t Swim::late_us(const SwimPeer& peer) const {

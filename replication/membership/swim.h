@@ -53,7 +53,7 @@ struct SwimEffects {
 
 struct SwimConfig {
   uint64_t period_us = 500'000;
-  uint32_t fan_out = 4;  // members probed a period; all of them where there are no more
+  uint32_t fan_out = 6;  // members probed a period; all of them where there are no more
   uint32_t helpers = 3;
   uint32_t rumours_a_message = 48;   // a kilobyte with what else a message holds
   uint64_t exchange_us = 2'000'000;  // between exchanges of digests
@@ -93,7 +93,7 @@ struct SwimPeer {
   uint64_t probed_us = 0;
   uint64_t accepted_from = 0;  // answers to questions before this sequence are too old
   uint64_t suspicion_ends_us = 0;
-  uint64_t suspicion_began_us = 0;
+  uint64_t suspicion_began_us = 0;  // 0: it is not suspected
 };
 
 /// Who is up, in this node's own opinion, and how all nodes come to hold one (SWIM: Das, Gupta and
@@ -171,7 +171,8 @@ class Swim {
   void judge(Question& question);
   void expire_questions();
   void expire_suspicions();
-  bool has_fresh_link(const SwimPeer& peer) const;
+  bool answered_lately(const SwimPeer& peer) const;
+  bool answered_since_suspected(const SwimPeer& peer) const;
   uint64_t late_us(const SwimPeer& peer) const;
   uint64_t silence_us(const SwimPeer& peer) const;
   uint64_t suspicion_us() const;

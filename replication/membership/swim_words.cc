@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kAskSoonerUs = 100'000;
 constexpr std::size_t kHelpedMax = 64;   // questions under way for others
 constexpr std::size_t kLookedAtMax = 8;  // members that one exchange makes us ask
-constexpr uint32_t kTellingsAStep = 2;   // a word is told so often for each doubling of the cluster
+constexpr uint32_t kTellingsAStep = 3;   // a word is told so often for each doubling of the cluster
 constexpr std::size_t kFixedBytes = 1 + 8 + 8 + 8 + 1 + 4 + 2 + 2;
 constexpr std::size_t kRumourBytes = 8 + 8 + 1 + 1;
 
@@ -337,22 +337,26 @@ void Swim::take_word(SwimPeer& peer, const Rumour& rumour, Source source) {
   peer.word = rumour;
   rumours_.add(rumour);
   peer.suspicion_ends_us = 0;
+  bool is_to_be_asked = false;
   if (rumour.state == SwimState::kSuspect) {
+    is_to_be_asked = answered_lately(peer);
     peer.suspicion_began_us = now_us_;
     peer.suspicion_ends_us = now_us_ + suspicion_us();
     if (std::ranges::find(suspected_, rumour.node) == suspected_.end()) {
       suspected_.push_back(rumour.node);
     }
-  } else if (rumour.state == SwimState::kDead && peer.link == LinkState::kUp &&
-             !has_fresh_link(peer)) {
-    peer.link = LinkState::kUnknown;  // too old to stand against the others' word
+  } else {
+    const bool is_dead = rumour.state == SwimState::kDead;
+    is_to_be_asked = is_dead ? answered_since_suspected(peer) : peer.link == LinkState::kDown;
+    if (is_dead && peer.link == LinkState::kUp && !is_to_be_asked) {
+      peer.link = LinkState::kUnknown;  // its last answer says nothing against the others' word
+    }
+    peer.suspicion_began_us = 0;
   }
-  const bool is_contradicted =
-      rumour.state == SwimState::kAlive ? peer.link == LinkState::kDown : has_fresh_link(peer);
   if (source != Source::kItself) {
     refresh(peer);  // its own word says that it reaches us, not that we reach it
   }
-  if (is_contradicted) {
+  if (is_to_be_asked) {
     ask_sooner(peer);
   }
 }

@@ -390,7 +390,7 @@ TEST_F(OneSwim, AWordIsToldABoundedNumberOfTimes) {
   for (const SwimEffects::Send& send : sent_) {
     tellings += std::ranges::count(send.message.rumours, NodeId{3}, &Rumour::node);
   }
-  EXPECT_EQ(tellings, 4u);  // two for each doubling of three
+  EXPECT_EQ(tellings, 6u);  // three for each doubling of three
 }
 
 class OneSwimExchange : public OneSwim {
