@@ -15,6 +15,7 @@ enum class FrameKind : uint8_t {
   kMembership,  // liveness, founding, cluster documents. Payload opaque here
   kData,        // a batch of Message, see MessageReader
   kControl,     // questions between the nodes' servers. Payload opaque here
+  kPart,        // the next piece of a large frame, so that others pass between. Payload opaque here
 };
 
 inline constexpr uint8_t kFrameVersion = 1;

@@ -287,7 +287,8 @@ bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
       return true;
     }
     case FrameKind::kHello:
-      break;
+    case FrameKind::kPart:
+      break;  // the links keep these to themselves
   }
   return true;
 }

@@ -1,6 +1,8 @@
 #include "server/node/peer_links.h"
 
 #include <algorithm>
+#include <deque>
+#include <span>
 #include <utility>
 
 #include "protocol/peer/frame_reader.h"
@@ -15,6 +17,15 @@ constexpr uint64_t kFirstPauseMs = 50;
 constexpr uint64_t kPauseMsMax = 1000;
 constexpr uint64_t kUnusedUsMax = 10'000'000;
 constexpr size_t kHelloBytesMax = 1024;
+
+/// What keeps the cluster together is small, seldom, and goes also where there is no room for data.
+bool is_vital(std::string_view frame) {
+  constexpr size_t kVitalBytesMax = 64 * 1024;
+  FrameHeader header;
+  return frame.size() <= kVitalBytesMax &&
+         read_frame_header(frame, kFramePayloadBytesMax, &header) == FrameError::kNone &&
+         header.kind != FrameKind::kData;
+}
 
 }  // namespace
 
@@ -32,13 +43,24 @@ class PeerLinks::Outgoing final : public TcpHandler {
       ++owner_.metrics_.frames_dropped;
       return;
     }
-    if (queue_.size() - queue_sent_ + frame.size() > kQueuedBytesMax && !queue_.empty()) {
+    const size_t waiting = queue_.size() - queue_sent_ + large_bytes_;
+    if (waiting == 0) {
+      moved_us_ = used_us_;
+    } else if (waiting + frame.size() > kQueuedBytesMax && !is_vital(frame)) {
       ++owner_.metrics_.frames_dropped;
-      fail();
+      if (used_us_ > moved_us_ + owner_.stuck_us_max_) {
+        fail();
+      }
       return;
     }
     ++owner_.metrics_.frames_sent;
     owner_.metrics_.bytes_sent += frame.size();
+    if (frame.size() > kPartBytes) {
+      large_.emplace_back(frame);
+      large_bytes_ += frame.size();
+      drained();
+      return;
+    }
     if (up_ && queue_.empty()) {
       frame.remove_prefix(connection_->send(frame));
     }
@@ -72,14 +94,21 @@ class PeerLinks::Outgoing final : public TcpHandler {
     if (connection_ == nullptr) {
       return;
     }
-    while (queue_sent_ < queue_.size()) {
-      const size_t taken = connection_->send(std::string_view(queue_).substr(queue_sent_));
-      if (taken == 0) {
+    while (up_) {
+      while (queue_sent_ < queue_.size()) {
+        const size_t taken = connection_->send(std::string_view(queue_).substr(queue_sent_));
+        if (taken == 0) {
+          return;
+        }
+        queue_sent_ += taken;
+        moved_us_ = Loop::mono_us();
+      }
+      clear_queue();
+      if (large_.empty()) {
         return;
       }
-      queue_sent_ += taken;
+      add_part();
     }
-    clear_queue();
   }
 
   void closed(std::string_view) override { fail(); }
@@ -98,8 +127,29 @@ class PeerLinks::Outgoing final : public TcpHandler {
     connection_.reset();
     up_ = false;
     clear_queue();
+    large_.clear();
+    large_sent_ = 0;
+    large_bytes_ = 0;
     redial_later();
     owner_.events_.link_down(address_);
+  }
+
+  /// The next piece of the first large frame, behind what is queued.
+  void add_part() {
+    const std::string_view frame = large_.front();
+    const std::string_view piece = frame.substr(large_sent_, kPartBytes);
+    FrameHeader header;
+    std::string part;
+    if (read_frame_header(frame, kFramePayloadBytesMax, &header) == FrameError::kNone) {
+      encode_frame(FrameKind::kPart, header.origin, piece, &part);
+    }
+    queue_.append(part);
+    large_sent_ += piece.size();
+    large_bytes_ -= piece.size();
+    if (large_sent_ == frame.size()) {
+      large_.pop_front();
+      large_sent_ = 0;
+    }
   }
 
   void redial_later() {
@@ -125,42 +175,40 @@ class PeerLinks::Outgoing final : public TcpHandler {
   uint64_t used_us_ = Loop::mono_us();
   std::string queue_;
   size_t queue_sent_ = 0;
+  std::deque<std::string> large_;  // go in parts, once the queue is empty
+  size_t large_sent_ = 0;          // of the first one
+  size_t large_bytes_ = 0;         // of all, not sent yet
+  uint64_t moved_us_ = 0;          // when bytes last left, or there were none
   char unexpected_[16];
 };
 
 /// A link that another node dialled. Hears, and says nothing.
 class PeerLinks::Incoming final : public TcpHandler {
  public:
-  explicit Incoming(PeerLinks& owner) : owner_(owner) { reader_.set_cluster(owner.cluster_id_); }
+  explicit Incoming(PeerLinks& owner) : owner_(owner) { set_cluster(owner.cluster_id_); }
 
   bool adopt(int socket) {
     connection_ = TcpConnection::adopt(owner_.loop_, socket, *this);
     return connection_ != nullptr;
   }
 
-  void set_cluster(ClusterId cluster_id) { reader_.set_cluster(cluster_id); }
+  void set_cluster(ClusterId cluster_id) {
+    reader_.set_cluster(cluster_id);
+    large_.set_cluster(cluster_id);
+  }
 
   std::span<char> read_room() override { return reader_.writable(kReadBytes); }
 
   void received(size_t bytes) override {
     owner_.metrics_.bytes_received += bytes;
     reader_.commit(bytes);
-    Frame frame;
-    FrameStatus status = FrameStatus::kFrame;
-    while ((status = reader_.next(&frame)) == FrameStatus::kFrame) {
-      ++owner_.metrics_.frames_received;
-      if (!take(frame)) {
-        reject("malformed content");
-        return;
-      }
+    if (!take_all(reader_)) {
+      return;
     }
-    if (status == FrameStatus::kError) {
-      if (reader_.error() == FrameError::kBadChecksum) {
-        ++owner_.metrics_.checksum_failures;
+    for (FrameReader* reader : {&reader_, &large_}) {
+      if (reader->capacity_bytes() > kRetainedBytes) {
+        reader->shrink_idle(kRetainedBytes);
       }
-      reject(name_of(reader_.error()));
-    } else if (reader_.capacity_bytes() > kRetainedBytes) {
-      reader_.shrink_idle(kRetainedBytes);
     }
   }
 
@@ -168,9 +216,41 @@ class PeerLinks::Incoming final : public TcpHandler {
   void closed(std::string_view) override { forget(); }
 
  private:
+  /// Takes all whole frames of the link, or of the large frames that came in parts. False where the
+  /// link was closed: nothing of this is left.
+  bool take_all(FrameReader& reader) {
+    Frame frame;
+    FrameStatus status = FrameStatus::kFrame;
+    while ((status = reader.next(&frame)) == FrameStatus::kFrame) {
+      if (frame.header.kind == FrameKind::kPart && &reader == &reader_) {
+        const std::span<char> room = large_.writable(frame.payload.size());
+        frame.payload.copy(room.data(), frame.payload.size());
+        large_.commit(frame.payload.size());
+        if (!take_all(large_)) {
+          return false;
+        }
+        continue;
+      }
+      ++owner_.metrics_.frames_received;
+      if (!take(frame)) {
+        reject("malformed content");
+        return false;
+      }
+    }
+    if (status == FrameStatus::kError) {
+      if (reader.error() == FrameError::kBadChecksum) {
+        ++owner_.metrics_.checksum_failures;
+      }
+      reject(name_of(reader.error()));
+      return false;
+    }
+    return true;
+  }
+
   bool take(const Frame& frame) {
     if (frame.header.kind != FrameKind::kHello) {
-      return greeted_ && owner_.events_.frame_arrived(from_, frame);
+      return greeted_ && frame.header.kind != FrameKind::kPart &&
+             owner_.events_.frame_arrived(from_, frame);
     }
     if (frame.payload.size() > kHelloBytesMax || !decode_hello(frame.payload, &from_)) {
       return false;
@@ -196,12 +276,17 @@ class PeerLinks::Incoming final : public TcpHandler {
   PeerLinks& owner_;
   std::unique_ptr<TcpConnection> connection_;
   FrameReader reader_;
+  FrameReader large_;  // of the parts of large frames
   LinkHello from_;
   bool greeted_ = false;
 };
 
-PeerLinks::PeerLinks(Loop& loop, std::string local_host, PeerLinkEvents& events)
-    : loop_(loop), local_host_(std::move(local_host)), events_(events) {}
+PeerLinks::PeerLinks(Loop& loop, std::string local_host, PeerLinkEvents& events,
+                     uint64_t stuck_us_max)
+    : loop_(loop),
+      local_host_(std::move(local_host)),
+      stuck_us_max_(stuck_us_max),
+      events_(events) {}
 
 PeerLinks::~PeerLinks() = default;
 

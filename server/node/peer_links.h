@@ -43,11 +43,17 @@ struct PeerLinkMetrics {
 /// breaks is dialled again, with growing pauses. Worker 0's thread.
 class PeerLinks {
  public:
-  /// Bytes that a slow peer may leave unread before its link is given up.
+  /// Bytes that a slow peer may leave unread before more is dropped: that much and one frame.
   static constexpr size_t kQueuedBytesMax = size_t{64} << 20;
+  /// Larger frames go in parts of so many bytes, and others pass between: a probe never waits for a
+  /// value of many megabytes. So frames may overtake large ones.
+  static constexpr size_t kPartBytes = size_t{256} << 10;
+  /// A link on which nothing moves for so long, although there is something to send, is given up.
+  static constexpr uint64_t kStuckUsMax = 5'000'000;
 
   /// Dials from `local_host`. `events` outlives the links.
-  PeerLinks(Loop& loop, std::string local_host, PeerLinkEvents& events);
+  PeerLinks(Loop& loop, std::string local_host, PeerLinkEvents& events,
+            uint64_t stuck_us_max = kStuckUsMax);
   ~PeerLinks();
   PeerLinks(const PeerLinks&) = delete;
   PeerLinks& operator=(const PeerLinks&) = delete;
@@ -72,6 +78,7 @@ class PeerLinks {
 
   Loop& loop_;
   const std::string local_host_;
+  const uint64_t stuck_us_max_;
   PeerLinkEvents& events_;
   ClusterId cluster_id_ = 0;
   std::string hello_frame_;

@@ -103,13 +103,38 @@ TEST_F(PeerLinksTest, FramesArriveInOrderWithTheirSender) {
   EXPECT_EQ(a_.ups, 1);
 }
 
-TEST_F(PeerLinksTest, LargeFramesGoThroughInPieces) {
+TEST_F(PeerLinksTest, SmallFramesPassBetweenThePartsOfLargeOnes) {
   const std::string large(20 << 20, 'x');
+  const std::string second(3 << 20, 'y');
+  a_.send(b_, "first");
+  run_until([&] { return b_.frames.size() == 1; });
   a_.send(b_, large);
-  a_.send(b_, "after");
-  run_until([&] { return b_.frames.size() == 2; });
-  EXPECT_TRUE(b_.frames[0].second == large);
-  EXPECT_EQ(b_.frames[1].second, "after");
+  a_.send(b_, second);
+  a_.send(b_, "small");
+  run_until([&] { return b_.frames.size() == 4; });
+  EXPECT_EQ(b_.frames[1].second, "small");
+  EXPECT_TRUE(b_.frames[2].second == large);
+  EXPECT_TRUE(b_.frames[3].second == second);
+}
+
+TEST_F(PeerLinksTest, LargeFramesOfAnotherClusterCloseTheLink) {
+  a_.send(b_, std::string(2 << 20, 'x'), 78);
+  run_until([&] { return a_.downs == 1; });
+  EXPECT_TRUE(b_.frames.empty());
+}
+
+TEST_F(PeerLinksTest, WhatIsTooMuchIsDroppedAndTheLinkStays) {
+  a_.send(b_, "first");
+  run_until([&] { return b_.frames.size() == 1; });
+  const std::string large(PeerLinks::kQueuedBytesMax, 'x');
+  a_.send(b_, large, kCluster, FrameKind::kData);
+  a_.send(b_, large, kCluster, FrameKind::kData);
+  a_.send(b_, "a probe", kCluster, FrameKind::kMembership);
+  EXPECT_EQ(a_.links->metrics().frames_dropped, 1U);
+  run_until([&] { return b_.frames.size() == 3; });
+  EXPECT_EQ(b_.frames[1].second, "a probe");
+  EXPECT_TRUE(b_.frames[2].second == large);
+  EXPECT_EQ(a_.downs, 0);
 }
 
 TEST_F(PeerLinksTest, FramesOfAnotherClusterCloseTheLink) {
@@ -140,16 +165,19 @@ TEST_F(PeerLinksTest, ALinkIsDialledAgainUntilTheOtherIsThere) {
   EXPECT_EQ(b_.frames[0].second, "found");
 }
 
-TEST_F(PeerLinksTest, APeerThatDoesNotReadIsGivenUp) {
-  a_.send(b_, "first");
+TEST_F(PeerLinksTest, APeerThatTakesNothingForLongIsGivenUp) {
+  PeerLinks impatient(loop_, "127.0.0.1", a_, 0);
+  impatient.set_hello({3, a_.address, 0});
+  std::string frame;
+  encode_frame(FrameKind::kData, {kCluster, 1, 1}, std::string(8 << 20, 'x'), &frame);
+  impatient.send(b_.address, frame);
   run_until([&] { return b_.frames.size() == 1; });
-  const std::string large(8 << 20, 'x');
   // Without turning the loop nobody reads: what the kernel doesn't take waits here.
   for (int i = 0; i < 12; ++i) {
-    a_.send(b_, large);
+    impatient.send(b_.address, frame);
   }
   EXPECT_EQ(a_.downs, 1);
-  EXPECT_GE(a_.links->metrics().frames_dropped, 1U);
+  EXPECT_GE(impatient.metrics().frames_dropped, 1U);
 }
 
 }  // namespace
