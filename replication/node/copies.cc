@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <string_view>
+#include <tuple>
 
 namespace kindred {
 
@@ -87,6 +89,21 @@ void LiveCount::expire(uint64_t now_ms) {
     expiring_ -= dying_.begin()->second;
     dying_.erase(dying_.begin());
   }
+}
+
+bool SweepTrack::is_ahead(const KeyRef& other) const {
+  // In the order in which the engine keeps records.
+  return !has_begun || std::tuple(slot, hash, key.size(), std::string_view(key)) <
+                           std::tuple(other.slot, other.hash, other.key.size(), other.key);
+}
+
+void Copies::note_change(const KeyRef& key, const LiveMark& before, const LiveMark& after,
+                         uint64_t now_ms) {
+  Copy& copy = at(key.partition);
+  const bool is_first =
+      copy.sweep && copy.sweep->is_ahead(key) && copy.sweep->written.insert(key.hash).second;
+  // What was there before is not in a count that began anew.
+  copy.count.change(is_first && copy.sweep->counts_anew ? LiveMark() : before, after, now_ms);
 }
 
 uint32_t Copies::count(CopyState state) const {

@@ -3,9 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "replication/causal/state.h"
+#include "replication/node/operation.h"
 
 namespace kindred {
 
@@ -54,11 +58,26 @@ class LiveCount {
   std::map<uint64_t, int64_t> dying_;  // tick -> keys that die then
 };
 
+/// How far a sweep has come in a copy, and what was written ahead of it since it began: a record
+/// that the sweep finds there is as it was only where its key is not among these. Keys are told
+/// apart by their hash: of two with one hash the sweep may pass one by.
+struct SweepTrack {
+  bool counts_anew = false;  // the copy's count began at nothing when the sweep did
+  bool has_begun = false;
+  uint16_t slot = 0;  // of the last record swept
+  uint64_t hash = 0;
+  std::string key;
+  std::unordered_set<uint64_t> written;
+
+  bool is_ahead(const KeyRef& other) const;
+};
+
 struct Copy {
   CopyState state = CopyState::kNone;
   ActorId actor = 0;
   LiveCount count;
-  double read_p99_us = 1000;  // streaming estimate; decides when a read is hedged
+  std::optional<SweepTrack> sweep;  // while one is to go over the copy or does
+  double read_p99_us = 1000;        // streaming estimate; decides when a read is hedged
 };
 
 /// The copies of one shard, by partition. Partitions of other shards stay kNone.
@@ -69,6 +88,9 @@ class Copies {
   Copy& at(uint16_t partition) { return copies_[partition]; }
   const Copy& at(uint16_t partition) const { return copies_[partition]; }
   uint32_t count(CopyState state) const;
+  /// Counts a key's change in its copy.
+  void note_change(const KeyRef& key, const LiveMark& before, const LiveMark& after,
+                   uint64_t now_ms);
 
  private:
   std::vector<Copy> copies_;

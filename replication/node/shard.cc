@@ -32,9 +32,6 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     const auto partition = static_cast<uint16_t>(p);
     if (core_.is_mine(partition)) {
       place_copy(partition, is_first, steps_before[p], fresh_copies);
-      if (flushed) {
-        core_.copies.at(partition).count.reset();
-      }
     }
   }
   fill_.on_new_cluster();
@@ -198,8 +195,7 @@ void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const 
     State after = *shown;
     core_.filter(before);
     core_.filter(after);
-    core_.copies.at(key.partition)
-        .count.change(live_mark(before), live_mark(after), now.cluster_ms);
+    core_.copies.note_change(key, live_mark(before), live_mark(after), now.cluster_ms);
   }
 }
 
@@ -254,6 +250,7 @@ bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
   State current = state;
   core_.filter(current);
   if (current.never_written()) {
+    sweep_.add(key.partition);
     return false;
   }
   Copy& copy = core_.copies.at(key.partition);

@@ -125,7 +125,7 @@ StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const L
     end_actor(key.partition);
     return status;
   }
-  copies.at(key.partition).count.change(before, after, now.cluster_ms);
+  copies.note_change(key, before, after, now.cluster_ms);
   return status;
 }
 

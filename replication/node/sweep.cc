@@ -15,13 +15,21 @@ void Sweep::start() {
   partitions_.clear();
   request_ = 0;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
-    if (core_.copies.at(static_cast<uint16_t>(p)).state != CopyState::kNone) {
+    Copy& copy = core_.copies.at(static_cast<uint16_t>(p));
+    copy.sweep.reset();
+    if (copy.state != CopyState::kNone) {
+      copy.count.reset();
+      copy.sweep.emplace().counts_anew = true;
       partitions_.push_back(static_cast<uint16_t>(p));
     }
   }
-  after_key_.clear();
-  hash_ = 0;
-  slot_ = 0;
+}
+
+void Sweep::add(uint16_t partition) {
+  if (Copy& copy = core_.copies.at(partition); !copy.sweep) {
+    copy.sweep.emplace();
+    partitions_.insert(partitions_.begin(), partition);
+  }
 }
 
 void Sweep::tick() {
@@ -30,23 +38,50 @@ void Sweep::tick() {
   }
 }
 
+void Sweep::end_partition() {
+  core_.copies.at(partitions_.back()).sweep.reset();
+  partitions_.pop_back();
+}
+
 void Sweep::read() {
   const uint16_t partition = partitions_.back();
-  if (after_key_.empty() && hash_ == 0) {
-    slot_ = slot_range(partition, core_.cluster().ring.partition_count()).first;
-  }
+  const SweepTrack& track = *core_.copies.at(partition).sweep;
   FetchRange range;
   counter_ = (counter_ + 1) & ((uint64_t{1} << 52) - 1);
   range.id = (uint64_t{core_.config.shard_index} << 56) |
              (uint64_t{static_cast<uint8_t>(IdKind::kSweep)} << 52) | counter_;
   range.partition = partition;
-  range.from_slot = slot_;
-  range.from_hash = hash_;
-  range.after_key = after_key_;
+  range.from_slot = track.has_begun
+                        ? track.slot
+                        : slot_range(partition, core_.cluster().ring.partition_count()).first;
+  range.from_hash = track.hash;
+  range.after_key = track.key;
   range.entries_max = kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
+  range.values_wanted = false;
   request_ = range.id;
   core_.ports.read_range(range, range.id);
+}
+
+/// False where the engine refused to erase.
+bool Sweep::take(const RangeEntry& entry, SweepTrack& track, Now now) {
+  if (track.written.contains(entry.key.hash)) {
+    return true;  // counted as it was written, which may be after the page was read
+  }
+  State state;
+  if (!core_.ports.decode(entry.key, entry.record, &state)) {
+    return true;  // whoever reads the key puts it aside
+  }
+  core_.filter(state);
+  if (!state.never_written()) {
+    if (track.counts_anew) {
+      core_.copies.at(entry.key.partition)
+          .count.change(LiveMark(), live_mark(state), now.cluster_ms);
+    }
+    return true;
+  }
+  return core_.commit(entry.key, LiveMark(), LiveMark(), std::string_view(), Durability::kMemory, 0,
+                      now) != StoreStatus::kFailed;
 }
 
 void Sweep::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done,
@@ -58,28 +93,23 @@ void Sweep::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entr
   if (!ok) {
     return;  // the next tick reads the page again
   }
-  for (const RangeEntry& entry : entries) {
-    // Looked at again: it may have been written since the page was read. What the engine can't show
-    // at once stays until the next sweep.
-    State state;
-    if (core_.load(entry.key, &state) != LoadStatus::kLoaded || !state.never_written()) {
-      continue;
-    }
-    // Loads show nothing of it, so no count changes. A failed erase is swept at the next start.
-    if (core_.commit(entry.key, LiveMark{}, LiveMark{}, std::string_view(), Durability::kMemory, 0,
-                     now) == StoreStatus::kFailed) {
-      return;
-    }
+  Copy& copy = core_.copies.at(partitions_.back());
+  SweepTrack& track = *copy.sweep;
+  if (copy.state == CopyState::kNone && track.counts_anew) {
+    end_partition();  // the copy went meanwhile, with all that it held
+    return;
   }
-  if (!entries.empty()) {
-    slot_ = entries.back().key.slot;
-    hash_ = entries.back().key.hash;
-    after_key_.assign(entries.back().key.key);
+  for (const RangeEntry& entry : entries) {
+    if (!take(entry, track, now)) {
+      return;  // as above, from this record on
+    }
+    track.has_begun = true;
+    track.slot = entry.key.slot;
+    track.hash = entry.key.hash;
+    track.key.assign(entry.key.key);
   }
   if (done) {
-    partitions_.pop_back();
-    after_key_.clear();
-    hash_ = 0;
+    end_partition();
   }
   if (!partitions_.empty()) {
     read();

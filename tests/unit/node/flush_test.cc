@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+#include <string>
+
 #include "tests/unit/node/node.h"
 
 namespace kindred {
@@ -82,6 +86,133 @@ TEST(Flush, TheSweepErasesTheDeadAndKeepsNewerWrites) {
   EXPECT_TRUE(node.ports.stores.back().record.empty()) << "erased";
   EXPECT_TRUE(node.ports.held("dead").never_written());
   EXPECT_EQ(text(node.ports.held("k").siblings[0].value), "new");
+}
+
+/// A partition's records as an engine keeps them, and sweeps over it by pages of two.
+class SweptNode {
+ public:
+  Node node{{1}};
+
+  void write(const std::string& name) {
+    Operation set = Node::set("v");
+    set.key = key(name);
+    node.submit(set);
+    names_.insert(name);
+  }
+  /// As `name` stands at another node that stamps above the flush.
+  void survive(const std::string& name, Stamp stamp) {
+    const std::string record = node.ports.records.add(register_state({stamp, 9}, "survivor"));
+    node.shard().receive(2, Replicate{5, kStep, key(name), record, Durability::kLogged, true},
+                         node.now);
+    names_.insert(name);
+  }
+  /// Sweeps to the end; `between` runs after a page was read and before it is taken.
+  void sweep(const std::function<void(int)>& between) {
+    int page = 0;
+    for (int turns = 0; turns < 1000 && node.shard().needs_tick(); ++turns) {
+      node.pass_ms(5);
+      while (!node.ports.range_reads.empty()) {
+        const RangeRead read = node.ports.range_reads.back();
+        node.ports.range_reads.pop_back();
+        give_page(read, between, &page);
+      }
+    }
+    EXPECT_FALSE(node.shard().needs_tick());
+  }
+  uint64_t live() { return node.shard().copies().at(kPartition).count.live(node.now.cluster_ms); }
+
+ private:
+  static KeyRef key(std::string_view name) {
+    KeyRef made = Node::key(name);
+    made.hash = std::stoull(std::string(name));  // so names are in order
+    return made;
+  }
+
+  void give_page(const RangeRead& read, const std::function<void(int)>& between, int* page) {
+    std::vector<std::string> records;
+    std::vector<std::string> found;
+    bool done = true;
+    for (const std::string& name : names_) {
+      const bool is_behind = !read.range.after_key.empty() && name <= read.range.after_key;
+      if (read.range.partition != kPartition || is_behind ||
+          node.ports.held(name).never_written()) {
+        continue;
+      }
+      if (found.size() == 2) {
+        done = false;
+        break;
+      }
+      found.push_back(name);
+      records.push_back(node.ports.records.add(node.ports.held(name)));
+    }
+    std::vector<RangeEntry> entries;
+    for (size_t i = 0; i < found.size(); ++i) {
+      entries.push_back({key(found[i]), records[i]});
+    }
+    if (read.range.partition == kPartition) {
+      between(++*page);
+    }
+    node.shard().range_read(read.token, true, entries, done, node.now);
+  }
+
+  std::set<std::string> names_;
+};
+
+TEST(Flush, TheSweepCountsEachSurvivorOnceBesideWrites) {
+  SweptNode swept;
+  const Stamp flush = stamp_ms_from(swept.node.now, 300);
+  swept.write("100");
+  swept.write("110");
+  swept.write("140");
+  swept.survive("120", flush + 5);
+  swept.survive("130", flush + 6);
+  swept.survive("150", flush + 7);
+  swept.node.install(CopyState::kWhole, flush);
+  EXPECT_EQ(swept.live(), 0U) << "counted anew";
+  swept.write("150");
+  swept.write("160");
+  EXPECT_EQ(swept.live(), 2U) << "what is written is counted at once";
+  swept.sweep([&](int page) {
+    if (page == 1) {
+      swept.write("100");  // of the page under way, dead in it
+      swept.write("105");  // new in its range
+    } else if (page == 2) {
+      swept.write("100");  // swept, so counted: no second time
+      swept.write("130");  // a survivor of the page under way
+    }
+  });
+  EXPECT_EQ(swept.live(), 6U) << "100 105 120 130 150 160";
+  EXPECT_TRUE(swept.node.ports.held("110").never_written());
+  EXPECT_TRUE(swept.node.ports.held("140").never_written());
+  EXPECT_FALSE(swept.node.ports.held("100").never_written());
+}
+
+TEST(Flush, TheSweepErasesWhatIsPendingInTheEngine) {
+  SweptNode swept;
+  swept.write("100");
+  swept.node.install(CopyState::kWhole, stamp_ms_from(swept.node.now, 300));
+  swept.node.ports.load_status = LoadStatus::kPending;
+  swept.sweep([](int) {});
+  EXPECT_TRUE(swept.node.ports.held("100").never_written());
+}
+
+TEST(Flush, ARestartedNodeSweepsOn) {
+  SweptNode swept;
+  swept.write("100");
+  swept.write("110");
+  const State dead = swept.node.ports.held("100");
+  swept.node.install(CopyState::kWhole, stamp_ms_from(swept.node.now, 300));
+  SweptNode restarted;
+  restarted.node.install(CopyState::kWhole, stamp_ms_from(swept.node.now, 300));
+  restarted.sweep([](int) {});
+  restarted.write("105");
+  restarted.node.ports.hold("100", dead);
+  restarted.survive("100", 0);
+  EXPECT_FALSE(restarted.node.shard().count_existing(Node::key("100"), dead, restarted.node.now));
+  EXPECT_EQ(restarted.live(), 1U);
+  restarted.sweep([](int) {});
+  EXPECT_TRUE(restarted.node.ports.held("100").never_written());
+  EXPECT_EQ(restarted.live(), 1U);
 }
 
 TEST(Flush, WhatIsFoundAtStartIsDeadToo) {
