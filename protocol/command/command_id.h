@@ -111,6 +111,15 @@ enum class CommandId : uint8_t {
   kDget,
   kDmget,
   kDput,
+  // ring
+  kRing,
+  kRingHelp,
+  kRingHints,
+  kRingMembers,
+  kRingOwners,
+  kRingPreflist,
+  kRingStatus,
+  kRingTransfers,
 
   kCount,  // not a command: how many there are
 };

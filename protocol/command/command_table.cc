@@ -68,7 +68,7 @@ class CommandIndex {
   CommandIndex() {
     for (const auto family :
          {connection_commands(), server_commands(), generic_commands(), string_commands(),
-          transaction_commands(), cluster_commands(), kindred_commands()}) {
+          transaction_commands(), cluster_commands(), kindred_commands(), ring_commands()}) {
       for (const CommandSpec& spec : family) {
         commands_.push_back(&spec);
         insert(spec);

@@ -18,6 +18,9 @@ struct Group {
 
 constexpr Group kGroups[] = {
     {"kindred", "Versions", "Kindred's own commands. A context is opaque text, bound to its key."},
+    {"ring", "Ring",
+     "What operators ask of the ring. Replies are arrays of maps; RESP2 shows a map as a flat array of\n"
+     "fields and values. `node` is a name or host:peerport."},
     {"string", "Strings", ""},
     {"generic", "Keys and expiry", ""},
     {"transactions", "Transactions", "Commands are queued and run in their order."},
@@ -36,7 +39,7 @@ void append_command(const CommandSpec& spec, std::string& page) {
   page += "### `" + upper_case_name(spec.name);
   page += spec.syntax.empty() ? "" : " " + std::string(spec.syntax);
   page += "`\n\n" + std::string(spec.summary) + "\n\nSince ";
-  page += spec.group == "kindred" ? "Kindred " : "Redis ";
+  page += spec.group == "kindred" || spec.group == "ring" ? "Kindred " : "Redis ";
   page += std::string(spec.since) + ". " + std::string(spec.complexity) + ".";
   if (!spec.deprecated_since.empty()) {
     page += " Old: use " + std::string(spec.replaced_by) + " instead.";

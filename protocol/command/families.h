@@ -15,5 +15,6 @@ std::span<const CommandSpec> string_commands();
 std::span<const CommandSpec> transaction_commands();
 std::span<const CommandSpec> cluster_commands();
 std::span<const CommandSpec> kindred_commands();
+std::span<const CommandSpec> ring_commands();
 
 }  // namespace kindred

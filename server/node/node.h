@@ -112,6 +112,7 @@ class Node final : public NodeControl,
   void count_keys(Asker asker) override;
   void name_actors(Asker asker, std::vector<ActorId> actors) override;
   void tell_info(Asker asker, std::vector<std::string> sections) override;
+  void tell_ring_figures(Asker asker) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
   void copies_changed() override;

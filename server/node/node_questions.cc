@@ -314,6 +314,26 @@ void Node::tell_info(Asker asker, std::vector<std::string> sections) {
   });
 }
 
+void Node::tell_ring_figures(Asker asker) {
+  struct Sum {
+    size_t missing;
+    RingFigures figures;
+  };
+  const auto sum = std::make_shared<Sum>(Sum{workers_.size(), {}});
+  post_to_all([this, asker, sum](Worker& worker) {
+    const auto taken = std::make_shared<RingFigures>(worker.ring_figures());
+    workers_.front()->post_errand([this, asker, sum, taken] {
+      sum->figures.add(*taken);
+      if (--sum->missing == 0) {
+        Worker& asking = *workers_[asker.worker];
+        asking.post_errand([&asking, token = asker.token, sum] {
+          asking.hub().ring_figures_done(token, std::move(sum->figures));
+        });
+      }
+    });
+  });
+}
+
 NodeFigures Node::figures(const WorkerFigures& sum) const {
   NodeFigures figures;
   figures.sum = sum;

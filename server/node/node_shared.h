@@ -58,6 +58,7 @@ class NodeControl {
   virtual void count_keys(Asker asker) = 0;
   virtual void name_actors(Asker asker, std::vector<ActorId> actors) = 0;
   virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
+  virtual void tell_ring_figures(Asker asker) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
   virtual void stop() = 0;

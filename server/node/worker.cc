@@ -27,6 +27,19 @@ ClientToken without_origin(ClientToken token) {
   return token & ((ClientToken{1} << kOriginShift) - 1);
 }
 
+std::string_view copy_name(CopyState state) {
+  switch (state) {
+    case CopyState::kFilling:
+      return "filling";
+    case CopyState::kArriving:
+      return "arriving";
+    case CopyState::kDeparting:
+      return "departing";
+    default:
+      return "whole";
+  }
+}
+
 std::unique_ptr<StateStore> make_store(plugins::Engine& engine, std::function<void()> wake) {
   if (engine.capabilities().nonblocking) {
     return std::make_unique<DirectStore>(engine);
@@ -223,6 +236,24 @@ WorkerFigures Worker::figures() {
       }
       figures.actor = figures.actor != 0 ? figures.actor : copy.actor;
     }
+  }
+  return figures;
+}
+
+RingFigures Worker::ring_figures() {
+  RingFigures figures;
+  if (engine_capabilities_.thread_bound || setup_.index == 0) {
+    figures.data_bytes = engine_.stats().data_bytes;
+  }
+  if (!driver_) {
+    return figures;
+  }
+  Shard& shard = driver_->shard();
+  figures.copies = shard.copies().count(CopyState::kWhole);
+  for (const Transfer& transfer : shard.transfers()) {
+    figures.copies += 1;
+    figures.transfers.push_back({transfer.partition, copy_name(transfer.state), transfer.source,
+                                 transfer.keys, transfer.bytes});
   }
   return figures;
 }

@@ -81,6 +81,8 @@ class Worker final : public ShardOutlet {
   void close_storage() { store_->stop(); }
 
   WorkerFigures figures();
+  /// This worker's part of RING HINTS and RING TRANSFERS.
+  RingFigures ring_figures();
   /// Any thread; up to date within a moment.
   uint32_t filling_copies() const { return filling_copies_.load(std::memory_order_relaxed); }
 

@@ -45,6 +45,12 @@ void WorkerService::info(ClientToken token, std::vector<std::string> sections) {
            wanted = std::move(sections)] { node.tell_info(asker, wanted); });
 }
 
+void WorkerService::ring_figures(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.tell_ring_figures(asker);
+  });
+}
+
 void WorkerService::config_set(ClientToken token,
                                std::vector<std::pair<std::string, std::string>> settings) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},

@@ -18,6 +18,7 @@ class WorkerService final : public NodeService {
   void name_actors(ClientToken token, std::vector<ActorId> actors) override;
   void flush_all(ClientToken token) override;
   void info(ClientToken token, std::vector<std::string> sections) override;
+  void ring_figures(ClientToken token) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(

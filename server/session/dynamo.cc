@@ -6,10 +6,10 @@
 #include "protocol/command/errors.h"
 #include "protocol/context/context_codec.h"
 #include "replication/causal/write.h"
-#include "replication/ring/walk.h"
 #include "server/session/gather.h"
 #include "server/session/handlers.h"
 #include "server/session/options.h"
+#include "server/session/ring_view.h"
 
 namespace kindred {
 
@@ -160,75 +160,10 @@ void tell_context(Call& call, Outcome& outcome) {
 
 // --- explaining ---
 
-void write_text_field(ReplyWriter& reply, std::string_view name, std::string_view value) {
-  reply.bulk(name);
-  reply.bulk(value);
-}
-
-void write_number_field(ReplyWriter& reply, std::string_view name, uint64_t value) {
-  reply.bulk(name);
-  reply.integer(static_cast<int64_t>(value));
-}
-
-std::string member_name(const ClusterDocument* cluster, NodeId id) {
-  const Member* member = cluster != nullptr ? cluster->find_member(id) : nullptr;
-  return member != nullptr && !member->name.empty() ? member->name : hex(id);
-}
-
-void write_preference(ReplyWriter& reply, const ClusterDocument& cluster, NodeId id, bool up,
-                      bool primary) {
-  const Member* member = cluster.find_member(id);
-  reply.map(5);
-  write_text_field(reply, "node", member_name(&cluster, id));
-  write_text_field(reply, "address",
-                   member == nullptr ? std::string()
-                                     : member->client_address.host + ":" +
-                                           std::to_string(member->client_address.port));
-  write_text_field(reply, "zone", member == nullptr ? std::string_view() : member->zone);
-  write_text_field(reply, "state", up ? "up" : "down");
-  write_text_field(reply, "role", primary ? "primary" : "fallback");
-}
-
-bool is_up(const std::vector<MemberStatus>& statuses, NodeId self, NodeId id) {
-  if (id == self) {
-    return true;
-  }
-  for (const MemberStatus& status : statuses) {
-    if (status.id == id) {
-      return status.up;
-    }
-  }
-  return false;
-}
-
-void write_preference_list(Call& call, ReplyWriter& reply, PartitionIndex partition) {
-  const ClusterDocument* cluster = call.hub().cluster();
-  reply.bulk("preference_list");
-  if (cluster == nullptr) {
-    reply.array(0);
-    return;
-  }
-  const std::vector<MemberStatus> statuses = call.service().member_statuses();
-  const NodeId self = call.service().self();
-  const std::span<const NodeId> primaries = cluster->ring.owners(partition);
-  std::vector<ClaimMember> members;
-  for (const Member& member : cluster->members) {
-    members.push_back({.id = member.id, .weight = member.weight, .zone = member.zone});
-  }
-  const std::vector<NodeId> fallbacks = ring_walk(cluster->ring, members, partition);
-  reply.array(primaries.size() + fallbacks.size());
-  for (const NodeId id : primaries) {
-    write_preference(reply, *cluster, id, is_up(statuses, self, id), true);
-  }
-  for (const NodeId id : fallbacks) {
-    write_preference(reply, *cluster, id, is_up(statuses, self, id), false);
-  }
-}
-
 void write_replica(Call& call, ReplyWriter& reply, const ReplicaReport& report) {
   const std::string context = context_text(call, call.slot().key, context_of_read(report.state));
   reply.map(5);
-  write_text_field(reply, "node", member_name(call.hub().cluster(), report.node));
+  write_text_field(reply, "node", ring_view(call).name_of(report.node));
   write_text_field(reply, "copy", report.whole ? "whole" : "filling");
   write_text_field(reply, "context", context);
   write_text_field(reply, "digest", hex(digest(report.state)));
@@ -263,7 +198,8 @@ void tell_explanation(Call& call, Outcome& outcome) {
   write_number_field(reply, "slot", slot);
   write_number_field(reply, "partition", partition);
   write_number_field(reply, "ring_epoch", outcome.epoch);
-  write_preference_list(call, reply, partition);
+  reply.bulk("preference_list");
+  write_preference_list(reply, ring_view(call), partition);
   reply.bulk("replicas");
   reply.array(answered);
   for (const ReplicaReport& report : outcome.replicas) {

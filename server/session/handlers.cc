@@ -115,6 +115,14 @@ constexpr Entry kEntries[] = {
     {CommandId::kDget, {run_dget, false, kCluster}},
     {CommandId::kDmget, {run_dmget, false, kCluster}},
     {CommandId::kDput, {run_dput, false, kCluster}},
+
+    {CommandId::kRingHelp, {run_help}},
+    {CommandId::kRingHints, {run_ring_hints, false, kCluster}},
+    {CommandId::kRingMembers, {run_ring_members, false, kCluster}},
+    {CommandId::kRingOwners, {run_ring_owners, false, kCluster}},
+    {CommandId::kRingPreflist, {run_ring_preflist, false, kCluster}},
+    {CommandId::kRingStatus, {run_ring_status, false, kCluster}},
+    {CommandId::kRingTransfers, {run_ring_transfers, false, kCluster}},
 };
 
 using HandlerTable = std::array<Handler, static_cast<size_t>(CommandId::kCount)>;
@@ -131,7 +139,7 @@ constexpr HandlerTable kHandlers = make_table();
 
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
-         id == CommandId::kCluster;
+         id == CommandId::kCluster || id == CommandId::kRing;
 }
 
 constexpr bool every_command_has_a_handler() {

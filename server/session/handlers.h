@@ -103,4 +103,11 @@ void run_dget(Call& call);
 void run_dmget(Call& call);
 void run_dput(Call& call);
 
+void run_ring_hints(Call& call);
+void run_ring_members(Call& call);
+void run_ring_owners(Call& call);
+void run_ring_preflist(Call& call);
+void run_ring_status(Call& call);
+void run_ring_transfers(Call& call);
+
 }  // namespace kindred

@@ -132,6 +132,13 @@ void SessionHub::status_done(ClientToken token, std::string&& error) {
   }
 }
 
+void SessionHub::ring_figures_done(ClientToken token, RingFigures&& figures) {
+  const TokenParts parts = TokenParts::unpack(token);
+  if (Session* session = awaiting(parts)) {
+    session->ring_figures_done(parts, figures);
+  }
+}
+
 void SessionHub::wait_for_room(Session& session) {
   if (!session.waits_for_room_) {
     session.waits_for_room_ = true;

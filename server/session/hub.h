@@ -66,6 +66,7 @@ class SessionHub final : public ServiceClient {
   void keys_done(ClientToken token, std::vector<std::string>&& keys) override;
   void text_done(ClientToken token, std::string&& text) override;
   void status_done(ClientToken token, std::string&& error) override;
+  void ring_figures_done(ClientToken token, RingFigures&& figures) override;
 
   // --- what sessions see ---
 

@@ -12,6 +12,7 @@
 #include "replication/node/operation.h"
 #include "replication/node/ports.h"
 #include "replication/node/scan.h"
+#include "server/session/ring_figures.h"
 
 namespace kindred {
 
@@ -49,6 +50,8 @@ class NodeService {
   virtual void flush_all(ClientToken token) = 0;
   /// The text of INFO for the sections asked ("all", "default", "everything", or names).
   virtual void info(ClientToken token, std::vector<std::string> sections) = 0;
+  /// What this node counts about the ring (RING HINTS) into ring_figures_done().
+  virtual void ring_figures(ClientToken token) = 0;
   /// CONFIG SET; status_done() tells.
   virtual void config_set(ClientToken token,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
@@ -88,6 +91,7 @@ class ServiceClient {
   virtual void keys_done(ClientToken token, std::vector<std::string>&& keys) = 0;
   virtual void text_done(ClientToken token, std::string&& text) = 0;
   virtual void status_done(ClientToken token, std::string&& error) = 0;
+  virtual void ring_figures_done(ClientToken token, RingFigures&& figures) = 0;
 };
 
 }  // namespace kindred

@@ -450,6 +450,12 @@ void Session::status_done(const TokenParts& token, std::string& error) {
   answered(token, [&](Call& call, ReplySlot& slot) { slot.task->status_done(call, error); });
 }
 
+void Session::ring_figures_done(const TokenParts& token, RingFigures& figures) {
+  answered(token, [&](Call& call, ReplySlot& slot) {
+    slot.task->ring_figures_done(call, figures);
+  });
+}
+
 // --- life ---
 
 bool Session::wants_read() const {

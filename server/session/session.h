@@ -22,6 +22,7 @@ namespace kindred {
 
 class Call;
 class SessionHub;
+struct RingFigures;
 struct SessionSettings;
 
 /// What CLIENT tells of a connection.
@@ -169,6 +170,7 @@ class Session {
   void keys_done(const TokenParts& token, std::vector<std::string>& keys);
   void text_done(const TokenParts& token, std::string& text);
   void status_done(const TokenParts& token, std::string& error);
+  void ring_figures_done(const TokenParts& token, RingFigures& figures);
 
   SessionHub& hub_;
   SessionId id_;

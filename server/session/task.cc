@@ -28,5 +28,8 @@ void Task::text_done(Call&, std::string&) {
 void Task::status_done(Call&, std::string&) {
   unasked();
 }
+void Task::ring_figures_done(Call&, RingFigures&) {
+  unasked();
+}
 
 }  // namespace kindred

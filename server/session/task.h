@@ -10,6 +10,7 @@
 namespace kindred {
 
 class Call;
+struct RingFigures;
 
 /// A command of more than one request, or of one that is no operation. Lives in its reply slot
 /// until the reply is written. Answers may come within the call that asks, so whoever asks in a
@@ -33,6 +34,7 @@ class Task {
   virtual void keys_done(Call& call, std::vector<std::string>& keys);
   virtual void text_done(Call& call, std::string& text);
   virtual void status_done(Call& call, std::string& error);
+  virtual void ring_figures_done(Call& call, RingFigures& figures);
 };
 
 /// Keeps a loop that asks from nesting in itself when answers come at once.

@@ -56,11 +56,24 @@ class Cluster:
     def __init__(self, size, directives=None, prefix=(), ready_timeout_s=READY_TIMEOUT_S):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="kindred-"))
         self._ready_timeout_s = ready_timeout_s
+        self._directives = directives or {}
+        self._prefix = prefix
         ports = [(free_port(), free_port()) for _ in range(size)]
         seeds = [peer for _, peer in ports] if size > 1 else []
-        self.nodes = [Node(f"node-{number}", self._folder / f"node-{number}", port, peer, seeds,
-                           directives or {}, prefix)
+        self.nodes = [self._make_node(number, port, peer, seeds, {})
                       for number, (port, peer) in enumerate(ports, 1)]
+
+    def _make_node(self, number, port, peer_port, seeds, directives):
+        name = f"node-{number}"
+        return Node(name, self._folder / name, port, peer_port, seeds,
+                    {**self._directives, **directives}, self._prefix)
+
+    def add_node(self, directives=None):
+        """One more node, not started yet, that finds the cluster through the first one."""
+        node = self._make_node(len(self.nodes) + 1, free_port(), free_port(),
+                               [self.nodes[0].peer_port], directives or {})
+        self.nodes.append(node)
+        return node
 
     def __enter__(self):
         self.start()

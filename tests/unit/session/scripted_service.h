@@ -66,6 +66,7 @@ class ScriptedService final : public NodeService {
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
   }
+  void ring_figures(ClientToken token) override { other_tokens_.push_back(token); }
   void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
     other_tokens_.push_back(token);
   }

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/resp/writer.h"
+#include "replication/membership/cluster.h"
+#include "server/session/node_service.h"
+
+namespace kindred {
+
+class Call;
+
+/// The ring as commands show it, as of one moment.
+struct RingView {
+  const ClusterDocument* cluster = nullptr;  // null: in none yet
+  NodeId self = 0;
+  std::vector<MemberStatus> statuses;
+
+  bool is_up(NodeId id) const;
+  /// A member's name; its id where it has none or is no member.
+  std::string name_of(NodeId id) const;
+};
+
+[[nodiscard]] RingView ring_view(Call& call);
+
+/// An array of maps: the nodes that a partition's keys live on and those that stand in for them, in
+/// order. While the partition moves, its next owners follow its present ones.
+void write_preference_list(ReplyWriter& reply, const RingView& view, PartitionIndex partition);
+
+void write_text_field(ReplyWriter& reply, std::string_view name, std::string_view value);
+void write_number_field(ReplyWriter& reply, std::string_view name, uint64_t value);
+/// A field whose value is an array of members' names.
+void write_names(ReplyWriter& reply, const RingView& view, std::string_view name,
+                 std::span<const NodeId> nodes);
+
+}  // namespace kindred
