@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 namespace kindred {
@@ -345,11 +348,41 @@ TEST_F(OneSwim, WhoAnswersIsNotDeclaredDead) {
   EXPECT_FALSE(swim_.is_up(2));
 }
 
-TEST_F(OneSwim, WhoOwesAnAnswerIsAskedEachPeriod) {
-  std::vector<NodeId> others;
-  for (NodeId id = 1; id <= 40; ++id) {
-    others.push_back(id);
+TEST_F(OneSwim, TheSuspectedIsAskedAtOnceAndAnOldAnswerDoesNotSaveIt) {
+  all_up();
+  while (swim_.find(2)->probed_us + 100 * kMs > now_us_) {
+    run_ms(10, {1, 2, 3});
   }
+  sent_.clear();
+  hear(1, {{2, 1, SwimState::kSuspect, 0}});
+  const auto pings = sent(SwimKind::kPing);
+  ASSERT_THAT(pings, SizeIs(1));
+  EXPECT_EQ(pings[0].to, 2u);
+  run_ms(600, {1, 3});
+  EXPECT_TRUE(swim_.is_up(2));
+  run_ms(200, {1, 3});  // sooner than its silence alone would take
+  EXPECT_FALSE(swim_.is_up(2));
+}
+
+TEST_F(OneSwim, AnAnswerFromLongAgoDoesNotStandAgainstOthersWord) {
+  std::vector<NodeId> others(40);
+  std::iota(others.begin(), others.end(), 1);
+  swim_.set_members(others);
+  run_ms(15 * kPeriodMs, others);
+  hear(1, {{7, 1, SwimState::kSuspect, 0}});
+  hear(1, {{7, 2, SwimState::kAlive, 0}});  // refuted, and answered many times since
+  run_ms(20'000, others);
+  while (swim_.find(7)->answered_us + 1'300 * kMs > now_us_) {
+    run_ms(10, others);
+  }
+  ASSERT_TRUE(swim_.is_up(7));
+  hear(1, {{7, 2, SwimState::kDead, 0}});
+  EXPECT_FALSE(swim_.is_up(7));
+}
+
+TEST_F(OneSwim, WhoOwesAnAnswerIsAskedEachPeriod) {
+  std::vector<NodeId> others(40);
+  std::iota(others.begin(), others.end(), 1);
   swim_.set_members(others);
   run_ms(15 * kPeriodMs, others);
   ASSERT_EQ(swim_.up_count(), 41u);
