@@ -89,6 +89,9 @@ TEST(Ringsim, AdviceIsTheSmallestCountThatStaysEven) {
   EXPECT_THAT(table.remark, HasSubstr("Advice: 16 partitions."));
   options.grow = 2;  // 5, 6 and 7 nodes divide nothing evenly
   EXPECT_THAT(bench::partitions(options).remark, HasSubstr("Advice: 64 partitions."));
+  EXPECT_THAT(bench::partitions(options).remark, testing::EndsWith("first places alike."));
+  options.zones = 3;  // of five nodes, one is alone in its zone and has a copy of everything
+  EXPECT_THAT(bench::partitions(options).remark, HasSubstr("0.6 of the copies is the best"));
 }
 
 TEST(Ringsim, HotKeysHeatOneNodeUnlessReadsAreSpread) {
