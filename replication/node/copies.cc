@@ -12,6 +12,7 @@ LiveMark live_mark(const State& state) {
   mark.written = !state.never_written();
   mark.siblings = state.siblings.size();
   mark.live = mark.siblings > 0;
+  mark.digest = tree_digest(state);
   for (const Sibling& sibling : state.siblings) {
     if (sibling.expire_at_ms == 0) {
       mark.dies_at_ms = 0;
@@ -104,6 +105,9 @@ void Copies::note_change(const KeyRef& key, const LiveMark& before, const LiveMa
       copy.sweep && copy.sweep->is_ahead(key) && copy.sweep->written.insert(key.hash).second;
   // What was there before is not in a count that began anew.
   copy.count.change(is_first && copy.sweep->counts_anew ? LiveMark() : before, after, now_ms);
+  if (before.digest != after.digest) {
+    copy.tree.change({key.slot, key.hash}, before.digest, after.digest);
+  }
 }
 
 uint32_t Copies::count(CopyState state) const {

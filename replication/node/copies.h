@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replication/causal/state.h"
+#include "replication/node/copy_tree.h"
 #include "replication/node/operation.h"
 
 namespace kindred {
@@ -23,12 +24,14 @@ enum class CopyState : uint8_t {
                // holds
 };
 
-/// How a key counts: whether it has a version, when its last version dies, how many it has.
+/// How a key counts: whether it has a version, when its last version dies, how many it has; and
+/// what the copy's tree knows of it.
 struct LiveMark {
   bool live = false;
   uint64_t dies_at_ms = 0;  // 0: never
   bool written = false;     // live or a tombstone
   size_t siblings = 0;      // expired ones too, as long as they are kept
+  Digest digest = 0;        // tree_digest()
 };
 [[nodiscard]] LiveMark live_mark(const State& state);
 
@@ -76,6 +79,7 @@ struct Copy {
   CopyState state = CopyState::kNone;
   ActorId actor = 0;
   LiveCount count;
+  CopyTree tree;
   std::optional<SweepTrack> sweep;  // while one is to go over the copy or does
   double read_p99_us = 1000;        // streaming estimate; decides when a read is hedged
 };
@@ -88,7 +92,7 @@ class Copies {
   Copy& at(uint16_t partition) { return copies_[partition]; }
   const Copy& at(uint16_t partition) const { return copies_[partition]; }
   uint32_t count(CopyState state) const;
-  /// Counts a key's change in its copy.
+  /// Counts a key's change in its copy, and tells the copy's tree.
   void note_change(const KeyRef& key, const LiveMark& before, const LiveMark& after,
                    uint64_t now_ms);
 

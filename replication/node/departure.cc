@@ -302,6 +302,7 @@ void Departure::end(uint16_t partition) {
   Copy& copy = core_.copies.at(partition);
   copy.state = CopyState::kNone;
   copy.count.reset();
+  copy.tree.reset();
   ++core_.metrics.departed_copies;
   pending_scan_ = true;
   core_.ports.copy_changed(partition);

@@ -15,6 +15,9 @@ enum class IdKind : uint8_t {
   kSweep = 5,
   kDeparture = 6,
   kDepartureRead = 7,
+  kTree = 10,
+  kExchange = 11,
+  kExchangedKey = 12,
 };
 
 /// Ids are 8 bits of shard, 4 bits of kind, 28 bits of generation, 24 bits of index. A renewed or

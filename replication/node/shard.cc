@@ -16,7 +16,8 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       fill_(core_),
       departure_(core_, coordinator_),
       scanner_(core_),
-      sweep_(core_) {}
+      sweep_(core_),
+      tree_keeper_(core_) {}
 
 void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies,
                         Now now) {
@@ -32,11 +33,17 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     const auto partition = static_cast<uint16_t>(p);
     if (core_.is_mine(partition)) {
       place_copy(partition, is_first, steps_before[p], fresh_copies);
+      if (flushed) {
+        core_.copies.at(partition).tree.reset();
+        core_.copies.at(partition).tree.doubt();  // what is above the flush is to be found anew
+      }
     }
   }
   fill_.on_new_cluster();
   departure_.on_new_cluster();
+  tree_keeper_.on_new_cluster();
   if (flushed) {
+    core_.has_unfit_tree = true;
     core_.clock.observe(stamp_unix_ms(core_.cluster().flush_stamp), core_.cluster().flush_stamp);
     sweep_.start();
   }
@@ -175,10 +182,13 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
       return replica_.on_stored(token, ok);
     case IdKind::kFill:
       return fill_.on_stored(token, ok, now);
+    case IdKind::kExchange:
+    case IdKind::kExchangedKey:
     case IdKind::kScan:
     case IdKind::kSweep:
     case IdKind::kDeparture:
     case IdKind::kDepartureRead:
+    case IdKind::kTree:
       return;  // they wait for no store
   }
 }
@@ -207,10 +217,13 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
       return replica_.on_loaded(token, status, state, now);
     case IdKind::kFill:
       return fill_.on_loaded(token, status, state, now);
+    case IdKind::kExchange:
+    case IdKind::kExchangedKey:
     case IdKind::kScan:
     case IdKind::kSweep:
     case IdKind::kDeparture:
     case IdKind::kDepartureRead:
+    case IdKind::kTree:
       return;  // they load nothing
   }
 }
@@ -226,6 +239,10 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
       return sweep_.on_range_read(token, ok, entries, done, now);
     case IdKind::kDepartureRead:
       return departure_.on_range_read(token, ok, entries, done, now);
+    case IdKind::kTree:
+      return tree_keeper_.on_range_read(token, ok, entries, done);
+    case IdKind::kExchange:
+    case IdKind::kExchangedKey:
     case IdKind::kCoordinated:
     case IdKind::kFill:
     case IdKind::kDeparture:
@@ -239,11 +256,14 @@ void Shard::tick(Now now) {
   fill_.tick(now);
   departure_.tick(now);
   sweep_.tick();
+  if (!sweep_.active()) {
+    tree_keeper_.tick();
+  }
 }
 
 bool Shard::needs_tick() const {
   return !coordinator_.idle() || !scanner_.idle() || fill_.active() || departure_.active() ||
-         sweep_.active();
+         sweep_.active() || tree_keeper_.active();
 }
 
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
@@ -254,12 +274,17 @@ bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
     return false;
   }
   Copy& copy = core_.copies.at(key.partition);
-  copy.count.change(LiveMark{}, live_mark(current), now.cluster_ms);
   if (copy.state == CopyState::kNone) {
     copy.state = CopyState::kDeparting;  // it was on its way when the process ended
     copy.actor = core_.ports.random();
     departure_.look_again();
   }
+  if (copy.tree.tree().keys() == 0) {
+    copy.tree.deepen(core_.tree_level_max());
+  }
+  const LiveMark mark = live_mark(current);
+  copy.count.change(LiveMark{}, mark, now.cluster_ms);
+  copy.tree.change({key.slot, key.hash}, 0, mark.digest);
   return true;
 }
 

@@ -19,6 +19,7 @@
 #include "replication/node/scanner.h"
 #include "replication/node/shard_core.h"
 #include "replication/node/sweep.h"
+#include "replication/node/tree_keeper.h"
 
 namespace kindred {
 
@@ -110,6 +111,7 @@ class Shard {
   Departure departure_;
   Scanner scanner_;
   Sweep sweep_;
+  TreeKeeper tree_keeper_;
 };
 
 }  // namespace kindred

@@ -12,6 +12,9 @@ namespace {
 /// first generation, so that steps stay short on the wire.
 constexpr unsigned kGenerationShift = 48;
 
+/// Of all trees of a node.
+constexpr size_t kTreeBytesMax = 64U << 20;
+
 }  // namespace
 
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
@@ -23,6 +26,18 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
     peer.up = peer.up || member.id == self;
   }
   refresh_reach();
+  refresh_tree_level();
+}
+
+void ShardCore::refresh_tree_level() {
+  size_t held = 0;
+  for (uint32_t partition = 0; partition < cluster_->ring.partition_count(); ++partition) {
+    held += cluster_->holds(partition, self) ? 1 : 0;
+  }
+  // Each shard may be building one more.
+  const uint8_t level = MerkleTree::level_max_for(held + config.shard_count, kTreeBytesMax);
+  has_unfit_tree = has_unfit_tree || level != tree_level_max_;
+  tree_level_max_ = level;
 }
 
 void ShardCore::refresh_reach() {
@@ -122,7 +137,7 @@ StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const L
   const StoreStatus status = ports.store(key, record, durability, token);
   if (status == StoreStatus::kFailed) {
     ++metrics.storage_failures;
-    end_actor(key.partition);
+    copies.at(key.partition).actor = ports.random();  // loads show what was there before
     return status;
   }
   copies.note_change(key, before, after, now.cluster_ms);
@@ -136,6 +151,9 @@ Stamp ShardCore::stamp(Now now, const State& state, Stamp above) {
 
 void ShardCore::end_actor(uint16_t partition) {
   copies.at(partition).actor = ports.random();
+  // A store failed or a record went: what loads show now is not known in all cases.
+  copies.at(partition).tree.doubt();
+  has_unfit_tree = true;
 }
 
 void ShardCore::lose_writes(uint16_t partition) {

@@ -65,6 +65,7 @@ class ShardCore {
   ShardMetrics metrics;
   bool draining = false;
   bool has_new_filling = false;  // a copy became filling since Fill last looked
+  bool has_unfit_tree = true;    // a copy's tree may have to be built anew
 
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
@@ -93,6 +94,8 @@ class ShardCore {
   bool serves(uint16_t partition) const {
     return copies.at(partition).state == CopyState::kWhole && reach_[partition].is_served_here;
   }
+  /// The deepest level of a copy's tree, so that all trees of the node keep within their memory.
+  uint8_t tree_level_max() const { return tree_level_max_; }
   bool is_mine(uint16_t partition) const {
     return partition % config.shard_count == config.shard_index;
   }
@@ -158,8 +161,10 @@ class ShardCore {
   uint64_t quorum_version_ = 1;
   boost::container::flat_map<NodeId, Peer> peers_;
   std::vector<Reach> reach_;
+  uint8_t tree_level_max_ = MerkleTree::kLevelMin;
 
   void refresh_reach();
+  void refresh_tree_level();
   void refresh_moving(Reach& reach, const Move& move) const;
   uint8_t count_up(std::span<const NodeId> nodes) const;
 };

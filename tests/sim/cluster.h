@@ -79,6 +79,7 @@ class SimCluster {
   void check_key(uint32_t key, const ClusterDocument& document);
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
+  void check_trees(const ClusterDocument& document);
 
   bool has_settled();
   std::string what_is_unsettled();

@@ -181,6 +181,7 @@ void SimCluster::check_end() {
   }
   scan_everywhere(*document);
   check_counts(*document);
+  check_trees(*document);
   membership_judge_.check();
 }
 
@@ -204,6 +205,32 @@ void SimCluster::check_counts(const ClusterDocument& document) {
     if (counted != live && node->count_is_exact && !oracle_.failed()) {
       oracle_.fail("node " + std::to_string(node->number()) + " counts " + std::to_string(counted) +
                    " keys and holds " + std::to_string(live));
+    }
+  }
+}
+
+/// Merkle trees against what the engines hold.
+void SimCluster::check_trees(const ClusterDocument& document) {
+  for (auto& node : nodes_) {
+    for (uint32_t p = 0; p < plan_.partitions && !oracle_.failed(); ++p) {
+      const auto partition = static_cast<uint16_t>(p);
+      const Copy& copy = node->shard_of_partition(partition).shard().copies().at(partition);
+      if (copy.state != CopyState::kWhole) {
+        continue;
+      }
+      MerkleTree held(slot_range(p, plan_.partitions), copy.tree.tree().level());
+      for (uint32_t i = 0; i < key_refs_.size(); ++i) {
+        State state;
+        if (key_refs_[i].partition == p) {
+          (void)decode_record(key_refs_[i], node->disk().at(i).visible.bytes, &state);
+          apply_flush(state, document.flush_stamp);
+          held.update({key_refs_[i].slot, key_refs_[i].hash}, 0, tree_digest(state));
+        }
+      }
+      if (!copy.tree.is_exact() || !(held == copy.tree.tree())) {
+        oracle_.fail("node " + std::to_string(node->number()) + " has a wrong tree of partition " +
+                     std::to_string(p));
+      }
     }
   }
 }

@@ -1,0 +1,62 @@
+#include "replication/node/copy_tree.h"
+
+#include <algorithm>
+
+namespace kindred {
+
+namespace {
+
+// A tree is built anew, eight times as deep, when its leaves hold four times what suits: a few
+// rebuilds in the life of a copy that grows.
+constexpr uint64_t kKeysPerLeafMax = 4 * MerkleTree::kKeysPerLeaf;
+constexpr uint64_t kGrowth = 4;
+
+}  // namespace
+
+Digest tree_digest(const State& state) {
+  return state.never_written() ? 0 : std::max<Digest>(digest(state), 1);
+}
+
+void CopyTree::shape(SlotRange slots) {
+  tree_ = MerkleTree(slots);
+  is_exact_ = true;
+  build_.reset();
+}
+
+void CopyTree::doubt() {
+  is_exact_ = false;
+  build_.reset();
+}
+
+void CopyTree::reset() {
+  shape(tree_.slots());
+}
+
+void CopyTree::deepen(uint8_t level_max) {
+  if (tree_.keys() == 0 && tree_.level() < level_max) {
+    tree_ = MerkleTree(tree_.slots(), level_max);
+  }
+}
+
+bool CopyTree::fit(uint8_t level_max) {
+  const uint8_t suits = MerkleTree::level_for(tree_.keys() * kGrowth, level_max);
+  if (tree_.level() > suits) {
+    tree_.fold(suits);
+  }
+  const bool is_crowded =
+      tree_.level() < level_max && tree_.keys() >> tree_.level() > kKeysPerLeafMax;
+  return build_ == nullptr && (!is_exact_ || is_crowded);
+}
+
+void CopyTree::begin_build(uint8_t level_max) {
+  build_ = std::make_unique<TreeBuild>(tree_.slots(),
+                                       MerkleTree::level_for(tree_.keys() * kGrowth, level_max));
+}
+
+void CopyTree::finish_build() {
+  tree_ = build_->take();
+  build_.reset();
+  is_exact_ = true;
+}
+
+}  // namespace kindred
