@@ -121,7 +121,9 @@ void Scanner::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now)
 void Scanner::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done,
                             Now now) {
   if (Scan* scan = table_.find(id); scan != nullptr) {
-    take(*scan, core_.self, ok ? FetchStatus::kOk : FetchStatus::kFailed, entries, done, now);
+    // The copy may have lost something since it was asked.
+    const bool counts = ok && core_.serves(scan->partition);
+    take(*scan, core_.self, counts ? FetchStatus::kOk : FetchStatus::kFailed, entries, done, now);
   }
 }
 

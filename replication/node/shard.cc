@@ -228,8 +228,26 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
   }
 }
 
+/// Damaged records among those that a range read brought are put aside, and their copies filled
+/// again. False where there were any: what is left is not all that was stored.
+bool Shard::all_readable(std::span<const RangeEntry> entries) {
+  bool all = true;
+  for (const RangeEntry& entry : entries) {
+    State state;
+    if (!core_.ports.decode(entry.key, entry.record, &state)) {
+      all = false;
+      core_.quarantine(entry.key);
+    }
+  }
+  return all;
+}
+
 void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done,
                        Now now) {
+  if (!all_readable(entries)) {
+    ok = false;
+    entries = {};
+  }
   switch (TableId::kind_of(token)) {
     case IdKind::kReplica:
       return replica_.on_range_read(token, ok, entries, done);

@@ -92,6 +92,7 @@ class Shard {
   Stamp highest_stamp() const { return core_.clock.highest(); }
 
  private:
+  bool all_readable(std::span<const RangeEntry> entries);
   void receive_one(NodeId from, const Replicate& message, Now now);
   void receive_one(NodeId from, const ReplicateAck& message, Now now);
   void receive_one(NodeId from, const Fetch& message, Now now);

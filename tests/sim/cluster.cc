@@ -88,8 +88,9 @@ void SimCluster::run_until_us(uint64_t time_us) {
 void SimCluster::ask(Number number, Request request, std::function<void(Reply&&)> done) {
   SimNode& target = node(number);
   if (!target.is_up()) {
-    Reply reply;
-    reply.is_lost = true;
+    Reply reply;  // nobody listens there
+    reply.is_refused = true;
+    reply.outcome.code = OutcomeCode::kNoReplicas;
     return done(std::move(reply));
   }
   target.ask(++last_token_, std::move(request), std::move(done));

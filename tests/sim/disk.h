@@ -74,6 +74,16 @@ class Disk {
   }
   bool is_synced() const { return unsynced_.empty(); }
 
+  /// An orderly stop: all that loads show is synced.
+  void log_all() {
+    for (uint32_t key = 0; key < keys_.size(); ++key) {
+      if (!keys_[key].pending.empty()) {
+        keys_[key].pending.clear();
+        log(key, keys_[key].visible);
+      }
+    }
+    sync();
+  }
   /// The process is gone: what was not logged is too.
   void lose_memory() {
     for (DiskKey& key : keys_) {

@@ -72,13 +72,10 @@ void Faults::mend_seeds() {
 /// While no member has anything to lose: a node dies, perhaps with its directory.
 void Faults::disturb_founding() {
   SimNode& node = cluster_.any_node();
-  if (!node.is_up() || cluster_.is_healing()) {
+  if (!node.is_up() || node.document() != nullptr || cluster_.is_healing()) {
     return;
   }
   const bool loses = cluster_.prng().one_in(2);
-  if (loses && (!loss_allowed() || node.document() != nullptr)) {
-    return;
-  }
   cluster_.probes().add(loses ? "founder_lost_disk" : "founder_crashed");
   node.stop(false);
   if (loses) {
@@ -104,6 +101,7 @@ void Faults::schedule() {
   const Plan& plan = cluster_.plan();
   every(plan.cut_every_ms, &Faults::cut);
   every(plan.crash_every_ms, &Faults::crash);
+  every(plan.stop_every_ms, &Faults::stop);
   every(plan.machine_crash_every_ms, &Faults::crash_machine);
   every(plan.lossy_every_ms, &Faults::lose);
   every(plan.pause_every_ms, &Faults::pause);
@@ -204,6 +202,23 @@ void Faults::crash() {
   refresh_loss();
   end_process(node, false, forgets);
   restart_later(node);
+}
+
+/// An operator stops a node, and starts it again.
+void Faults::stop() {
+  SimNode& node = cluster_.any_node();
+  const bool forgets = cluster_.plan().durability == Durability::kMemory;
+  if (!node.is_up() || (forgets && !loss_allowed())) {
+    return;
+  }
+  cluster_.probes().add("stop");
+  node.is_lossy = node.is_lossy || forgets;
+  node.stop_orderly([this, &node, forgets] {
+    if (forgets) {
+      cluster_.note_loss();
+    }
+    restart_later(node);
+  });
 }
 
 void Faults::crash_machine() {

@@ -29,6 +29,7 @@ class Faults {
   void sync_disks();
   void cut();
   void crash();
+  void stop();
   void crash_machine();
   void lose();
   void damage_record(SimNode& node);

@@ -85,6 +85,29 @@ void SimNode::stop(bool with_machine) {
   drop_requests();
 }
 
+void SimNode::stop_orderly(std::function<void()> stopped) {
+  note("is asked to stop");
+  for (ShardHost* host : shards()) {
+    host->shard().drain();
+  }
+  const uint64_t patience_us = (cluster_.plan().request_timeout_ms + 500) * 1000ULL;
+  wait_for_end(cluster_.queue().now_us() + patience_us, stopped);
+}
+
+void SimNode::wait_for_end(uint64_t until_us, const std::function<void()>& stopped) {
+  const bool is_busy = std::any_of(shards_.begin(), shards_.end(), [](const auto& host) {
+    return host != nullptr && host->shard().operations_in_flight() != 0;
+  });
+  if (is_busy && cluster_.queue().now_us() < until_us) {
+    return later(10'000, [this, until_us, stopped] { wait_for_end(until_us, stopped); });
+  }
+  const bool is_member = document_ != nullptr;
+  disk_.log_all();
+  stop(false);
+  disk_.files.boot->clean_stop = is_member;
+  stopped();
+}
+
 void SimNode::later(uint64_t delay_us, std::function<void()> action) {
   const uint64_t mine = incarnation;
   cluster_.queue().after(delay_us, [this, mine, action = std::move(action)]() mutable {

@@ -32,7 +32,7 @@ struct Request {
 /// What a client is told.
 struct Reply {
   bool is_lost = false;     // the node died, or never answered
-  bool is_refused = false;  // the request's context was no good
+  bool is_refused = false;  // nothing was done: nobody listens, or the context was no good
   Outcome outcome;
   uint64_t cluster_ms = 0;  // the node's clock
   std::string context;      // as text
@@ -78,6 +78,8 @@ class SimNode final : public MembershipPorts {
   /// The process starts on what the disk holds.
   void start();
   void stop(bool with_machine);
+  /// Ends what is in flight, then the process, all that it wrote synced.
+  void stop_orderly(std::function<void()> stopped);
   /// Takes a frame in; false where it is no good.
   [[nodiscard]] bool deliver(Number from, const Parcel& parcel);
   void link_changed(Number to, bool is_up);
@@ -143,6 +145,7 @@ class SimNode final : public MembershipPorts {
   };
   void take(ClientToken token, Request request);
   void drop_requests();
+  void wait_for_end(uint64_t until_us, const std::function<void()>& stopped);
   void refuse(ClientToken token, bool is_refused);
   bool read_context(Request& request);
   void write_context(Reply& reply, const Waiting& waiting);

@@ -74,6 +74,7 @@ void choose_faults(Plan& plan, Prng& prng) {
   };
   plan.cut_every_ms = every(2, 1'500, 8'000);
   plan.crash_every_ms = every(2, 2'000, 8'000);
+  plan.stop_every_ms = every(4, 3'000, 10'000);
   plan.machine_crash_every_ms = every(3, 3'000, 12'000);
   plan.lossy_every_ms = every(3, 3'000, 10'000);
   plan.pause_every_ms = every(4, 2'000, 8'000);
@@ -133,7 +134,7 @@ std::string describe(const Plan& plan) {
          number("duplicate", plan.duplicate_chance) + number("garble", plan.garble_chance) +
          number("skew_ms", static_cast<uint64_t>(plan.clock_skew_ms_max)) +
          number("cut", plan.cut_every_ms) + number("crash", plan.crash_every_ms) +
-         number("machine_crash", plan.machine_crash_every_ms) +
+         number("stop", plan.stop_every_ms) + number("machine_crash", plan.machine_crash_every_ms) +
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
          number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms) +
          number("store_failure", plan.store_failure_chance) +

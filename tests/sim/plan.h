@@ -69,6 +69,7 @@ struct Plan {
   // Faults, one every so many ms on average; 0: never.
   uint32_t cut_every_ms = 0;
   uint32_t crash_every_ms = 0;
+  uint32_t stop_every_ms = 0;  // in order
   uint32_t machine_crash_every_ms = 0;
   uint32_t lossy_every_ms = 0;  // wiped or restored directory, damaged record
   uint32_t pause_every_ms = 0;
@@ -81,9 +82,10 @@ struct Plan {
   }
   /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
   bool is_calm() const {
-    return cut_every_ms == 0 && crash_every_ms == 0 && machine_crash_every_ms == 0 &&
-           lossy_every_ms == 0 && pause_every_ms == 0 && doubt_every_ms == 0 &&
-           flush_every_ms == 0 && store_failure_chance == 0 && store_refusal_chance == 0;
+    return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
+           machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 &&
+           doubt_every_ms == 0 && flush_every_ms == 0 && store_failure_chance == 0 &&
+           store_refusal_chance == 0;
   }
 };
 

@@ -310,11 +310,7 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
     if (stored < bounds.begin || stored >= bounds.end) {
       continue;
     }
-    if (kept.is_damaged) {
-      begin(Step{});
-      shard_.found_corrupt(cluster_.keys()[i]);
-      end();
-    } else if (!kept.visible.bytes.empty()) {
+    if (!kept.visible.bytes.empty()) {
       found.emplace_back(stored, i);
     }
   }
@@ -326,6 +322,9 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
   std::vector<RangeEntry> entries;
   for (const auto& [name, index] : found) {
     records.push_back(node_.disk().at(index).visible.bytes);
+    if (node_.disk().at(index).is_damaged) {
+      records.back()[records.back().size() / 2] ^= 1;
+    }
   }
   for (size_t i = 0; i < found.size(); ++i) {
     entries.push_back(RangeEntry{cluster_.keys()[found[i].second], records[i]});

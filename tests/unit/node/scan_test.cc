@@ -176,6 +176,31 @@ TEST(Scan, AsksAnotherThenFails) {
   EXPECT_TRUE(node.ports.page(2).no_replicas);
 }
 
+// What a copy can't read it can't tell: its answer must not count, neither here nor elsewhere.
+TEST(Scan, DoesNotCountACopyWithADamagedRecord) {
+  Node node;
+  node.shard().submit_scan(1, ScanRequest{start_cursor(), 10, 0}, node.now);
+  const Page mine(node, node.ports.take<FetchRange>()[0].as<FetchRange>()[0],
+                  {{"a", 1, live_state()}});
+  std::vector<RangeEntry> entries = mine.entries;
+  entries[0].record = "rotten";
+  node.shard().range_read(node.ports.range_reads[0].token, true, entries, true, node.now);
+  EXPECT_EQ(node.ports.quarantined, std::vector<std::string>{"a"});
+  EXPECT_FALSE(node.ports.scanned(1));
+  EXPECT_FALSE(node.ports.take<FetchRange>().empty()) << "the third copy, or sources of a fill";
+
+  FetchRange asked;
+  asked.id = 77;
+  asked.partition = kPartition;
+  asked.entries_max = 10;
+  node.shard().receive(2, asked, node.now);
+  node.shard().range_read(node.ports.range_reads.back().token, true, entries, true, node.now);
+  const std::vector<Sent> answers = node.ports.take<FetchRangeReply>();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_NE(answers[0].as<FetchRangeReply>()->status, FetchStatus::kOk);
+  EXPECT_TRUE(answers[0].as<FetchRangeReply>()->entries.empty());
+}
+
 TEST(Scan, TimesOutByTicksAlone) {
   Node node;
   node.shard().submit_scan(1, ScanRequest{start_cursor(), 10, 100}, node.now);
