@@ -44,7 +44,7 @@ std::string register_engines(const Config& config, plugins::Registry* registry) 
   return "";
 }
 
-int run_node(Config config) {
+int run_node(const Config& config) {
   std::string error;
   const std::unique_ptr<Log> log = Log::open(config.loglevel, config.logfile, &error);
   if (log == nullptr) {
@@ -64,13 +64,18 @@ int run_node(Config config) {
                 "'; known:" + known);
   }
   log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
-  const std::unique_ptr<Node> node =
-      Node::open({std::move(config), KINDRED_VERSION, &engines, log.get()}, &error);
-  if (node == nullptr) {
-    log->warning(error);
-    return fail(error);
+  for (;;) {
+    const std::unique_ptr<Node> node =
+        Node::open({config, KINDRED_VERSION, &engines, log.get()}, &error);
+    if (node == nullptr) {
+      log->warning(error);
+      return fail(error);
+    }
+    const int exit_code = node->run();
+    if (exit_code != 0 || !node->starts_anew()) {
+      return exit_code;
+    }
   }
-  return node->run();
 }
 
 int run(const std::vector<std::string>& arguments) {
@@ -92,7 +97,7 @@ int run(const std::vector<std::string>& arguments) {
       break;
   }
   ignore_broken_pipes();
-  return run_node(std::move(loaded.config));
+  return run_node(loaded.config);
 }
 
 }  // namespace

@@ -58,4 +58,40 @@ std::shared_ptr<const ClusterDocument> read_document(ByteReader& reader) {
   return document;
 }
 
+void write_optional_document(ByteWriter& writer,
+                             const std::shared_ptr<const ClusterDocument>& document) {
+  writer.boolean(document != nullptr);
+  if (document != nullptr) {
+    write_document(writer, *document);
+  }
+}
+
+std::shared_ptr<const ClusterDocument> read_optional_document(ByteReader& reader) {
+  return reader.boolean() ? read_document(reader) : nullptr;
+}
+
+void write_number(ByteWriter& writer, const DocumentNumber& number) {
+  writer.u32(number.generation);
+  writer.u64(number.epoch);
+}
+
+DocumentNumber read_number(ByteReader& reader) {
+  DocumentNumber number;
+  number.generation = reader.u32();
+  number.epoch = reader.u64();
+  return number;
+}
+
+void write_ballot(ByteWriter& writer, const Ballot& ballot) {
+  writer.u64(ballot.round);
+  writer.u64(ballot.node);
+}
+
+Ballot read_ballot(ByteReader& reader) {
+  Ballot ballot;
+  ballot.round = reader.u64();
+  ballot.node = reader.u64();
+  return ballot;
+}
+
 }  // namespace kindred::membership_codec

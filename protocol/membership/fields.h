@@ -14,5 +14,12 @@ Promise read_promise(ByteReader& reader);
 std::string read_text(ByteReader& reader);
 void write_document(ByteWriter& writer, const ClusterDocument& document);
 std::shared_ptr<const ClusterDocument> read_document(ByteReader& reader);
+void write_optional_document(ByteWriter& writer,
+                             const std::shared_ptr<const ClusterDocument>& document);
+std::shared_ptr<const ClusterDocument> read_optional_document(ByteReader& reader);
+void write_number(ByteWriter& writer, const DocumentNumber& number);
+DocumentNumber read_number(ByteReader& reader);
+void write_ballot(ByteWriter& writer, const Ballot& ballot);
+Ballot read_ballot(ByteReader& reader);
 
 }  // namespace kindred::membership_codec

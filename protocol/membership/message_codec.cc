@@ -23,6 +23,14 @@ enum class Kind : uint8_t {
   kStampAnswer = 6,
   kFlush = 7,
   kFlushAck = 8,
+  kPrepare = 9,
+  kPrepared = 10,
+  kAccept = 11,
+  kAccepted = 12,
+  kRefused = 13,
+  kProgressReport = 14,
+  kJoinRequest = 15,
+  kJoinReply = 16,
 };
 
 void write_member(ByteWriter& writer, const Member& member) {
@@ -75,6 +83,8 @@ Kind write_fields(ByteWriter& writer, const Hello& hello) {
     write_address(writer, seed);
   }
   write_promise(writer, hello.promised_to);
+  writer.u8(static_cast<uint8_t>(hello.joining));
+  writer.u64(hello.joining_cluster);
   return Kind::kHello;
 }
 
@@ -88,6 +98,12 @@ Hello read_hello(ByteReader& reader) {
     hello.seeds.push_back(read_address(reader));
   }
   hello.promised_to = read_promise(reader);
+  const uint8_t joining = reader.u8();
+  if (joining > static_cast<uint8_t>(Joining::kAtOnce)) {
+    reader.fail();
+  }
+  hello.joining = static_cast<Joining>(joining);
+  hello.joining_cluster = reader.u64();
   return hello;
 }
 
@@ -157,6 +173,132 @@ Kind write_fields(ByteWriter& writer, const FlushAck& ack) {
   return Kind::kFlushAck;
 }
 
+/// In front of all messages of Paxos.
+template <typename Message>
+void write_proposal(ByteWriter& writer, const Message& message) {
+  write_number(writer, message.instance);
+  write_ballot(writer, message.ballot);
+}
+
+template <typename Message>
+Message read_proposal(ByteReader& reader) {
+  Message message;
+  message.instance = read_number(reader);
+  message.ballot = read_ballot(reader);
+  return message;
+}
+
+Kind write_fields(ByteWriter& writer, const Prepare& prepare) {
+  write_proposal(writer, prepare);
+  return Kind::kPrepare;
+}
+
+Kind write_fields(ByteWriter& writer, const Prepared& prepared) {
+  write_proposal(writer, prepared);
+  write_ballot(writer, prepared.accepted);
+  write_optional_document(writer, prepared.document);
+  return Kind::kPrepared;
+}
+
+Prepared read_prepared(ByteReader& reader) {
+  auto prepared = read_proposal<Prepared>(reader);
+  prepared.accepted = read_ballot(reader);
+  prepared.document = read_optional_document(reader);
+  return prepared;
+}
+
+Kind write_fields(ByteWriter& writer, const Accept& accept) {
+  write_proposal(writer, accept);
+  write_document(writer, *accept.document);
+  return Kind::kAccept;
+}
+
+Accept read_accept(ByteReader& reader) {
+  auto accept = read_proposal<Accept>(reader);
+  accept.document = read_document(reader);
+  return accept;
+}
+
+Kind write_fields(ByteWriter& writer, const Accepted& accepted) {
+  write_proposal(writer, accepted);
+  return Kind::kAccepted;
+}
+
+Kind write_fields(ByteWriter& writer, const Refused& refused) {
+  write_proposal(writer, refused);
+  write_ballot(writer, refused.promised);
+  return Kind::kRefused;
+}
+
+Refused read_refused(ByteReader& reader) {
+  auto refused = read_proposal<Refused>(reader);
+  refused.promised = read_ballot(reader);
+  return refused;
+}
+
+/// Partitions as the distance from the one before, so that neighbours take a byte each.
+Kind write_fields(ByteWriter& writer, const ProgressReport& report) {
+  writer.u64(report.progress.epoch);
+  writer.boolean(report.progress.is_departing);
+  writer.varint(report.progress.not_whole.size());
+  PartitionIndex after = 0;
+  for (const PartitionIndex partition : report.progress.not_whole) {
+    writer.varint(partition - after);
+    after = partition + 1;
+  }
+  return Kind::kProgressReport;
+}
+
+ProgressReport read_progress_report(ByteReader& reader) {
+  ProgressReport report;
+  report.progress.epoch = reader.u64();
+  report.progress.is_departing = reader.boolean();
+  const size_t count = reader.count(1, kSlotCount);
+  uint64_t after = 0;
+  for (size_t i = 0; i < count && reader.ok(); ++i) {
+    const uint64_t distance = reader.varint();
+    if (distance >= kSlotCount - after) {
+      reader.fail();
+      break;
+    }
+    report.progress.not_whole.push_back(static_cast<PartitionIndex>(after + distance));
+    after += distance + 1;
+  }
+  return report;
+}
+
+Kind write_fields(ByteWriter& writer, const JoinRequest& request) {
+  writer.u64(request.request_id);
+  writer.u64(request.cluster);
+  write_member(writer, request.member);
+  writer.boolean(request.now);
+  return Kind::kJoinRequest;
+}
+
+JoinRequest read_join_request(ByteReader& reader) {
+  JoinRequest request;
+  request.request_id = reader.u64();
+  request.cluster = reader.u64();
+  request.member = read_member(reader);
+  request.now = reader.boolean();
+  return request;
+}
+
+Kind write_fields(ByteWriter& writer, const JoinReply& reply) {
+  writer.u64(reply.request_id);
+  writer.sized(reply.error);
+  writer.u64(reply.epoch);
+  return Kind::kJoinReply;
+}
+
+JoinReply read_join_reply(ByteReader& reader) {
+  JoinReply reply;
+  reply.request_id = reader.u64();
+  reply.error = std::string(reader.sized());
+  reply.epoch = reader.u64();
+  return reply;
+}
+
 Sender read_sender(ByteReader& reader) {
   Sender sender;
   sender.node = reader.u64();
@@ -186,6 +328,22 @@ MembershipMessage read_fields(ByteReader& reader, Kind kind) {
       return read_flush(reader);
     case Kind::kFlushAck:
       return FlushAck{{}, reader.u64()};
+    case Kind::kPrepare:
+      return read_proposal<Prepare>(reader);
+    case Kind::kPrepared:
+      return read_prepared(reader);
+    case Kind::kAccept:
+      return read_accept(reader);
+    case Kind::kAccepted:
+      return read_proposal<Accepted>(reader);
+    case Kind::kRefused:
+      return read_refused(reader);
+    case Kind::kProgressReport:
+      return read_progress_report(reader);
+    case Kind::kJoinRequest:
+      return read_join_request(reader);
+    case Kind::kJoinReply:
+      return read_join_reply(reader);
   }
   reader.fail();
   return DocumentRequest{};

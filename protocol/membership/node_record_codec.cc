@@ -9,11 +9,28 @@ namespace {
 using namespace membership_codec;
 
 constexpr std::string_view kMagic = "KINDREDN";
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
+constexpr uint16_t kVersionWithoutAcceptor = 1;  // can still be read
 constexpr size_t kChecksumBytes = 8;
 constexpr int64_t kOffsetMsMax = int64_t{1} << 48;
 
-NodeRecord read_fields(ByteReader& reader) {
+void write_acceptor(ByteWriter& writer, const Acceptor& acceptor) {
+  write_number(writer, acceptor.instance);
+  write_ballot(writer, acceptor.promised);
+  write_ballot(writer, acceptor.accepted);
+  write_optional_document(writer, acceptor.document);
+}
+
+Acceptor read_acceptor(ByteReader& reader) {
+  Acceptor acceptor;
+  acceptor.instance = read_number(reader);
+  acceptor.promised = read_ballot(reader);
+  acceptor.accepted = read_ballot(reader);
+  acceptor.document = read_optional_document(reader);
+  return acceptor;
+}
+
+NodeRecord read_fields(ByteReader& reader, uint16_t version) {
   NodeRecord record;
   record.node_id = reader.u64();
   record.directory_id = reader.u64();
@@ -21,8 +38,10 @@ NodeRecord read_fields(ByteReader& reader) {
   record.promised_to = read_promise(reader);
   record.clock_offset_ms = static_cast<int64_t>(reader.u64());
   record.copies_filling = reader.boolean();
-  if (reader.boolean()) {
-    record.document = read_document(reader);
+  record.document = read_optional_document(reader);
+  if (version > kVersionWithoutAcceptor) {
+    record.acceptor = read_acceptor(reader);
+    record.data_is_void = reader.boolean();
   }
   if (record.node_id == 0 || record.directory_id == 0 || record.clock_offset_ms > kOffsetMsMax ||
       record.clock_offset_ms < -kOffsetMsMax) {
@@ -43,10 +62,9 @@ void encode_node_record(const NodeRecord& record, std::string* out) {
   write_promise(writer, record.promised_to);
   writer.u64(static_cast<uint64_t>(record.clock_offset_ms));
   writer.boolean(record.copies_filling);
-  writer.boolean(record.document != nullptr);
-  if (record.document != nullptr) {
-    write_document(writer, *record.document);
-  }
+  write_optional_document(writer, record.document);
+  write_acceptor(writer, record.acceptor);
+  writer.boolean(record.data_is_void);
   writer.u64(hash64(*out));
 }
 
@@ -66,9 +84,11 @@ NodeRecordBytes decode_node_record(std::string_view bytes, NodeRecord* record) {
   if (version > kVersion) {
     return NodeRecordBytes::kVersionNewer;
   }
-  *record = read_fields(reader);
-  return reader.complete() && version == kVersion ? NodeRecordBytes::kValid
-                                                  : NodeRecordBytes::kDamaged;
+  if (version < kVersionWithoutAcceptor) {
+    return NodeRecordBytes::kDamaged;
+  }
+  *record = read_fields(reader, version);
+  return reader.complete() ? NodeRecordBytes::kValid : NodeRecordBytes::kDamaged;
 }
 
 }  // namespace kindred

@@ -1,12 +1,14 @@
 #include "replication/membership/flushes.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "replication/causal/dot.h"
 
 namespace kindred {
 
-bool Flushes::begin(FlushId id, FlushToken token, std::span<const Member> members,
+bool Flushes::begin(FlushId id, FlushToken token, std::vector<NodeId> members,
                     uint64_t deadline_us) {
   if (states_.size() >= kFlushesMax || states_.contains(id)) {
     return false;
@@ -14,23 +16,29 @@ bool Flushes::begin(FlushId id, FlushToken token, std::span<const Member> member
   State& state = states_[id];
   state.token = token;
   state.deadline_us = deadline_us;
-  for (const Member& member : members) {
-    state.members.insert(member.id);
-  }
+  state.members.insert(members.begin(), members.end());
   state.awaited = state.members;
   return true;
 }
 
-std::optional<Stamp> Flushes::stamp_answered(FlushId id, NodeId member, Stamp highest,
-                                             uint64_t cluster_ms, std::vector<Finished>* finished) {
+std::optional<Flushes::Collected> Flushes::stamp_answered(FlushId id, NodeId member, Stamp highest,
+                                                          uint64_t cluster_ms,
+                                                          std::vector<Finished>* finished) {
   const auto at = states_.find(id);
-  if (at == states_.end() || at->second.is_second_phase || at->second.awaited.erase(member) == 0) {
+  if (at == states_.end() || at->second.phase != Phase::kCollecting ||
+      at->second.awaited.erase(member) == 0) {
     return std::nullopt;
   }
   State& state = at->second;
   state.highest = std::max(state.highest, highest);
   state.clock_least_ms = std::min(state.clock_least_ms, cluster_ms);
   state.clock_most_ms = std::max({state.clock_most_ms, cluster_ms, stamp_unix_ms(highest)});
+  return end_collection(at, finished);
+}
+
+std::optional<Flushes::Collected> Flushes::end_collection(States::iterator at,
+                                                          std::vector<Finished>* finished) {
+  State& state = at->second;
   if (!state.awaited.empty()) {
     return std::nullopt;
   }
@@ -41,28 +49,56 @@ std::optional<Stamp> Flushes::stamp_answered(FlushId id, NodeId member, Stamp hi
     states_.erase(at);
     return std::nullopt;
   }
-  state.is_second_phase = true;
-  state.awaited = state.members;
+  state.phase = Phase::kCommitting;
   // A stamp in the millisecond after the highest clock is above whatever any member issues now.
-  return std::max(state.highest + 1, stamp_at_ms(state.clock_most_ms + 1));
+  return Collected{at->first, std::max(state.highest + 1, stamp_at_ms(state.clock_most_ms + 1))};
+}
+
+std::vector<NodeId> Flushes::committed(FlushId id, std::string_view error,
+                                       std::vector<Finished>* finished) {
+  const auto at = states_.find(id);
+  if (at == states_.end() || at->second.phase != Phase::kCommitting) {
+    return {};
+  }
+  State& state = at->second;
+  if (!error.empty()) {
+    finished->push_back({state.token, std::string(error)});
+    states_.erase(at);
+    return {};
+  }
+  state.phase = Phase::kAwaiting;
+  state.awaited = state.members;
+  return {state.members.begin(), state.members.end()};
 }
 
 void Flushes::acknowledged(FlushId id, NodeId member, std::vector<Finished>* finished) {
   const auto at = states_.find(id);
-  if (at == states_.end() || !at->second.is_second_phase || at->second.awaited.erase(member) == 0 ||
-      !at->second.awaited.empty()) {
+  if (at == states_.end() || at->second.phase != Phase::kAwaiting ||
+      at->second.awaited.erase(member) == 0 || !at->second.awaited.empty()) {
     return;
   }
   finished->push_back({at->second.token, {}});
   states_.erase(at);
 }
 
-void Flushes::member_down(NodeId member, std::vector<Finished>* finished) {
+std::vector<Flushes::Collected> Flushes::member_down(NodeId member,
+                                                     std::vector<Finished>* finished) {
+  std::vector<Collected> collected;
   for (auto at = states_.begin(); at != states_.end();) {
-    const State& state = at->second;
-    const bool is_needed = (state.is_second_phase ? state.awaited : state.members).contains(member);
-    at = is_needed ? fail(at, finished) : std::next(at);
+    const auto next = std::next(at);
+    State& state = at->second;
+    state.members.erase(member);
+    if (state.awaited.erase(member) != 0 && state.awaited.empty()) {
+      if (state.phase == Phase::kAwaiting) {
+        finished->push_back({state.token, {}});
+        states_.erase(at);
+      } else if (const auto each = end_collection(at, finished)) {
+        collected.push_back(*each);
+      }
+    }
+    at = next;
   }
+  return collected;
 }
 
 void Flushes::expire(uint64_t mono_us, std::vector<Finished>* finished) {
@@ -83,11 +119,21 @@ Flushes::States::iterator Flushes::fail(States::iterator at, std::vector<Finishe
   const State& state = at->second;
   const std::string needed = std::to_string(state.members.size());
   const std::string seen = std::to_string(state.members.size() - state.awaited.size());
-  finished->push_back(
-      {state.token, state.is_second_phase
-                        ? "NOQUORUM FLUSHALL needs all " + needed + " members, acked=" + seen +
-                              ", it may still take effect"
-                        : "NOREPLICAS FLUSHALL needs all " + needed + " members, up=" + seen});
+  std::string error;
+  switch (state.phase) {
+    case Phase::kCollecting:
+      error = "NOREPLICAS FLUSHALL needs all " + needed + " live members, answered=" + seen +
+              ", nothing was flushed";
+      break;
+    case Phase::kCommitting:
+      error = "NOQUORUM FLUSHALL needs a majority of the members, it may still take effect";
+      break;
+    case Phase::kAwaiting:
+      error = "NOQUORUM FLUSHALL needs all " + needed + " live members, acked=" + seen +
+              ", it may still take effect";
+      break;
+  }
+  finished->push_back({state.token, std::move(error)});
   return states_.erase(at);
 }
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "replication/membership/cluster.h"
@@ -16,9 +16,10 @@ namespace kindred {
 
 using FlushId = uint64_t;
 
-/// The FLUSHALLs that this node coordinates, each in two phases: every member tells how high its
-/// stamps have come, then every member takes a flush stamp above all of them. Decides only; the
-/// messages are Membership's. Not thread-safe.
+/// The FLUSHALLs that this node coordinates. Every live member tells how high its stamps have come;
+/// a flush stamp above all of them is committed; and every live member tells that it goes by it.
+/// Members that are down, or turn down meanwhile, get it with the document. Decides only; messages
+/// and commits are Membership's. Not thread-safe.
 class Flushes {
  public:
   /// More at a time are refused.
@@ -32,23 +33,34 @@ class Flushes {
     std::string error;
   };
 
-  /// `id` is new; `members` includes this node. False where too many run already.
-  [[nodiscard]] bool begin(FlushId id, FlushToken token, std::span<const Member> members,
+  /// A stamp that is to be committed.
+  struct Collected {
+    FlushId id = 0;
+    Stamp flush_stamp = 0;
+  };
+
+  /// `id` is new; `members` are those that are up, this node included. False where too many run
+  /// already.
+  [[nodiscard]] bool begin(FlushId id, FlushToken token, std::vector<NodeId> members,
                            uint64_t deadline_us);
-  /// A member's answer in the first phase. Once all have answered: the stamp to send to all; or
-  /// nothing, with the flush over and in `finished`.
-  std::optional<Stamp> stamp_answered(FlushId id, NodeId member, Stamp highest, uint64_t cluster_ms,
-                                      std::vector<Finished>* finished);
+  /// A member's answer in the first phase. Once all have answered: what to commit; or nothing, with
+  /// the flush over and in `finished`.
+  std::optional<Collected> stamp_answered(FlushId id, NodeId member, Stamp highest,
+                                          uint64_t cluster_ms, std::vector<Finished>* finished);
+  /// The stamp is committed, or `error` says why not. The members to ask for acknowledgements.
+  std::vector<NodeId> committed(FlushId id, std::string_view error,
+                                std::vector<Finished>* finished);
   void acknowledged(FlushId id, NodeId member, std::vector<Finished>* finished);
-  /// Ends the flushes that need a member which is down now.
-  void member_down(NodeId member, std::vector<Finished>* finished);
+  /// Nobody waits for a member that is down. What is to be committed, now that it is left out.
+  std::vector<Collected> member_down(NodeId member, std::vector<Finished>* finished);
   void expire(uint64_t mono_us, std::vector<Finished>* finished);
   uint64_t next_deadline_us() const;
 
  private:
+  enum class Phase : uint8_t { kCollecting, kCommitting, kAwaiting };
   struct State {
     FlushToken token = 0;
-    bool is_second_phase = false;
+    Phase phase = Phase::kCollecting;
     std::set<NodeId> members;
     std::set<NodeId> awaited;
     Stamp highest = 0;
@@ -58,6 +70,7 @@ class Flushes {
   };
   using States = std::map<FlushId, State>;
 
+  std::optional<Collected> end_collection(States::iterator at, std::vector<Finished>* finished);
   States::iterator fail(States::iterator at, std::vector<Finished>* finished);
 
   States states_;

@@ -155,6 +155,28 @@ std::string Founding::flaw(const Closure& closure) const {
   return {};
 }
 
+Bond Founding::bond(const ClusterDocument& document, const Promise& promised_to,
+                    uint64_t mono_us) const {
+  const Member* holder = document.find_member(promised_to.node);
+  if (promised_to.is_none()) {
+    return Bond::kNone;
+  }
+  if (holder != nullptr && holder->directory == promised_to.directory) {
+    return Bond::kToCluster;
+  }
+  const Hello* at_its_place = fresh_hello(promised_to.address, mono_us);
+  if (at_its_place == nullptr) {
+    return Bond::kElsewhere;
+  }
+  if (at_its_place->sender.cluster != 0) {
+    return at_its_place->sender.cluster == document.cluster_id ? Bond::kToCluster
+                                                               : Bond::kElsewhere;
+  }
+  const bool never_founds =
+      at_its_place->member.directory != promised_to.directory || is_bound(*at_its_place);
+  return never_founds ? Bond::kNone : Bond::kElsewhere;
+}
+
 FoundingDecision Founding::decide(const Promise& promised_to, uint64_t mono_us) const {
   const Closure around = closure(mono_us);
   if (std::string reason = flaw(around); !reason.empty()) {

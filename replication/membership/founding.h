@@ -30,6 +30,13 @@ struct FoundingRenewal {};
 using FoundingDecision =
     std::variant<FoundingWait, FoundingPromise, FoundingReady, FoundingRenewal>;
 
+/// What a node's promise means for its joining a cluster.
+enum class Bond : uint8_t {
+  kNone,       // nobody has it, or a node that will never found
+  kToCluster,  // a member of the cluster has it: no other can found it or take it in
+  kElsewhere,  // a node has it that may found another cluster, or has done so
+};
+
 /// What a node without a cluster knows of the nodes to found one with, and what follows from it.
 /// Sends and stores nothing itself. docs/design/founding.md says why the rules are these. Not
 /// thread-safe.
@@ -64,6 +71,8 @@ class Founding {
   /// Whether a newer directory was met where this one was: what it still says is void.
   bool is_superseded(DirectoryId directory) const { return superseded_.contains(directory); }
 
+  /// What a node that gave `promised_to`, or none, is to the cluster of `document`.
+  Bond bond(const ClusterDocument& document, const Promise& promised_to, uint64_t mono_us) const;
   /// `promised_to` is synced, or none. Call while this node has no document and nothing unsynced.
   FoundingDecision decide(const Promise& promised_to, uint64_t mono_us) const;
 

@@ -61,7 +61,7 @@ void Membership::link_up(const Address& address, LocalTime now) {
   }
 }
 
-void Membership::link_down(const Address& address, LocalTime /*now*/) {
+void Membership::link_down(const Address& address, LocalTime now) {
   if (is_founding()) {
     founding_->lost(address);
     return;
@@ -69,14 +69,18 @@ void Membership::link_down(const Address& address, LocalTime /*now*/) {
   if (is_member() && is_running()) {
     const Member* member = document_->find_peer_address(address);
     if (member != nullptr && liveness_.link_lost(member->id)) {
-      turned_down(member->id, "its link broke");
+      turned_down(member->id, "its link broke", now);
     }
   }
 }
 
 void Membership::persisted(PersistToken token, LocalTime now) {
   const auto at = pending_records_.find(token);
-  if (at == pending_records_.end() || !is_running()) {
+  if (at == pending_records_.end() || phase_ == Phase::kFailed) {
+    return;
+  }
+  if (!is_running() && at->second.what != Storing::kGone) {
+    pending_records_.erase(at);
     return;
   }
   const PendingRecord pending = std::move(at->second);
@@ -100,11 +104,21 @@ void Membership::persisted(PersistToken token, LocalTime now) {
       become_member(now);
       return;
     case Storing::kDocument:
-      install(pending.document);
+      install(pending.document, now);
+      if (pending.is_to_spread) {
+        spread(pending.document);
+      }
       return;
-    case Storing::kFlush:
-      install(pending.document);
-      collect_stamp({true, pending.flush_from, pending.flush_id});
+    case Storing::kVote:
+      if (pending.vote_to.host.empty()) {
+        std::visit([&](const auto& vote) { on({}, vote, now); }, *pending.vote);
+      } else {
+        ports_.send(pending.vote_to, *pending.vote);
+      }
+      return;
+    case Storing::kGone:
+      phase_ = Phase::kFailed;
+      ports_.left(pending.why, pending.starts_anew);
       return;
   }
 }
@@ -126,11 +140,12 @@ void Membership::tick(LocalTime now) {
       founding_round(now);
       take_founding_step(now);
     }
+    expire_sent_joins(now);
     return;
   }
   if (is_member()) {
     for (const NodeId silent : liveness_.expire(now.mono_us)) {
-      turned_down(silent, "it stopped answering");
+      turned_down(silent, "it stopped answering", now);
     }
     std::vector<Flushes::Finished> finished;
     flushes_.expire(now.mono_us, &finished);
@@ -138,19 +153,23 @@ void Membership::tick(LocalTime now) {
     if (next_round_us_ <= now.mono_us) {
       member_round(now);
     }
+    expire_changes(now);
+    tick_proposal(now);
+    tick_admissions(now);
   }
 }
 
 uint64_t Membership::next_deadline_us() const {
   if (is_founding()) {
-    return next_round_us_;
+    return std::min(next_round_us_, next_sent_join_us());
   }
   if (!is_running() || !is_member()) {
     return Liveness::kNever;
   }
   const bool has_rounds = !liveness_.views().empty() || !unchecked_seeds_.empty();
   return std::min({has_rounds ? next_round_us_ : Liveness::kNever, liveness_.next_expiry_us(),
-                   flushes_.next_deadline_us()});
+                   flushes_.next_deadline_us(), next_change_us(), next_proposal_us(),
+                   next_admission_us()});
 }
 
 Sender Membership::sender() const {

@@ -34,6 +34,8 @@ Ring first_ring(const std::vector<Member>& members, PlacementParams params) {
 }  // namespace
 
 void Membership::begin_identity() {
+  cluster_seen_ = 0;
+  may_join_ = false;
   record_.node_id = ports_.random();
   record_.directory_id = ports_.random();
   record_.promised_to = {};
@@ -92,6 +94,10 @@ void Membership::say_hello(const Address& to, const Address& dialed, bool is_rep
   hello.member = self_as_member();
   hello.seeds = founding_ ? founding_->seeds() : config_.seeds;
   hello.promised_to = synced_promise_;
+  if (is_founding() && may_join_) {
+    hello.joining = config_.auto_join ? Joining::kAtOnce : Joining::kOnRequest;
+    hello.joining_cluster = cluster_seen_;
+  }
   ports_.send(to, hello);
 }
 
@@ -101,8 +107,10 @@ void Membership::take_founding_step(LocalTime now) {
   }
   FoundingDecision decision = founding_->decide(synced_promise_, now.mono_us);
   if (const auto* wait = std::get_if<FoundingWait>(&decision)) {
-    note_waiting(wait->reason, now);
+    note_waiting(cluster_seen_ != 0 ? joining_reason() : wait->reason, now);
   } else if (const auto* promise = std::get_if<FoundingPromise>(&decision)) {
+    cluster_seen_ = 0;
+    may_join_ = false;
     store_promise(promise->promise);
   } else if (auto* ready = std::get_if<FoundingReady>(&decision)) {
     found(std::move(ready->members));
@@ -160,7 +168,8 @@ void Membership::hear_while_founding(const Address& from, const Hello& hello, Lo
   take_founding_step(now);
 }
 
-void Membership::offered_while_founding(const DocumentOffer& offer, LocalTime now) {
+void Membership::offered_while_founding(const Address& from, const DocumentOffer& offer,
+                                        LocalTime now) {
   if (!is_founding() || founding_->is_superseded(offer.sender.directory)) {
     return;
   }
@@ -173,12 +182,51 @@ void Membership::offered_while_founding(const DocumentOffer& offer, LocalTime no
     }
     return;
   }
-  if (founding_->is_node_of_closure(offer.sender.node, now.mono_us)) {
-    fail("a seed is a member of cluster " + id_text(document.cluster_id) +
-         ", which does not list this node's peer address " + address_text(config_.peer_address) +
-         "; joining a cluster comes with the next release: found one anew from empty directories "
-         "with all nodes naming each other as seeds, or start this node without seeds");
+  if (founding_->is_node_of_closure(offer.sender.node, now.mono_us) ||
+      offer.sender.directory == synced_promise_.directory) {
+    wait_to_join(from, offer, now);
   }
+}
+
+// Before any member hears that this node lets itself be taken in, it is bound to one of them, as it
+// would be to a founder: no change of seeds can then bring it into a second cluster.
+void Membership::wait_to_join(const Address& from, const DocumentOffer& offer, LocalTime now) {
+  const ClusterDocument& document = *offer.document;
+  if (cluster_seen_ != 0 && cluster_seen_ != document.cluster_id) {
+    fail("the seeds are members of two clusters, " + id_text(cluster_seen_) + " and " +
+         id_text(document.cluster_id) + "; name members of the one that this node is to join");
+    return;
+  }
+  cluster_seen_ = document.cluster_id;
+  if (phase_ != Phase::kFounding) {
+    return;  // another promise is being stored
+  }
+  const Bond bond = founding_->bond(document, synced_promise_, now.mono_us);
+  is_bound_elsewhere_ = bond == Bond::kElsewhere;
+  const bool could_join = std::exchange(may_join_, bond == Bond::kToCluster);
+  if (bond == Bond::kNone) {
+    store_promise({offer.sender.node, offer.sender.directory, from});
+    return;
+  }
+  if (may_join_ && !could_join) {
+    founding_round(now);
+  }
+  note_waiting(joining_reason(), now);
+}
+
+std::string Membership::joining_reason() const {
+  if (is_bound_elsewhere_) {
+    return "node " + id_text(synced_promise_.node) + " at " +
+           address_text(synced_promise_.address) + " has this node's promise, so cluster " +
+           id_text(cluster_seen_) +
+           " can't take it in yet; wipe this directory if that node is gone for ever";
+  }
+  const std::string own = address_text(config_.peer_address);
+  return config_.auto_join ? "cluster " + id_text(cluster_seen_) + " is to take this node in"
+                           : "auto-join is off; RING JOIN " + own + " at a member of cluster " +
+                                 id_text(cluster_seen_) +
+                                 ", or RING JOIN host:peerport of a "
+                                 "member here, lets it join";
 }
 
 void Membership::adopt(const std::shared_ptr<const ClusterDocument>& document,
@@ -193,6 +241,7 @@ void Membership::adopt(const std::shared_ptr<const ClusterDocument>& document,
     record_.copies_filling = true;
   }
   record_.document = document;
+  record_.acceptor = {};
   record_.promised_to = {};
   phase_ = Phase::kStoringDocument;
   PendingRecord pending;
@@ -212,7 +261,7 @@ void Membership::become_member(LocalTime now) {
   }
   founding_.reset();
   seeds_checked_until_us_ = now.mono_us + 20 * kRoundUs;
-  install(document_);
+  install(document_, now);
   for (const MemberView& member : liveness_.views()) {
     offer_document(member.peer_address, true);
   }

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdlib>
-#include <tuple>
 #include <utility>
 
 #include "replication/membership/membership.h"
@@ -14,24 +13,37 @@ constexpr uint64_t kProbeSoonerUs = 100'000;
 constexpr uint64_t kOffsetStoreUs = 60'000'000;
 constexpr int64_t kOffsetStoreMs = 10;
 constexpr int64_t kOffsetLargeMs = 500;
+constexpr uint64_t kStepsGatherUs = 200'000;
 
 bool is_valid(const Hello& hello) {
   return kindred::is_valid(hello.member) && hello.seeds.size() <= kSeedsMax &&
          hello.member.id == hello.sender.node && hello.member.directory == hello.sender.directory;
 }
 
-std::shared_ptr<const ClusterDocument> without_keys(const ClusterDocument& document) {
+DocumentNumber number_of(const DocumentVersion& version) {
+  return {version.generation, version.epoch};
+}
+
+/// Whether `later`, of another generation, grew from `ours` or from what came after it.
+bool descends_from(const ClusterDocument& later, const ClusterDocument& ours) {
+  return std::ranges::any_of(later.ancestors, [&](const Ancestor& ancestor) {
+    return ancestor.generation == ours.generation && ancestor.epoch >= ours.epoch;
+  });
+}
+
+bool share_tag_key(const ClusterDocument& a, const ClusterDocument& b) {
+  return std::ranges::any_of(a.tag_keys, [&](const TagKey& key) {
+    return std::ranges::find(b.tag_keys, key) != b.tag_keys.end();
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<const ClusterDocument> Membership::without_keys(const ClusterDocument& document) {
   auto stripped = std::make_shared<ClusterDocument>(document);
   stripped->tag_keys.clear();
   return stripped;
 }
-
-template <typename Versioned>
-auto order(const Versioned& each) {
-  return std::tuple(each.generation, each.epoch);
-}
-
-}  // namespace
 
 void Membership::on(const Address& from, const Hello& hello, LocalTime now) {
   if (!is_valid(hello)) {
@@ -73,7 +85,7 @@ void Membership::hear_as_member(const Address& from, const Hello& hello, LocalTi
   if (is_foreign) {
     answer_foreign(from, now);
   } else if (hello.sender.cluster == 0) {
-    offer_document(from, document_->find_peer_address(hello.member.peer_address) != nullptr);
+    greet_newcomer(from, hello, now);
   }
 }
 
@@ -84,15 +96,20 @@ void Membership::on(const Address& from, const DocumentOffer& offer, LocalTime n
   } else if (is_member()) {
     offered_as_member(from, offer, now);
   } else {
-    offered_while_founding(offer, now);
+    offered_while_founding(from, offer, now);
   }
 }
 
 void Membership::offered_as_member(const Address& from, const DocumentOffer& offer, LocalTime now) {
   const ClusterDocument& offered = *offer.document;
   if (offered.cluster_id == document_->cluster_id) {
-    if (is_from_member(offer.sender) && !offered.tag_keys.empty()) {
-      merge_document(offered);
+    // From members alone; one that came later proves it by a key that only members have.
+    const bool lists_this = offered.find_member(record_.node_id) != nullptr;
+    const bool has_key = lists_this && share_tag_key(offered, *document_);
+    if (lists_this ? !has_key : liveness_.find(offer.sender.node) == nullptr) {
+      ++metrics_.rejected_messages;
+    } else {
+      take_document(offer.document);
     }
     return;
   }
@@ -107,9 +124,11 @@ void Membership::offered_as_member(const Address& from, const DocumentOffer& off
 }
 
 void Membership::on(const Address& from, const DocumentRequest& request, LocalTime /*now*/) {
-  if (is_member() && is_from_member(request.sender)) {
-    offer_document(from, true);
+  if (!is_member() || request.sender.cluster != document_->cluster_id) {
+    ++metrics_.foreign_messages;
+    return;
   }
+  offer_document(from, document_->find_member(request.sender.node) != nullptr);
 }
 
 void Membership::on(const Address& from, const Probe& probed, LocalTime now) {
@@ -125,9 +144,14 @@ void Membership::on(const Address& from, const Probe& probed, LocalTime now) {
   }
   const MemberView* member = liveness_.find(probed.sender.node);
   if (member == nullptr) {
-    ++metrics_.rejected_messages;
+    // One of the two has missed a document: it came, or it went.
+    compare_version(from, probed.version, now);
+    if (number_of(probed.version) < kindred::number_of(*document_)) {
+      offer_document(from, false);
+    }
     return;
   }
+  note_directory(probed.sender.node, probed.sender.directory, now);
   if (!probed.is_reply) {
     ports_.send(from, Probe{sender(), true, probed.sequence, now.unix_ms, version_, is_whole_});
     if (!member->is_up) {
@@ -137,6 +161,9 @@ void Membership::on(const Address& from, const Probe& probed, LocalTime now) {
     ports_.log(LogLevel::kNotice, "Member " + id_text(member->id) + " at " +
                                       address_text(member->peer_address) + " is up");
     ports_.alive_changed(member->id, true);
+    if (needs_steps()) {
+      report_progress(now);
+    }
   }
   compare_version(from, probed.version, now);
 }
@@ -168,59 +195,162 @@ void Membership::answer_foreign(const Address& from, LocalTime now) {
   offer_document(from, false);  // it must learn if its address is listed here
 }
 
-void Membership::merge_document(const ClusterDocument& offered) {
+void Membership::take_document(std::shared_ptr<const ClusterDocument> offered) {
   const ClusterDocument& ours = *record_.document;
-  const Stamp flush_stamp = std::max(ours.flush_stamp, offered.flush_stamp);
-  const bool is_newer = order(offered) > order(ours);
-  if (!is_newer && flush_stamp == ours.flush_stamp) {
+  if (kindred::number_of(*offered) <= kindred::number_of(ours)) {
     return;
   }
-  if (is_newer && offered.find_member(record_.node_id) == nullptr) {
+  const Member* listed = offered->find_member(record_.node_id);
+  if (listed == nullptr) {
+    leave("This node is no member of cluster " + id_text(offered->cluster_id) + " since epoch " +
+              std::to_string(offered->epoch) + ": its directory may start anew, as an empty node",
+          false);
+  } else if (offered->generation != ours.generation && !descends_from(*offered, ours)) {
+    leave("Another part of cluster " + id_text(offered->cluster_id) +
+              " went on by force without what this node committed: starting anew, empty",
+          true);
+  } else if (listed->peer_address != config_.peer_address) {
     ++metrics_.rejected_messages;
-    return;
+  } else {
+    store_document(std::move(offered), false);
   }
-  auto merged = std::make_shared<ClusterDocument>(is_newer ? offered : ours);
-  merged->flush_stamp = flush_stamp;
-  record_.document = merged;
+}
+
+void Membership::store_document(std::shared_ptr<const ClusterDocument> document,
+                                bool is_to_spread) {
+  give_proposal_up();
+  const Member& listed = *document->find_member(record_.node_id);
+  if (listed.directory != record_.directory_id && is_voter()) {
+    // Another directory had this node's place meanwhile, and was trusted with writes.
+    record_.copies_filling = true;
+  }
+  record_.document = document;
+  record_.acceptor = {};
   PendingRecord pending;
   pending.what = Storing::kDocument;
-  pending.document = merged;
+  pending.document = std::move(document);
+  pending.is_to_spread = is_to_spread;
   persist(std::move(pending));
 }
 
-void Membership::install(std::shared_ptr<const ClusterDocument> document) {
-  document_ = std::move(document);
+// Synced first: a node that went must not come back as the member that it was.
+void Membership::leave(std::string why, bool starts_anew) {
+  give_proposal_up();
+  phase_ = Phase::kLeaving;
+  NodeRecord empty;
+  empty.node_id = ports_.random();
+  empty.directory_id = ports_.random();
+  empty.name = record_.name;
+  empty.clock_offset_ms = clock_.offset_ms();
+  empty.data_is_void = true;
+  PendingRecord pending;
+  pending.what = Storing::kGone;
+  pending.why = std::move(why);
+  pending.starts_anew = starts_anew;
+  const PersistToken token = ++last_persist_token_;
+  pending_records_.emplace(token, std::move(pending));
+  ports_.persist(empty, token);
+}
+
+void Membership::install(std::shared_ptr<const ClusterDocument> document, LocalTime now) {
+  const auto before = std::exchange(document_, std::move(document));
   version_ = {document_->generation, document_->epoch, document_->flush_stamp,
               ring_hash(document_->ring)};
+  forget_former_members();
   liveness_.set_members(*document_, record_.node_id, ports_.random() >> 1);
   ports_.installed(document_, record_.node_id, record_.copies_filling);
-}
-
-void Membership::compare_version(const Address& from, const DocumentVersion& theirs,
-                                 LocalTime now) {
-  const bool is_behind =
-      order(theirs) > order(version_) || theirs.flush_stamp > version_.flush_stamp;
-  if (is_behind) {
-    ask_for_document(from, now);
+  highest_round_ = 0;
+  attempts_ = 0;
+  propose_from_us_ = 0;
+  steps_due_us_ = needs_steps() ? now.mono_us + kStepsGatherUs : Liveness::kNever;
+  finish_wishes(*document_);
+  for (const AwaitedFlush& awaited : std::exchange(awaited_flushes_, {})) {
+    await_flush(awaited);
   }
+  for (const MemberView& member : liveness_.views()) {
+    if (before != document_ && before->find_member(member.id) == nullptr) {
+      probe(member, now);
+    }
+  }
+  if (before != document_) {
+    log_epoch(*before);
+  }
+  if (!is_progress_told_) {
+    own_progress_.epoch = document_->epoch;
+  }
+  report_progress(now);
+  propose(now);
 }
 
-void Membership::want_document(NodeId holder, LocalTime now) {
-  const Member* member = is_member() ? document_->find_member(holder) : nullptr;
+void Membership::forget_former_members() {
+  for (const MemberView& member : liveness_.views()) {
+    if (member.is_up && document_->find_member(member.id) == nullptr) {
+      ports_.alive_changed(member.id, false);
+    }
+  }
+  const auto is_no_member = [this](const auto& entry) {
+    return document_->find_member(entry.first) == nullptr;
+  };
+  std::erase_if(progress_, is_no_member);
+  std::erase_if(probed_us_, is_no_member);
+  std::erase_if(newcomers_, [this](const auto& entry) {
+    return document_->find_peer_address(entry.second.member.peer_address) != nullptr;
+  });
+  std::erase_if(readmissions_, [this](const auto& entry) {
+    const Member* listed = document_->find_member(entry.first);
+    return listed == nullptr || listed->directory == entry.second.directory;
+  });
+}
+
+void Membership::log_epoch(const ClusterDocument& before) const {
+  std::string text = "Epoch " + std::to_string(document_->epoch);
+  if (document_->generation != before.generation) {
+    text += " of generation " + std::to_string(document_->generation);
+  }
+  for (const Member& member : document_->members) {
+    const Member* known = before.find_member(member.id);
+    if (known == nullptr) {
+      text += ", " + member.name + " joins";
+    } else if (member.is_leaving && !known->is_leaving) {
+      text += ", " + member.name + " leaves";
+    } else if (member.directory != known->directory) {
+      text += ", " + member.name + " has another directory";
+    }
+  }
+  for (const Member& member : before.members) {
+    if (document_->find_member(member.id) == nullptr) {
+      text += ", " + member.name + " is gone";
+    }
+  }
+  text += ": " + std::to_string(document_->members.size()) + " members, " +
+          std::to_string(document_->moves.size()) + " partitions move";
+  ports_.log(LogLevel::kNotice, text);
+}
+
+void Membership::want_document(NodeId from, LocalTime now) {
+  const MemberView* member = is_member() && is_running() ? liveness_.find(from) : nullptr;
   if (member != nullptr) {
     ask_for_document(member->peer_address, now);
   }
 }
 
-void Membership::ask_for_document(const Address& holder, LocalTime now) {
+void Membership::ask_for_document(const Address& from, LocalTime now) {
   if (document_asked_us_ == 0 || document_asked_us_ + kDocumentAskUs <= now.mono_us) {
     document_asked_us_ = now.mono_us;
-    ports_.send(holder, DocumentRequest{sender()});
+    ports_.send(from, DocumentRequest{sender()});
+  }
+}
+
+void Membership::compare_version(const Address& from, const DocumentVersion& theirs,
+                                 LocalTime now) {
+  if (number_of(theirs) > kindred::number_of(*record_.document)) {
+    ask_for_document(from, now);
   }
 }
 
 void Membership::member_round(LocalTime now) {
   next_round_us_ = now.mono_us + kRoundUs;
+  report_progress(now);
   end_clock_round(now);
   check_seeds(now);
   for (const MemberView& member : liveness_.views()) {
@@ -270,15 +400,19 @@ void Membership::probe_sooner(const MemberView& member, LocalTime now) {
   }
 }
 
-void Membership::turned_down(NodeId member, std::string_view why) {
+void Membership::turned_down(NodeId member, std::string_view why, LocalTime now) {
   const MemberView* view = liveness_.find(member);
   ports_.log(LogLevel::kWarning, "Member " + id_text(member) + " at " +
                                      address_text(view->peer_address) +
                                      " is down: " + std::string(why));
   ports_.alive_changed(member, false);
   std::vector<Flushes::Finished> finished;
-  flushes_.member_down(member, &finished);
+  const std::vector<Flushes::Collected> collected = flushes_.member_down(member, &finished);
   report(finished);
+  for (const Flushes::Collected& each : collected) {
+    commit_flush(each, now);
+  }
+  report_progress(now);  // the driver may be another one now
 }
 
 }  // namespace kindred

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "replication/membership/cluster.h"
+#include "replication/membership/paxos.h"
 
 namespace kindred {
 
@@ -28,6 +29,8 @@ struct NodeRecord {
   std::shared_ptr<const ClusterDocument> document;
   int64_t clock_offset_ms = 0;
   bool copies_filling = false;  // this member's copies were lost and are not whole yet
+  Acceptor acceptor;            // in the instance after `document`
+  bool data_is_void = false;  // the engine's data is of a cluster that this node left: to be erased
 };
 
 }  // namespace kindred

@@ -19,6 +19,8 @@ using PersistToken = uint64_t;
 using StampToken = uint64_t;
 /// Names a FLUSHALL at the driver.
 using FlushToken = uint64_t;
+/// Names a ring change at the driver.
+using ChangeToken = uint64_t;
 
 /// All that Membership can make happen. The driver implements it. Calls come from within a step, on
 /// the thread that steps, and take effect in order; a port must not call back into Membership.
@@ -45,6 +47,14 @@ class MembershipPorts {
   virtual void collect_stamp(StampToken token) = 0;
   /// A requested flush is over: `error` is empty, or the error line without '-'.
   virtual void flush_done(FlushToken token, std::string_view error) = 0;
+
+  /// A requested ring change is over: `error` is empty, and `epoch` the one that it became part of,
+  /// or the error line without '-'.
+  virtual void change_done(ChangeToken token, std::string_view error, uint64_t epoch) = 0;
+  /// This node is no member any more; `why` is for the log. Its record is synced as that of an
+  /// empty directory whose data is void. Membership does nothing from then on, and the process
+  /// should end: with success, or, where it `starts_anew`, to start again at once as an empty node.
+  virtual void left(std::string_view why, bool starts_anew) = 0;
 
   virtual void log(LogLevel level, std::string_view text) = 0;
   /// The process must exit with 1, saying `text`. Membership does nothing from then on.

@@ -29,6 +29,7 @@ struct Config {
   std::string node_name;
   std::string zone = "default";
   uint32_t weight = 1;
+  bool auto_join = true;
   std::vector<SeedAddress> seeds;
   std::string storage_engine = "rocksdb";
   std::vector<std::string> plugins;

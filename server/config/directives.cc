@@ -13,6 +13,7 @@ using namespace directive_setters;  // NOLINT: the table reads better
 constexpr Choice<DurabilityDirective> kDurabilities[] = {{"none", DurabilityDirective::kNone},
                                                          {"async", DurabilityDirective::kAsync},
                                                          {"group", DurabilityDirective::kGroup}};
+constexpr Choice<bool> kYesOrNo[] = {{"yes", true}, {"no", false}};
 constexpr Choice<LogVerbosity> kLogLevels[] = {{"debug", LogVerbosity::kDebug},
                                                {"verbose", LogVerbosity::kVerbose},
                                                {"notice", LogVerbosity::kNotice},
@@ -149,17 +150,20 @@ constexpr Directive kDirectives[] = {
      "The node's name; a random one, kept in dir, where it is not given.",
      set_name<&Config::node_name>, print_text<&Config::node_name>},
     {"zone", "NAME", "default", kStart, kOnce,
-     "Where the node stands: copies of a key go to different zones where there are several. Fixed "
-     "when the cluster is founded.",
+     "Where the node stands: copies of a key go to different zones where there are several. "
+     "Another one counts from the next start on.",
      set_name<&Config::zone>, print_text<&Config::zone>},
     {"weight", "NUMBER", "1", kStart, kOnce,
-     "The node's share of the data relative to the others'. Fixed when the cluster is founded.",
+     "The node's share of the data relative to the others'. Another one counts from the next start "
+     "on: partitions move then.",
      set_number<&Config::weight, 1, 1000>, print_number<&Config::weight>},
     {"seed", "HOST:PEERPORT", "", kStart, kRepeatable,
-     "A node to find the cluster through. A node with no seed founds a cluster of its own; nodes "
-     "that name each other found one together.", add_seed, print_seeds},
+     "A node to find the cluster through, and to join it. A node with no seed founds a cluster of its "
+     "own; nodes that name each other found one together.", add_seed, print_seeds},
     {"auto-join", "yes|no", "yes", kStart, kOnce,
-     "Whether a node with a seed joins without more commands.", nullptr, nullptr},
+     "Whether a node that finds a cluster through its seeds joins it and takes its share without more "
+     "commands; `no`: it waits for RING JOIN.",
+     set_choice<&Config::auto_join, kYesOrNo>, print_choice<&Config::auto_join, kYesOrNo>},
     {"cluster-secret", "SECRET", "", kStart, kOnce, "Shared by all nodes; authenticates peers.",
      nullptr, nullptr},
     {"storage-engine", "NAME", "rocksdb", kStart, kOnce,

@@ -113,6 +113,10 @@ std::string Node::open_engines() {
   engine_capabilities_ = engines_.front()->capabilities();
   situation.engine_persistent = engine_capabilities_.persistent;
 
+  error = drop_void_data();
+  if (!error.empty()) {
+    return error;
+  }
   // A lone copy has nobody to be filled from: what is there is all there is.
   const bool has_other_copies =
       loaded_record_.document != nullptr && loaded_record_.document->ring.copies() > 1;
@@ -146,6 +150,26 @@ void Node::make_workers() {
     plugins::Engine& engine = *engines_[engines_.size() > 1 ? i : 0];
     workers_.push_back(std::make_unique<Worker>(setup, engine, shared_, *this, workers_));
   }
+}
+
+// What a node holds of a cluster that it left must never come up in another one.
+std::string Node::drop_void_data() {
+  if (!loaded_record_.data_is_void) {
+    return "";
+  }
+  for (const auto& engine : engines_) {
+    plugins::Status status = engine->erase("", "");
+    if (status.ok() && engine_capabilities_.can_sync) {
+      status = engine->apply(plugins::WriteBatch(), plugins::Durability::kGroup);
+    }
+    if (!status.ok()) {
+      return "erasing the data of a cluster that this node left: " + status.text();
+    }
+  }
+  loaded_record_.data_is_void = false;
+  std::string bytes;
+  encode_node_record(loaded_record_, &bytes);
+  return directory_->write(kNodeRecordFile, bytes);
 }
 
 std::string Node::listen() {
@@ -208,6 +232,9 @@ int Node::run() {
     }
   }
   membership_.emplace(membership_config(), *this);
+  // Until each worker has told how far its copies are, nothing is stored or handed over.
+  worker_progress_.assign(workers_.size(), MemberProgress{0, {}, true});
+  membership_->set_progress(worker_progress_.front(), local_time());
   membership_->start(std::move(loaded_record_), local_time());
   after_membership_step();
   loop.run();

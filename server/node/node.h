@@ -44,8 +44,11 @@ class Node final : public NodeControl,
   static std::unique_ptr<Node> open(Setup setup, std::string* error);
   ~Node() override;
 
-  /// Serves until it is told to stop (SIGTERM, SIGINT, SHUTDOWN); the process's exit code.
+  /// Serves until it is told to stop (SIGTERM, SIGINT, SHUTDOWN), or until the node left its
+  /// cluster; the process's exit code.
   int run();
+  /// After run(): the node is to be opened and run again, as an empty one.
+  bool starts_anew() const { return starts_anew_; }
 
  private:
   struct ActorQuestion {
@@ -66,6 +69,7 @@ class Node final : public NodeControl,
 
   // Starting and stopping (node.cc).
   std::string open_engines();
+  std::string drop_void_data();
   std::string listen();
   void make_workers();
   void accept(int socket);
@@ -80,6 +84,11 @@ class Node final : public NodeControl,
   Address announced(uint16_t announce_port, uint16_t port) const;
   MembershipConfig membership_config() const;
   void after_membership_step();
+  /// A ring change; `done` gets its outcome (see MembershipPorts::change_done).
+  void change_ring(const RingChange& change,
+                   std::function<void(std::string_view error, uint64_t epoch)> done);
+  void commit_ring(std::function<void(std::string_view error, uint64_t epoch)> done);
+  void clear_ring(std::function<void(std::string_view error, uint64_t epoch)> done);
   void refresh_view();
   bool all_copies_whole() const;
   struct LiveMembers {
@@ -116,6 +125,7 @@ class Node final : public NodeControl,
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
   void copies_changed() override;
+  void copies_came(uint8_t worker, MemberProgress progress) override;
   void want_document(NodeId holder) override;
   void send_frame(NodeId to, std::string_view frame) override;
 
@@ -126,6 +136,8 @@ class Node final : public NodeControl,
   void alive_changed(NodeId member, bool is_up) override;
   void collect_stamp(StampToken token) override;
   void flush_done(FlushToken token, std::string_view error) override;
+  void change_done(ChangeToken token, std::string_view error, uint64_t epoch) override;
+  void left(std::string_view why, bool starts_anew) override;
   void log(kindred::LogLevel level, std::string_view text) override;
   void fatal(std::string_view text) override;
   uint64_t random() override;
@@ -174,6 +186,8 @@ class Node final : public NodeControl,
   std::map<uint64_t, ActorQuestion> actor_questions_;
   std::map<uint64_t, InfoRequest> info_requests_;
   std::map<FlushToken, Asker> flushes_;
+  std::map<ChangeToken, std::function<void(std::string_view, uint64_t)>> ring_changes_;
+  std::vector<MemberProgress> worker_progress_;
   uint64_t last_question_ = 0;
   uint64_t rejected_connections_ = 0;
   size_t next_worker_ = 0;
@@ -182,6 +196,7 @@ class Node final : public NodeControl,
   std::vector<FrameBuilder> routed_;  // by worker
 
   bool stopping_ = false;
+  bool starts_anew_ = false;
   size_t drains_missing_ = 0;
   int exit_code_ = 0;
   std::optional<BackgroundThread> background_;

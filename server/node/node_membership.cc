@@ -34,6 +34,7 @@ MembershipConfig Node::membership_config() const {
   config.partition_count = config_->ring_partitions;
   config.replicas = config_->replicas;
   config.request_timeout_ms = config_->request_timeout_ms;
+  config.auto_join = config_->auto_join;
   return config;
 }
 
@@ -81,6 +82,60 @@ void Node::copies_changed() {
   if (membership_ && exit_code_ == 0) {
     after_membership_step();
   }
+}
+
+// The node has come as far as the worker that is furthest behind.
+void Node::copies_came(uint8_t worker, MemberProgress progress) {
+  worker_progress_[worker] = std::move(progress);
+  MemberProgress sum = worker_progress_.front();
+  for (size_t i = 1; i < worker_progress_.size(); ++i) {
+    const MemberProgress& each = worker_progress_[i];
+    sum.epoch = std::min(sum.epoch, each.epoch);
+    sum.not_whole.insert(sum.not_whole.end(), each.not_whole.begin(), each.not_whole.end());
+    sum.is_departing |= each.is_departing;
+  }
+  std::sort(sum.not_whole.begin(), sum.not_whole.end());
+  if (membership_ && exit_code_ == 0) {
+    membership_->set_progress(std::move(sum), local_time());
+    membership_timer_->start(0);
+  }
+}
+
+void Node::change_ring(const RingChange& change,
+                       std::function<void(std::string_view error, uint64_t epoch)> done) {
+  const ChangeToken token = ++last_question_;
+  ring_changes_[token] = std::move(done);
+  membership_->request_change(token, change, local_time());
+  after_membership_step();
+}
+
+void Node::commit_ring(std::function<void(std::string_view error, uint64_t epoch)> done) {
+  const ChangeToken token = ++last_question_;
+  ring_changes_[token] = std::move(done);
+  membership_->commit_staged(token, local_time());
+  after_membership_step();
+}
+
+void Node::clear_ring(std::function<void(std::string_view error, uint64_t epoch)> done) {
+  const ChangeToken token = ++last_question_;
+  ring_changes_[token] = std::move(done);
+  membership_->clear_staged(token, local_time());
+  after_membership_step();
+}
+
+void Node::change_done(ChangeToken token, std::string_view error, uint64_t epoch) {
+  const auto found = ring_changes_.find(token);
+  if (found != ring_changes_.end()) {
+    const auto done = std::move(found->second);
+    ring_changes_.erase(found);
+    done(error, epoch);
+  }
+}
+
+void Node::left(std::string_view why, bool starts_anew) {
+  log_.warning(why);
+  starts_anew_ = starts_anew;
+  stop();
 }
 
 void Node::want_document(NodeId holder) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replication/membership/cluster.h"
+#include "replication/membership/ring_plan.h"
 #include "server/config/config.h"
 #include "server/session/node_service.h"
 
@@ -64,6 +65,8 @@ class NodeControl {
   virtual void stop() = 0;
   /// A worker's copies became whole, or stopped being so.
   virtual void copies_changed() = 0;
+  /// How far a worker's copies have come, whenever that changes.
+  virtual void copies_came(uint8_t worker, MemberProgress progress) = 0;
   /// A worker's shard met a member that goes by a later cluster document.
   virtual void want_document(NodeId holder) = 0;
 

@@ -177,6 +177,7 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   }
   driver_->set_cluster(view_->document, fresh_copies);
   note_filling_copies();
+  tell_progress();
 }
 
 Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
@@ -197,7 +198,29 @@ Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) 
   }
   store_->flush();
   note_filling_copies();
+  is_inventory_taken_ = true;
+  tell_progress();
   return inventory;
+}
+
+// Only the inventory shows copies that are to be handed over, so nothing is told before.
+void Worker::tell_progress() {
+  if (!is_inventory_taken_) {
+    return;
+  }
+  MemberProgress progress;
+  progress.epoch = view_->document->epoch;
+  for (const Transfer& transfer : driver_->shard().transfers()) {
+    if (transfer.state == CopyState::kDeparting) {
+      progress.is_departing = true;
+    } else {
+      progress.not_whole.push_back(transfer.partition);
+    }
+  }
+  workers_.front()->post_errand(
+      [&control = control_, index = setup_.index, told = std::move(progress)]() mutable {
+        control.copies_came(index, std::move(told));
+      });
 }
 
 void Worker::note_filling_copies() {

@@ -115,6 +115,7 @@ class Worker final : public ShardOutlet {
   void end_turn();
   bool is_idle();
   void note_filling_copies();
+  void tell_progress();
   void watch_idle_clients();
   SessionSettings session_settings() const;
   ShardConfig shard_config() const;
@@ -123,7 +124,10 @@ class Worker final : public ShardOutlet {
   void deliver_page(ClientToken token, ScanPage&& page) override;
   void deliver_frame(NodeId to, std::string_view frame) override;
   void want_document(NodeId holder) override;
-  void copies_changed() override { note_filling_copies(); }
+  void copies_changed() override {
+    note_filling_copies();
+    tell_progress();
+  }
 
   const Setup setup_;
   plugins::Engine& engine_;
@@ -134,6 +138,7 @@ class Worker final : public ShardOutlet {
   std::shared_ptr<const ClusterView> view_;
   const plugins::Capabilities engine_capabilities_;
   std::atomic<uint32_t> filling_copies_{0};
+  bool is_inventory_taken_ = false;
   Now now_;
 
   Loop loop_;

@@ -64,8 +64,6 @@ class SimCluster {
   void collect_probes(Shard& shard);
   /// All are members, hold the same document and take all the others for up.
   bool all_see_each_other();
-  /// The flush stamp that every node has stored whose directory was not lost since `since_us`.
-  Stamp flush_stamp_everywhere(uint64_t since_us);
 
  private:
   void start_nodes();

@@ -235,19 +235,4 @@ void SimCluster::check_trees(const ClusterDocument& document) {
   }
 }
 
-Stamp SimCluster::flush_stamp_everywhere(uint64_t since_us) {
-  Stamp least = UINT64_MAX;
-  for (auto& node : nodes_) {
-    if (node->directory_lost_us >= since_us) {
-      continue;
-    }
-    NodeRecord record;
-    const bool has_document =
-        decode_node_record(node->disk().files.record, &record) == NodeRecordBytes::kValid &&
-        record.document != nullptr;
-    least = std::min(least, has_document ? record.document->flush_stamp : 0);
-  }
-  return least;
-}
-
 }  // namespace kindred::sim

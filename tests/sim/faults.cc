@@ -342,7 +342,7 @@ void Faults::flush() {
   const Stamp before = node.document()->flush_stamp;
   const uint64_t began_us = cluster_.queue().now_us();
   const size_t flush = cluster_.oracle().flush_began(began_us);
-  node.ask_flush([this, flush, before, began_us](FlushEnd end) {
+  node.ask_flush([this, &node, flush, before](FlushEnd end) {
     is_flushing_ = false;
     if (end == FlushEnd::kRefused) {
       return cluster_.oracle().flush_refused(flush);
@@ -352,11 +352,11 @@ void Faults::flush() {
       return cluster_.oracle().flush_unknown(flush);
     }
     cluster_.probes().add("flush");
-    const Stamp everywhere = cluster_.flush_stamp_everywhere(began_us);
-    if (everywhere <= before) {
-      cluster_.oracle().fail("a flush was acknowledged that not all members have");
+    const Stamp installed = node.document()->flush_stamp;
+    if (installed <= before) {
+      cluster_.oracle().fail("a flush was acknowledged that its coordinator does not have");
     }
-    cluster_.oracle().flush_done(flush, everywhere, cluster_.queue().now_us());
+    cluster_.oracle().flush_done(flush, installed, cluster_.queue().now_us());
   });
 }
 

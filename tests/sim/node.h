@@ -119,6 +119,8 @@ class SimNode final : public MembershipPorts {
   void alive_changed(NodeId member, bool is_up) override;
   void collect_stamp(StampToken token) override;
   void flush_done(FlushToken token, std::string_view error) override;
+  void change_done(ChangeToken token, std::string_view error, uint64_t epoch) override;
+  void left(std::string_view why, bool starts_anew) override;
   void log(LogLevel level, std::string_view text) override;
   void fatal(std::string_view text) override;
   uint64_t random() override;

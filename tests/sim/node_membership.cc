@@ -296,6 +296,14 @@ void SimNode::flush_done(FlushToken token, std::string_view error) {
                                        : FlushEnd::kRefused);
 }
 
+void SimNode::change_done(ChangeToken /*token*/, std::string_view /*error*/, uint64_t /*epoch*/) {
+  cluster_.oracle().fail("a ring change that nobody asked for is answered");
+}
+
+void SimNode::left(std::string_view why, bool /*starts_anew*/) {
+  cluster_.oracle().fail("node " + std::to_string(number_) + " left: " + std::string(why));
+}
+
 void SimNode::log(LogLevel /*level*/, std::string_view text) {
   note("logs: " + std::string(text));
 }

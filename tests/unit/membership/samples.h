@@ -40,19 +40,42 @@ inline Hello sample_hello() {
           {"127.0.0.1", 17002},
           sample_member(1),
           {{"127.0.0.1", 17002}, {"::1", 17003}},
-          {2, 1002, {"127.0.0.1", 17002}}};
+          {2, 1002, {"127.0.0.1", 17002}},
+          Joining::kOnRequest,
+          77};
 }
 
 inline std::vector<MembershipMessage> sample_messages() {
   const Sender sender{1, 1001, 77};
-  return {sample_hello(),          DocumentOffer{sender, sample_document()},
-          DocumentRequest{sender}, Probe{sender, true, 5, 1'700'000'000'000, {1, 2, 3, 4}, true},
-          StampQuery{sender, 6},   StampAnswer{sender, 6, 7, 8},
-          Flush{sender, 6, 9},     FlushAck{sender, 6}};
+  return {sample_hello(),
+          DocumentOffer{sender, sample_document()},
+          DocumentRequest{sender},
+          Probe{sender, true, 5, 1'700'000'000'000, {1, 2, 3, 4}, true},
+          StampQuery{sender, 6},
+          StampAnswer{sender, 6, 7, 8},
+          Flush{sender, 6, 9},
+          FlushAck{sender, 6},
+          Prepare{sender, {1, 2}, {3, 1}},
+          Prepared{sender, {1, 2}, {3, 1}, {}, nullptr},
+          Prepared{sender, {1, 2}, {3, 1}, {2, 4}, sample_document()},
+          Accept{sender, {1, 2}, {3, 1}, sample_document()},
+          Accepted{sender, {1, 2}, {3, 1}},
+          Refused{sender, {1, 2}, {3, 1}, {4, 2}},
+          ProgressReport{sender, {5, {0, 1, 7}, true}},
+          JoinRequest{sender, 8, 77, sample_member(4), true},
+          JoinReply{sender, 8, "ERR no", 3}};
 }
 
 inline NodeRecord sample_record() {
-  return {1, 1001, "willow", {2, 1002, {"127.0.0.1", 17002}}, sample_document(), -12, true};
+  return {1,
+          1001,
+          "willow",
+          {2, 1002, {"127.0.0.1", 17002}},
+          sample_document(),
+          -12,
+          true,
+          {{1, 2}, {3, 1}, {2, 4}, sample_document()},
+          true};
 }
 
 }  // namespace kindred::membership_test

@@ -63,7 +63,19 @@ class World::Ports final : public MembershipPorts {
   void flush_done(FlushToken token, std::string_view error) override {
     EXPECT_TRUE(driver().flushes_done.emplace(token, error).second) << "answered twice";
   }
-  void log(LogLevel /*level*/, std::string_view text) override { driver().log.emplace_back(text); }
+  void change_done(ChangeToken token, std::string_view error, uint64_t epoch) override {
+    EXPECT_TRUE(driver().changes_done.emplace(token, std::pair(std::string(error), epoch)).second)
+        << "answered twice";
+  }
+  void left(std::string_view why, bool starts_anew) override {
+    driver().left = why;
+    driver().starts_anew = starts_anew;
+  }
+  void log(LogLevel /*level*/, std::string_view text) override {
+    driver().log.emplace_back(text);
+    if (getenv("WLOG"))
+      printf("%8lu n%zu %s\n", world_.now_ms(), self_, std::string(text).c_str());
+  }
   void fatal(std::string_view text) override { driver().fatal = text; }
   uint64_t random() override { return std::max<uint64_t>(1, world_.prng_()); }
 
@@ -152,6 +164,37 @@ void World::cut(std::size_t a, std::size_t b, bool is_cut) {
   is_cut ? (void)cuts_.insert(link) : (void)cuts_.erase(link);
 }
 
+void World::part(const std::vector<std::size_t>& side, const std::vector<std::size_t>& other,
+                 bool is_cut) {
+  for (const std::size_t a : side) {
+    for (const std::size_t b : other) {
+      cut(a, b, is_cut);
+    }
+  }
+}
+
+ChangeToken World::request_change(std::size_t node, const RingChange& change) {
+  const ChangeToken token = ++last_change_;
+  step(node,
+       [&](Membership& machine, LocalTime now) { machine.request_change(token, change, now); });
+  return token;
+}
+
+ChangeToken World::commit_staged(std::size_t node) {
+  const ChangeToken token = ++last_change_;
+  step(node, [&](Membership& machine, LocalTime now) { machine.commit_staged(token, now); });
+  return token;
+}
+
+std::string World::change_outcome(std::size_t node, ChangeToken token, uint64_t ms_max) {
+  auto& done = driver(node).changes_done;
+  run_until([&] { return done.contains(token); }, ms_max);
+  if (!done.contains(token)) {
+    return "pending";
+  }
+  return done[token].first.empty() ? "ok" : done[token].first;
+}
+
 void World::set_clock_ahead_ms(std::size_t node, int64_t ahead_ms) {
   nodes_[node].clock_ahead_ms = ahead_ms;
 }
@@ -193,6 +236,12 @@ void World::inject(std::size_t node, const Address& from, const MembershipMessag
   step(node, [&](Membership& machine, LocalTime now) { machine.receive(from, message, now); });
 }
 
+Sender World::sender(std::size_t node) {
+  const Membership& sending = machine(node);
+  return {sending.self(), sending.record().directory_id,
+          sending.document() != nullptr ? sending.document()->cluster_id : 0};
+}
+
 void World::step(std::size_t node, const std::function<void(Membership&, LocalTime)>& call) {
   ++driver(node).steps;
   call(machine(node), local_time(node));
@@ -212,6 +261,14 @@ bool World::is_one_cluster(const std::vector<std::size_t>& nodes) {
     }
   }
   return clusters.size() == 1;
+}
+
+bool World::is_settled(const std::vector<std::size_t>& nodes) {
+  return is_one_cluster(nodes) && std::ranges::all_of(nodes, [&](std::size_t node) {
+           const ClusterDocument& document = *driver(node).installed;
+           return document == *driver(nodes.front()).installed && document.moves.empty() &&
+                  document.staged.empty();
+         });
 }
 
 bool World::all_see_each_other(const std::vector<std::size_t>& nodes) {
@@ -273,6 +330,9 @@ void World::sync_next(std::size_t node) {
   writing.unsynced.erase(writing.unsynced.begin());
   writing.disk = from_disk(write.bytes);
   look_for_two_clusters();
+  if (writing.disk->document != nullptr) {
+    look_at_document(*writing.disk->document);
+  }
   step(node, [&](Membership& machine, LocalTime now) { machine.persisted(write.token, now); });
 }
 
@@ -328,6 +388,20 @@ void World::look_for_two_clusters() {
         }
       }
     }
+  }
+}
+
+void World::look_at_document(const ClusterDocument& document) {
+  const auto key = [&](uint64_t epoch) {
+    return std::tuple(document.cluster_id, document.generation, epoch);
+  };
+  const auto [at, is_new] = documents_.emplace(key(document.epoch), document);
+  if (!is_new && at->second != document) {
+    document_violation_ = "two documents of epoch " + std::to_string(document.epoch);
+  }
+  const auto before = documents_.find(key(document.epoch - 1));
+  if (is_new && before != documents_.end() && !may_follow(before->second, document)) {
+    document_violation_ = "epoch " + std::to_string(document.epoch) + " does not follow";
   }
 }
 

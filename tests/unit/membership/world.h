@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,9 @@ class World {
     bool is_filling = false;
     std::map<NodeId, bool> alive;
     std::map<FlushToken, std::string> flushes_done;
+    std::map<ChangeToken, std::pair<std::string, uint64_t>> changes_done;  // error, epoch
+    std::optional<std::string> left;
+    bool starts_anew = false;
     std::optional<std::string> fatal;
     std::vector<std::string> log;
     Stamp shards_highest = 0;
@@ -58,6 +62,9 @@ class World {
   /// The process stands still, its links stay.
   void hang(std::size_t node, bool hangs);
   void cut(std::size_t a, std::size_t b, bool is_cut);
+  /// Cuts, or mends, all links between the two sides.
+  void part(const std::vector<std::size_t>& side, const std::vector<std::size_t>& other,
+            bool is_cut);
   void set_loss(double loss) { settings_.loss = loss; }
   /// How far the node's wall clock is ahead of true time.
   void set_clock_ahead_ms(std::size_t node, int64_t ahead_ms);
@@ -74,16 +81,28 @@ class World {
   uint64_t now_ms() const { return now_us_ / 1000; }
   /// Hands a message over as if it came from the network.
   void inject(std::size_t node, const Address& from, const MembershipMessage& message);
+  /// In front of what the node sends.
+  Sender sender(std::size_t node);
+  /// Asks a node for a ring change; change_outcome() tells what came of it.
+  ChangeToken request_change(std::size_t node, const RingChange& change);
+  ChangeToken commit_staged(std::size_t node);
+  /// "ok", the error, or "pending" after `ms_max`.
+  std::string change_outcome(std::size_t node, ChangeToken token, uint64_t ms_max = 1'250);
+  static std::string text(std::size_t node) { return address_text(address(node)); }
   /// Calls a step of a node with its local time.
   void step(std::size_t node, const std::function<void(Membership&, LocalTime)>& call);
 
   /// All of `nodes` are members of one cluster, which lists exactly them.
   bool is_one_cluster(const std::vector<std::size_t>& nodes);
+  /// As is_one_cluster(), and no partition moves nor is anything staged or left over.
+  bool is_settled(const std::vector<std::size_t>& nodes);
   /// Each sees all the others up.
   bool all_see_each_other(const std::vector<std::size_t>& nodes);
   bool has_logged(std::size_t node, const std::string& part);
   /// What was seen of two clusters on disks that share a member's address; empty when all is well.
   const std::string& violation() const { return violation_; }
+  /// Two documents of one number on disks, or one that does not follow from the one before.
+  const std::string& document_violation() const { return document_violation_; }
 
   std::mt19937_64& prng() { return prng_; }
 
@@ -114,6 +133,7 @@ class World {
   void deliver_link(std::size_t to, std::size_t about, bool is_up);
   bool run_one(uint64_t end_us);
   void look_for_two_clusters();
+  void look_at_document(const ClusterDocument& document);
 
   Settings settings_;
   std::mt19937_64 prng_;
@@ -122,7 +142,10 @@ class World {
   std::vector<Node> nodes_;
   std::set<std::pair<std::size_t, std::size_t>> cuts_;
   std::map<std::pair<std::size_t, std::size_t>, uint64_t> last_delivery_us_;
+  std::map<std::tuple<ClusterId, uint32_t, uint64_t>, ClusterDocument> documents_;
+  ChangeToken last_change_ = 0;
   std::string violation_;
+  std::string document_violation_;
 };
 
 }  // namespace kindred::membership_test
