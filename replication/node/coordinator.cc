@@ -115,6 +115,10 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
 }
 
 bool Coordinator::runs_here(const Op& op, const Operation& operation) const {
+  if (core_.yields && operation.kind != OpKind::kReadLocal &&
+      (op.origin.passed_on() || next_candidate(op) != 0)) {
+    return false;
+  }
   const uint16_t partition = op.key.partition();
   const CopyState mine = core_.copies.at(partition).state;
   const bool able = core_.serves(partition) ||

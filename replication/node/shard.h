@@ -53,6 +53,8 @@ class Shard {
   void set_alive(NodeId peer, bool alive, Now now);
   /// Orderly stop: new requests are refused (kOverloaded), running ones end.
   void drain() { core_.draining = true; }
+  /// Before a restart: other replicas coordinate, as long as there are any.
+  void yield() { core_.yields = true; }
   /// Takes new defaults (CONFIG SET); requests under way keep theirs.
   void set_config(const ShardConfig& config) { core_.set_config(config); }
 

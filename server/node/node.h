@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -122,6 +123,8 @@ class Node final : public NodeControl,
   void name_actors(Asker asker, std::vector<ActorId> actors) override;
   void tell_info(Asker asker, std::vector<std::string> sections) override;
   void tell_ring_figures(Asker asker) override;
+  void ask_ring_change(Asker asker, const RingRequest& request) override;
+  void drain_node(Asker asker) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
   void copies_changed() override;
@@ -171,6 +174,7 @@ class Node final : public NodeControl,
   std::optional<Timer> question_timer_;
   std::vector<std::unique_ptr<SignalWatcher>> signals_;
 
+  std::set<NodeId> yielding_;  // members that coordinate nothing any more, perhaps this one too
   std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
   std::map<NodeId, Address> peer_addresses_;
   std::shared_ptr<const ClusterDocument> document_;

@@ -263,6 +263,11 @@ void Node::end_late_actor_questions(uint64_t now_us) {
 }
 
 void Node::answer_control(const LinkHello& from, const ControlMessage& message) {
+  if (std::holds_alternative<Yielding>(message)) {
+    yielding_.insert(from.node);
+    refresh_view();
+    return;
+  }
   if (const auto* reply = std::get_if<CountKeysReply>(&message)) {
     key_counts_.answered(reply->id, reply->keys);
     return;
@@ -332,6 +337,64 @@ void Node::tell_ring_figures(Asker asker) {
       }
     });
   });
+}
+
+void Node::ask_ring_change(Asker asker, const RingRequest& request) {
+  Worker& worker = *workers_[asker.worker];
+  const auto done = [&worker, token = asker.token](std::string_view error, uint64_t epoch) {
+    worker.post_errand([&worker, token, text = std::string(error), epoch] {
+      if (text.empty()) {
+        worker.hub().number_done(token, epoch);
+      } else {
+        worker.hub().status_done(token, std::string(text));
+      }
+    });
+  };
+  RingChange change;
+  change.node = request.node;
+  change.replacement = request.replacement;
+  change.now = request.now;
+  change.force = request.force;
+  switch (request.kind) {
+    case RingRequest::kCommit:
+      return commit_ring(done);
+    case RingRequest::kClear:
+      return clear_ring(done);
+    case RingRequest::kJoin:
+      change.kind = ChangeKind::kJoin;
+      break;
+    case RingRequest::kLeave:
+      change.kind = ChangeKind::kLeave;
+      break;
+    case RingRequest::kRemove:
+      change.kind = ChangeKind::kRemove;
+      break;
+    case RingRequest::kReplace:
+      change.kind = ChangeKind::kReplace;
+      break;
+  }
+  change_ring(change, done);
+}
+
+// Others hear of it at once, so that cluster clients are shown other nodes before this one goes.
+void Node::drain_node(Asker asker) {
+  yielding_.insert(self_);
+  post_to_all([](Worker& worker) {
+    if (worker.driver() != nullptr) {
+      worker.driver()->shard().yield();
+    }
+  });
+  std::string frame;
+  encode_frame(FrameKind::kControl, origin(), encode_control(Yielding{}), &frame);
+  for (const NodeId peer : live_members().live) {
+    if (peer != self_) {
+      send_frame(peer, frame);
+    }
+  }
+  refresh_view();
+  log_.notice("Drained: other nodes coordinate from now on");
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
 }
 
 NodeFigures Node::figures(const WorkerFigures& sum) const {

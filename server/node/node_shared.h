@@ -60,6 +60,8 @@ class NodeControl {
   virtual void name_actors(Asker asker, std::vector<ActorId> actors) = 0;
   virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
   virtual void tell_ring_figures(Asker asker) = 0;
+  virtual void ask_ring_change(Asker asker, const RingRequest& request) = 0;
+  virtual void drain_node(Asker asker) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
   virtual void stop() = 0;

@@ -17,6 +17,7 @@ enum class ControlKind : uint8_t {
   kCountKeysReply = 2,
   kAskActors = 3,
   kActorsReply = 4,
+  kYielding = 5,
 };
 
 void write_actors(ByteWriter& writer, ControlKind kind, uint64_t id,
@@ -80,6 +81,8 @@ std::string encode_control(const ControlMessage& message) {
     write_actors(writer, ControlKind::kAskActors, asked->id, asked->actors);
   } else if (const auto* known = std::get_if<ActorsReply>(&message)) {
     write_actors(writer, ControlKind::kActorsReply, known->id, known->own);
+  } else if (std::holds_alternative<Yielding>(message)) {
+    writer.u8(static_cast<uint8_t>(ControlKind::kYielding));
   }
   return bytes;
 }
@@ -110,6 +113,9 @@ bool decode_control(std::string_view bytes, ControlMessage* message) {
       *message = AskActors{id, read_actors(reader)};
       return reader.complete();
     }
+    case ControlKind::kYielding:
+      *message = Yielding{};
+      return reader.complete();
     case ControlKind::kActorsReply: {
       const uint64_t id = reader.u64();
       *message = ActorsReply{id, read_actors(reader)};

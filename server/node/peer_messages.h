@@ -43,8 +43,13 @@ struct ActorsReply {
   friend bool operator==(const ActorsReply&, const ActorsReply&) = default;
 };
 
+/// "I am about to go: coordinate without me." (RING DRAIN) Good until its node is down.
+struct Yielding {
+  friend bool operator==(const Yielding&, const Yielding&) = default;
+};
+
 /// Questions of one node's server to another's, apart from data and membership.
-using ControlMessage = std::variant<CountKeys, CountKeysReply, AskActors, ActorsReply>;
+using ControlMessage = std::variant<CountKeys, CountKeysReply, AskActors, ActorsReply, Yielding>;
 
 /// Payloads of frames of kind kHello and kControl. Decoding is false for anything malformed.
 std::string encode_hello(const LinkHello& hello);

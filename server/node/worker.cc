@@ -266,7 +266,9 @@ WorkerFigures Worker::figures() {
 RingFigures Worker::ring_figures() {
   RingFigures figures;
   if (engine_capabilities_.thread_bound || setup_.index == 0) {
-    figures.data_bytes = engine_.stats().data_bytes;
+    // What an engine has not written out yet it may not count as data.
+    const plugins::EngineStats stats = engine_.stats();
+    figures.data_bytes = stats.data_bytes != 0 ? stats.data_bytes : stats.memory_bytes;
   }
   if (!driver_) {
     return figures;

@@ -45,6 +45,17 @@ void WorkerService::info(ClientToken token, std::vector<std::string> sections) {
            wanted = std::move(sections)] { node.tell_info(asker, wanted); });
 }
 
+void WorkerService::drain(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.drain_node(asker);
+  });
+}
+
+void WorkerService::change_ring(ClientToken token, RingRequest request) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(request)] { node.ask_ring_change(asker, wanted); });
+}
+
 void WorkerService::ring_figures(ClientToken token) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
     node.tell_ring_figures(asker);

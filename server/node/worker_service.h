@@ -18,6 +18,8 @@ class WorkerService final : public NodeService {
   void name_actors(ClientToken token, std::vector<ActorId> actors) override;
   void flush_all(ClientToken token) override;
   void info(ClientToken token, std::vector<std::string> sections) override;
+  void drain(ClientToken token) override;
+  void change_ring(ClientToken token, RingRequest request) override;
   void ring_figures(ClientToken token) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;

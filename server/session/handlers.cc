@@ -116,11 +116,19 @@ constexpr Entry kEntries[] = {
     {CommandId::kDmget, {run_dmget, false, kCluster}},
     {CommandId::kDput, {run_dput, false, kCluster}},
 
+    {CommandId::kRingClear, {run_ring_clear, kAll, kCluster}},
+    {CommandId::kRingCommit, {run_ring_commit, kAll, kCluster}},
+    {CommandId::kRingDrain, {run_ring_drain, kAll, kCluster}},
     {CommandId::kRingHelp, {run_help}},
     {CommandId::kRingHints, {run_ring_hints, false, kCluster}},
+    {CommandId::kRingJoin, {run_ring_join, kAll}},  // also at a node that waits to be let in
+    {CommandId::kRingLeave, {run_ring_leave, kAll, kCluster}},
     {CommandId::kRingMembers, {run_ring_members, false, kCluster}},
     {CommandId::kRingOwners, {run_ring_owners, false, kCluster}},
+    {CommandId::kRingPlan, {run_ring_plan, false, kCluster}},
     {CommandId::kRingPreflist, {run_ring_preflist, false, kCluster}},
+    {CommandId::kRingRemove, {run_ring_remove, kAll, kCluster}},
+    {CommandId::kRingReplace, {run_ring_replace, kAll, kCluster}},
     {CommandId::kRingStatus, {run_ring_status, false, kCluster}},
     {CommandId::kRingTransfers, {run_ring_transfers, false, kCluster}},
 };

@@ -103,7 +103,15 @@ void run_dget(Call& call);
 void run_dmget(Call& call);
 void run_dput(Call& call);
 
+void run_ring_clear(Call& call);
+void run_ring_commit(Call& call);
+void run_ring_drain(Call& call);
 void run_ring_hints(Call& call);
+void run_ring_join(Call& call);
+void run_ring_leave(Call& call);
+void run_ring_plan(Call& call);
+void run_ring_remove(Call& call);
+void run_ring_replace(Call& call);
 void run_ring_members(Call& call);
 void run_ring_owners(Call& call);
 void run_ring_preflist(Call& call);

@@ -13,6 +13,7 @@
 #include "replication/node/ports.h"
 #include "replication/node/scan.h"
 #include "server/session/ring_figures.h"
+#include "server/session/ring_request.h"
 
 namespace kindred {
 
@@ -50,6 +51,11 @@ class NodeService {
   virtual void flush_all(ClientToken token) = 0;
   /// The text of INFO for the sections asked ("all", "default", "everything", or names).
   virtual void info(ClientToken token, std::vector<std::string> sections) = 0;
+  /// A ring change: number_done() brings the epoch that it became part of, or of now where it was
+  /// only staged; status_done() the error line without '-'.
+  virtual void change_ring(ClientToken token, RingRequest request) = 0;
+  /// RING DRAIN: others coordinate from now on; status_done() tells.
+  virtual void drain(ClientToken token) = 0;
   /// What this node counts about the ring (RING HINTS) into ring_figures_done().
   virtual void ring_figures(ClientToken token) = 0;
   /// CONFIG SET; status_done() tells.

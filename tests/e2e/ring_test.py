@@ -1,5 +1,6 @@
 """RING as operators use it: redis-cli and Python's redis client on a running cluster."""
 
+import threading
 import unittest
 
 import redis
@@ -82,6 +83,153 @@ class RingQuestionsTest(unittest.TestCase):
                             maps(client.execute_command("RING", "MEMBERS"))]
 
             wait_until(lambda: sorted(states()) == ["down", "up", "up"], 30, "one is down")
+
+
+class Load(threading.Thread):
+    """Writes keys through the first node until told to end; remembers what was acknowledged."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self._client = redis.Redis(port=port, socket_timeout=30)
+        self._end = threading.Event()
+        self.acknowledged = {}
+        self.refused = 0
+        self.error = None
+
+    def run(self):
+        number = 0
+        try:
+            while not self._end.is_set():
+                key, value = f"key-{number % 5000}", f"value-{number}"
+                try:
+                    self._client.set(key, value)
+                    self.acknowledged[key] = value
+                except redis.ResponseError:
+                    self.refused += 1
+                    self.acknowledged.pop(key, None)  # unknown, until it is written again
+                number += 1
+        except redis.RedisError as error:
+            self.error = error
+
+    def finish(self):
+        self._end.set()
+        self.join(60)
+
+
+class GrowAndShrinkTest(unittest.TestCase):
+    """From one node to three, to five and back to three, under load, with all data there."""
+
+    DIRECTIVES = {"storage-engine": "memory", "workers": 2, "ring-partitions": 64}
+
+    def setUp(self):
+        self.cluster = Cluster(1, self.DIRECTIVES)
+        self.addCleanup(self.cluster.destroy)
+        self.cluster.start()
+        self.nodes = list(self.cluster.nodes)
+
+    def client(self, node):
+        client = redis.Redis(port=node.port, decode_responses=True, socket_timeout=30)
+        self.addCleanup(client.close)
+        return client
+
+    def status(self, node):
+        (status,) = maps(self.client(node).execute_command("RING", "STATUS"))
+        status["members"] = maps(status["members"])
+        return status
+
+    def settled(self, members):
+        """Each node sees so many members up, none leaving, and nothing moves."""
+        for node in self.nodes:
+            status = self.status(node)
+            states = [member["state"] for member in status["members"]]
+            if states != ["up"] * members or status["pending_transfers"] != 0:
+                return False
+            if self.client(node).execute_command("RING", "TRANSFERS"):
+                return False
+        return True
+
+    def grow_to(self, members):
+        while len(self.nodes) < members:
+            node = self.cluster.add_node()
+            node.start()
+            node.wait_ready()
+            self.nodes.append(node)
+        wait_until(lambda: self.settled(members), 120, f"{members} members have settled")
+
+    def shrink_to(self, members):
+        for node in self.nodes[members:]:
+            epoch = self.client(self.nodes[0]).execute_command("RING", "LEAVE", node.name, "NOW")
+            self.assertGreater(epoch, 1)
+        for node in self.nodes[members:]:
+            wait_until(lambda leaving=node: not leaving.alive(), 120, f"{node.name} has gone")
+            self.assertEqual(node.stop(), 0, node.log()[-3000:])
+        del self.nodes[members:]
+        wait_until(lambda: self.settled(members), 120, f"{members} members have settled")
+
+    def assert_shares_are_even(self):
+        members = self.status(self.nodes[0])["members"]
+        held = [member["partitions"] for member in members]
+        self.assertLessEqual(max(held) - min(held), 1)
+
+    def test_one_three_five_three_under_load(self):
+        load = Load(self.nodes[0].port)
+        load.start()
+        try:
+            for members in (3, 5):
+                self.grow_to(members)
+                self.assert_shares_are_even()
+            self.shrink_to(3)
+            self.assert_shares_are_even()
+        finally:
+            load.finish()
+        self.assertIsNone(load.error)
+        self.assertGreater(len(load.acknowledged), 1000)
+        for node in self.nodes:
+            client = self.client(node)
+            for key, value in load.acknowledged.items():
+                self.assertEqual(client.get(key), value, f"{key} at {node.name}")
+
+    def test_changes_are_staged_looked_at_and_committed_together(self):
+        first = self.client(self.nodes[0])
+        waiting = [self.cluster.add_node({"auto-join": "no"}) for _ in range(2)]
+        for node in waiting:
+            node.start()
+            address = f"127.0.0.1:{node.peer_port}"
+
+            def staged(peer=address):
+                try:
+                    return first.execute_command("RING", "JOIN", peer)
+                except redis.ResponseError:
+                    return False  # it is not there yet
+
+            wait_until(staged, 30, f"{node.name} waits to be taken in")
+        self.assertEqual(self.status(self.nodes[0])["staged_changes"], 2)
+        (plan,) = maps(first.execute_command("RING", "PLAN"))
+        self.assertEqual(len(plan["changes"]), 2)
+        self.assertEqual(plan["partitions_that_move"], 64)
+        self.assertEqual(len(self.status(self.nodes[0])["members"]), 1, "nothing is committed yet")
+        epoch = first.execute_command("RING", "COMMIT")
+        self.assertGreaterEqual(self.status(self.nodes[0])["epoch"], epoch)
+        self.nodes += waiting
+        for node in waiting:
+            node.wait_ready()
+        wait_until(lambda: self.settled(3), 120, "three members have settled")
+
+    def test_what_is_staged_can_be_cleared(self):
+        first = self.client(self.nodes[0])
+        self.grow_to(3)
+        self.assertEqual(first.execute_command("RING", "LEAVE", self.nodes[2].name), "OK")
+        self.assertEqual(first.execute_command("RING", "CLEAR"), "OK")
+        self.assertEqual(first.execute_command("RING", "PLAN"), [])
+        self.assertEqual(self.status(self.nodes[0])["staged_changes"], 0)
+
+    def test_mistakes_are_named(self):
+        first = self.client(self.nodes[0])
+        for words in (("LEAVE", "nobody"), ("REMOVE", "nobody"), ("JOIN", "no-address")):
+            with self.assertRaises(redis.ResponseError):
+                first.execute_command("RING", *words)
+        with self.assertRaisesRegex(redis.ResponseError, "syntax error"):
+            first.execute_command("RING", "JOIN", "127.0.0.1:1", "127.0.0.1:2")
 
 
 if __name__ == "__main__":

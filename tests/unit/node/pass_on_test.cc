@@ -54,6 +54,29 @@ TEST(PassOn, AModifyRunsAtTheFirstHealthyPrimary) {
   EXPECT_TRUE(node.ports.take<PassOn>().empty());
 }
 
+TEST(PassOn, ANodeThatYieldsCoordinatesOnlyWhatNobodyElseCan) {
+  Node node({1, 2, 3});
+  node.shard().yield();
+  const ClientToken token = node.submit(Node::set("v"));
+  for (NodeId expected : {NodeId{2}, NodeId{3}}) {
+    const std::vector<Sent> passed = node.ports.take<PassOn>();
+    ASSERT_EQ(passed.size(), 1U);
+    EXPECT_EQ(passed[0].to, expected);
+    EXPECT_TRUE(node.ports.stores.empty());
+    answer_pass_on(node, passed[0], PassOnStatus::kRefused, nullptr);
+  }
+  EXPECT_EQ(node.ports.stores.size(), 1U) << "both refused";
+  const std::vector<Sent> writes = node.ports.take<Replicate>();
+  ASSERT_EQ(writes.size(), 2U) << "it is a replica still";
+  node.ack(writes[0]);
+  EXPECT_EQ(node.outcome(token).code, OutcomeCode::kOk);
+  const Operation operation = Node::set("v");
+  node.shard().receive(4, PassOn{99, kStep, &operation}, node.now);
+  const std::vector<Sent> replies = node.ports.take<PassOnReply>();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->status, PassOnStatus::kRefused);
+}
+
 TEST(PassOn, IsNeverPassedOnAgain) {
   Node node({2, 3, 4});
   const Operation operation = Node::set("v");

@@ -11,9 +11,9 @@ TEST(PeerMessages, SurviveTheirBytes) {
   ASSERT_TRUE(decode_hello(encode_hello(hello), &read_hello));
   EXPECT_EQ(read_hello, hello);
 
-  const ControlMessage messages[] = {CountKeys{7, {0, 3, 16383}}, CountKeys{8, {}},
+  const ControlMessage messages[] = {CountKeys{7, {0, 3, 16383}},   CountKeys{8, {}},
                                      CountKeysReply{9, 1ULL << 40}, AskActors{10, {1, ~0ULL}},
-                                     ActorsReply{11, {}}};
+                                     ActorsReply{11, {}},           Yielding{}};
   for (const ControlMessage& message : messages) {
     ControlMessage read;
     ASSERT_TRUE(decode_control(encode_control(message), &read));

@@ -2,6 +2,7 @@
 
 #include "server/session/ring_view.h"
 #include "tests/unit/session/harness.h"
+#include "tests/unit/session/scripted_service.h"
 
 // What RING tells. How rings change is tested where that is done.
 
@@ -61,6 +62,76 @@ TEST_F(RingCommandsTest, HelpAndErrorsAreThoseOfContainers) {
   EXPECT_EQ(say(session_, "RING PREFLIST"),
             "-ERR wrong number of arguments for 'ring|preflist' command\r\n");
   EXPECT_TRUE(parsed(say(session_, "RING HELP")).elements.at(0).text.starts_with("RING <sub"));
+}
+
+class RingChangesTest : public testing::Test {
+ protected:
+  const RingRequest& asked() { return worker_.service().ring_requests().back().second; }
+  ClientToken token() { return worker_.service().ring_requests().back().first; }
+
+  Worker<ScriptedService> worker_;
+  Session& session_ = worker_.connect();
+};
+
+TEST_F(RingChangesTest, AStagedChangeIsOk) {
+  receive(session_, line("RING LEAVE node-2"));
+  EXPECT_EQ(asked().kind, RingRequest::kLeave);
+  EXPECT_EQ(asked().node, "node-2");
+  EXPECT_FALSE(asked().now);
+  worker_.service().client().number_done(token(), 7);
+  EXPECT_EQ(sent(session_), "+OK\r\n");
+}
+
+TEST_F(RingChangesTest, OneThatIsCommittedTellsItsEpoch) {
+  receive(session_, line("RING JOIN 127.0.0.1:17002 now"));
+  EXPECT_EQ(asked().kind, RingRequest::kJoin);
+  EXPECT_EQ(asked().node, "127.0.0.1:17002");
+  EXPECT_TRUE(asked().now);
+  worker_.service().client().number_done(token(), 8);
+  EXPECT_EQ(sent(session_), ":8\r\n");
+  receive(session_, line("RING COMMIT"));
+  EXPECT_EQ(asked().kind, RingRequest::kCommit);
+  worker_.service().client().number_done(token(), 9);
+  EXPECT_EQ(sent(session_), ":9\r\n");
+}
+
+TEST_F(RingChangesTest, ForceAndNowMayComeInAnyOrderAfterTheNodes) {
+  receive(session_, line("RING REMOVE node-3 NOW FORCE"));
+  EXPECT_EQ(asked().kind, RingRequest::kRemove);
+  EXPECT_EQ(asked().node, "node-3");
+  EXPECT_TRUE(asked().now);
+  EXPECT_TRUE(asked().force);
+  worker_.service().client().status_done(token(), "NOMAJORITY 1 of 3 members answered");
+  EXPECT_EQ(sent(session_), "-NOMAJORITY 1 of 3 members answered\r\n");
+}
+
+TEST_F(RingChangesTest, LeaveMeansThisNodeWhereNoneIsNamed) {
+  receive(session_, line("RING LEAVE NOW"));
+  EXPECT_EQ(asked().node, "");
+  EXPECT_TRUE(asked().now);
+}
+
+TEST_F(RingChangesTest, ReplaceNamesBothNodes) {
+  receive(session_, line("RING REPLACE node-3 127.0.0.1:17004"));
+  EXPECT_EQ(asked().node, "node-3");
+  EXPECT_EQ(asked().replacement, "127.0.0.1:17004");
+}
+
+TEST_F(RingChangesTest, TooManyOrTooFewNodesAreASyntaxError) {
+  for (const char* words : {"RING JOIN NOW", "RING JOIN a b", "RING LEAVE a b", "RING REMOVE FORCE",
+                            "RING REPLACE a NOW", "RING JOIN a FORCE"}) {
+    receive(session_, line(words));
+    EXPECT_EQ(sent(session_), "-ERR syntax error\r\n") << words;
+  }
+  EXPECT_TRUE(worker_.service().ring_requests().empty());
+}
+
+TEST_F(RingCommandsTest, DrainIsAnsweredOnce) {
+  EXPECT_EQ(say(session_, "RING DRAIN"), "+OK\r\n");
+}
+
+TEST_F(RingCommandsTest, NothingStagedIsAnEmptyPlan) {
+  EXPECT_EQ(say(session_, "RING PLAN"), "*0\r\n");
 }
 
 TEST(PreferenceList, AMovingPartitionShowsWhoArrivesAndWhoDeparts) {

@@ -66,6 +66,11 @@ class ScriptedService final : public NodeService {
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
   }
+  void drain(ClientToken token) override { other_tokens_.push_back(token); }
+  void change_ring(ClientToken token, RingRequest request) override {
+    ring_requests_.emplace_back(token, std::move(request));
+  }
+  std::vector<std::pair<ClientToken, RingRequest>>& ring_requests() { return ring_requests_; }
   void ring_figures(ClientToken token) override { other_tokens_.push_back(token); }
   void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
     other_tokens_.push_back(token);
@@ -92,6 +97,7 @@ class ScriptedService final : public NodeService {
   OkService inner_;
   std::vector<Asked> asked_;
   std::vector<std::pair<ClientToken, ScanRequest>> scans_;
+  std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
   std::vector<ClientToken> other_tokens_;
   uint64_t now_ms_ = 1'700'000'000'000;
   size_t prefetches_ = 0;
