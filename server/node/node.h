@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,6 +98,8 @@ class Node final : public NodeControl,
   LiveMembers live_members() const;
   std::vector<NodeId> first_live_holders() const;
   void say_hello();
+  bool is_yielding(NodeId member) const;
+  void tell_yielding();
 
   // Questions to the whole node (node_questions.cc).
   std::vector<NodeId> owners_in_reach(uint16_t partition) override;
@@ -174,7 +175,9 @@ class Node final : public NodeControl,
   std::optional<Timer> question_timer_;
   std::vector<std::unique_ptr<SignalWatcher>> signals_;
 
-  std::set<NodeId> yielding_;  // members that coordinate nothing any more, perhaps this one too
+  bool is_drained_ = false;  // RING DRAIN
+  uint64_t yielding_told_us_ = 0;
+  std::map<NodeId, uint64_t> yielding_until_us_;        // drained peers, as long as they say so
   std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
   std::map<NodeId, Address> peer_addresses_;
   std::shared_ptr<const ClusterDocument> document_;

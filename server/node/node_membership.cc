@@ -60,6 +60,7 @@ void Node::after_membership_step() {
   }
   shared_.clock_offset_ms.store(membership_->clock_offset_ms(), std::memory_order_relaxed);
   if (document_ != nullptr) {
+    tell_yielding();
     if (ready_) {
       membership_->set_whole(all_copies_whole(), local_time());
     }
@@ -157,13 +158,13 @@ bool Node::all_copies_whole() const {
 Node::LiveMembers Node::live_members() const {
   LiveMembers members;
   members.live.push_back(self_);
-  if (all_copies_whole() && !yielding_.contains(self_)) {
+  if (all_copies_whole() && !is_yielding(self_)) {
     members.whole.push_back(self_);
   }
   for (const MemberView& member : membership_->others()) {
     if (member.is_up) {
       members.live.push_back(member.id);
-      if (member.is_whole && !yielding_.contains(member.id)) {
+      if (member.is_whole && !is_yielding(member.id)) {
         members.whole.push_back(member.id);
       }
     }
@@ -245,9 +246,6 @@ void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId sel
 }
 
 void Node::alive_changed(NodeId member, bool is_up) {
-  if (!is_up) {
-    yielding_.erase(member);
-  }
   for (const auto& worker : workers_) {
     if (worker->index() == 0) {
       worker->set_alive(member, is_up);

@@ -12,6 +12,7 @@ namespace kindred {
 namespace {
 
 constexpr uint64_t kQuestionCheckMs = 50;
+constexpr uint64_t kYieldingUs = 4 * Membership::kRoundUs;  // good for so long after it was said
 
 /// The worker a message is for: replies carry the index of the shard that asked, the rest belongs
 /// to its partition.
@@ -264,7 +265,7 @@ void Node::end_late_actor_questions(uint64_t now_us) {
 
 void Node::answer_control(const LinkHello& from, const ControlMessage& message) {
   if (std::holds_alternative<Yielding>(message)) {
-    yielding_.insert(from.node);
+    yielding_until_us_[from.node] = Loop::mono_us() + kYieldingUs;
     refresh_view();
     return;
   }
@@ -378,12 +379,26 @@ void Node::ask_ring_change(Asker asker, const RingRequest& request) {
 
 // Others hear of it at once, so that cluster clients are shown other nodes before this one goes.
 void Node::drain_node(Asker asker) {
-  yielding_.insert(self_);
+  is_drained_ = true;
   post_to_all([](Worker& worker) {
     if (worker.driver() != nullptr) {
       worker.driver()->shard().yield();
     }
   });
+  tell_yielding();
+  refresh_view();
+  log_.notice("Drained: other nodes coordinate from now on");
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
+}
+
+// Told again and again, so that it ends with the process that said it.
+void Node::tell_yielding() {
+  const uint64_t now_us = Loop::mono_us();
+  if (!is_drained_ || now_us < yielding_told_us_ + kYieldingUs / 4) {
+    return;
+  }
+  yielding_told_us_ = now_us;
   std::string frame;
   encode_frame(FrameKind::kControl, origin(), encode_control(Yielding{}), &frame);
   for (const NodeId peer : live_members().live) {
@@ -391,10 +406,12 @@ void Node::drain_node(Asker asker) {
       send_frame(peer, frame);
     }
   }
-  refresh_view();
-  log_.notice("Drained: other nodes coordinate from now on");
-  Worker& worker = *workers_[asker.worker];
-  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
+}
+
+bool Node::is_yielding(NodeId member) const {
+  const auto found = yielding_until_us_.find(member);
+  return member == self_ ? is_drained_
+                         : found != yielding_until_us_.end() && found->second > Loop::mono_us();
 }
 
 NodeFigures Node::figures(const WorkerFigures& sum) const {

@@ -43,7 +43,8 @@ struct ActorsReply {
   friend bool operator==(const ActorsReply&, const ActorsReply&) = default;
 };
 
-/// "I am about to go: coordinate without me." (RING DRAIN) Good until its node is down.
+/// "I am about to go: coordinate without me." (RING DRAIN) Good for a moment, and said
+/// again until the node goes.
 struct Yielding {
   friend bool operator==(const Yielding&, const Yielding&) = default;
 };

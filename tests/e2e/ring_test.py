@@ -215,6 +215,84 @@ class GrowAndShrinkTest(unittest.TestCase):
             node.wait_ready()
         wait_until(lambda: self.settled(3), 120, "three members have settled")
 
+    def kill_and_see_down(self, node):
+        node.kill()
+        self.nodes.remove(node)
+
+        def is_down():
+            members = self.status(self.nodes[0])["members"]
+            return [member["state"] for member in members
+                    if member["node"] == node.name] == ["down"]
+
+        wait_until(is_down, 30, f"{node.name} is seen down")
+
+    def write_some(self):
+        client = self.client(self.nodes[0])
+        for number in range(300):
+            client.set(f"some-{number}", number)
+
+    def assert_some_are_there(self):
+        for node in self.nodes:
+            client = self.client(node)
+            for number in range(300):
+                self.assertEqual(client.get(f"some-{number}"), str(number), node.name)
+
+    def test_a_dead_node_is_removed(self):
+        self.grow_to(4)
+        self.write_some()
+        dead = self.nodes[3]
+        self.kill_and_see_down(dead)
+        self.client(self.nodes[0]).execute_command("RING", "REMOVE", dead.name, "NOW")
+        wait_until(lambda: self.settled(3), 120, "three members have settled")
+        self.assert_some_are_there()
+
+    def test_a_dead_node_is_replaced(self):
+        self.grow_to(3)
+        self.write_some()
+        dead = self.nodes[2]
+        self.kill_and_see_down(dead)
+        fresh = self.cluster.add_node({"auto-join": "no"})
+        fresh.start()
+        first = self.client(self.nodes[0])
+
+        def replaced():
+            try:
+                return first.execute_command("RING", "REPLACE", dead.name,
+                                             f"127.0.0.1:{fresh.peer_port}", "NOW")
+            except redis.ResponseError as error:
+                return not str(error).startswith("ERR") and self.fail(error)
+
+        wait_until(replaced, 30, "the waiting node is taken in")
+        fresh.wait_ready()
+        self.nodes.append(fresh)
+        wait_until(lambda: self.settled(3), 120, "three members have settled")
+        self.assert_some_are_there()
+
+    def test_a_drained_node_coordinates_nothing_and_is_shown_to_nobody(self):
+        self.grow_to(3)
+        drained = self.nodes[1]
+        own = self.client(drained)
+        own.execute_command("RING", "DRAIN")
+
+        def hosts_shown(node):
+            ranges = self.client(node).execute_command("CLUSTER", "SLOTS")
+            return {slots[2][1] for slots in ranges}
+
+        for node in self.nodes:
+            wait_until(lambda asked=node: drained.port not in hosts_shown(asked), 5,
+                       "cluster clients are shown others")
+        before = own.info("replication")["coordinated_writes"]
+        for number in range(50):
+            own.set(f"drained-{number}", number)
+        self.assertEqual(own.info("replication")["coordinated_writes"], before)
+        drained.stop()
+        drained.start()
+        drained.wait_ready()
+        wait_until(lambda: self.settled(3), 60, "it is back")
+        for node in self.nodes:
+            wait_until(lambda asked=node: drained.port in hosts_shown(asked), 10,
+                       "it is shown again")
+
     def test_what_is_staged_can_be_cleared(self):
         first = self.client(self.nodes[0])
         self.grow_to(3)
