@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 import unittest
 
@@ -117,6 +118,36 @@ class KeyCountTest(unittest.TestCase):
 
             text = wait_until(error, 30, "DBSIZE says that it can't know")
             self.assertTrue(re.match("NOREPLICAS|NOQUORUM", text), text)
+
+
+class FlushTest(unittest.TestCase):
+    def test_beside_writes_the_count_stays_right(self):
+        with Cluster(3, {"storage-engine": "memory", "workers": 2}) as cluster:
+            stop = threading.Event()
+            written = [0, 0]
+
+            def write(which):
+                with connect(cluster.ports[which]) as client:
+                    while not stop.is_set():
+                        client.set(f"{which}-{written[which] % 2000}", "v")
+                        written[which] += 1
+
+            writers = [threading.Thread(target=write, args=(which,)) for which in range(2)]
+            for writer in writers:
+                writer.start()
+            with connect(cluster.ports[2]) as client:
+                for target in (1500, 3000, 4500):
+                    wait_until(lambda enough=target: min(written) > enough, 60, "writers go on")
+                    self.assertTrue(client.flushall())
+                stop.set()
+                for writer in writers:
+                    writer.join()
+                keys = len(client.keys("*"))
+                self.assertGreater(keys, 0)
+                for port in cluster.ports:
+                    with connect(port) as asked:
+                        wait_until(lambda node=asked: node.dbsize() == keys, 30,
+                                   f"DBSIZE is {keys}, as many as KEYS finds")
 
 
 if __name__ == "__main__":
