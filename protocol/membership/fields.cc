@@ -22,13 +22,15 @@ void write_promise(ByteWriter& writer, const Promise& promise) {
   writer.u64(promise.node);
   writer.u64(promise.directory);
   write_address(writer, promise.address);
+  writer.u64(promise.cluster);
 }
 
-Promise read_promise(ByteReader& reader) {
+Promise read_promise(ByteReader& reader, bool has_cluster) {
   Promise promise;
   promise.node = reader.u64();
   promise.directory = reader.u64();
   promise.address = read_address(reader);
+  promise.cluster = has_cluster ? reader.u64() : 0;
   return promise;
 }
 

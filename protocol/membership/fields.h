@@ -10,7 +10,8 @@ namespace kindred::membership_codec {
 void write_address(ByteWriter& writer, const Address& address);
 Address read_address(ByteReader& reader);
 void write_promise(ByteWriter& writer, const Promise& promise);
-Promise read_promise(ByteReader& reader);
+/// `has_cluster`: not so in node records of version 1.
+Promise read_promise(ByteReader& reader, bool has_cluster);
 std::string read_text(ByteReader& reader);
 void write_document(ByteWriter& writer, const ClusterDocument& document);
 std::shared_ptr<const ClusterDocument> read_document(ByteReader& reader);

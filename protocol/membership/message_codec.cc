@@ -97,7 +97,7 @@ Hello read_hello(ByteReader& reader) {
   for (size_t i = 0; i < seed_count && reader.ok(); ++i) {
     hello.seeds.push_back(read_address(reader));
   }
-  hello.promised_to = read_promise(reader);
+  hello.promised_to = read_promise(reader, true);
   const uint8_t joining = reader.u8();
   if (joining > static_cast<uint8_t>(Joining::kAtOnce)) {
     reader.fail();

@@ -35,7 +35,7 @@ NodeRecord read_fields(ByteReader& reader, uint16_t version) {
   record.node_id = reader.u64();
   record.directory_id = reader.u64();
   record.name = read_text(reader);
-  record.promised_to = read_promise(reader);
+  record.promised_to = read_promise(reader, version > kVersionWithoutAcceptor);
   record.clock_offset_ms = static_cast<int64_t>(reader.u64());
   record.copies_filling = reader.boolean();
   record.document = read_optional_document(reader);

@@ -161,7 +161,8 @@ Bond Founding::bond(const ClusterDocument& document, const Promise& promised_to,
   if (promised_to.is_none()) {
     return Bond::kNone;
   }
-  if (holder != nullptr && holder->directory == promised_to.directory) {
+  if (promised_to.cluster == document.cluster_id ||
+      (holder != nullptr && holder->directory == promised_to.directory)) {
     return Bond::kToCluster;
   }
   const Hello* at_its_place = fresh_hello(promised_to.address, mono_us);

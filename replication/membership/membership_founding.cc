@@ -205,7 +205,7 @@ void Membership::wait_to_join(const Address& from, const DocumentOffer& offer, L
   is_bound_elsewhere_ = bond == Bond::kElsewhere;
   const bool could_join = std::exchange(may_join_, bond == Bond::kToCluster);
   if (bond == Bond::kNone) {
-    store_promise({offer.sender.node, offer.sender.directory, from});
+    store_promise({offer.sender.node, offer.sender.directory, from, document.cluster_id});
     return;
   }
   if (may_join_ && !could_join) {

@@ -9,12 +9,13 @@
 
 namespace kindred {
 
-/// "I let this directory found, and no other." The address tells later whether that directory is
-/// gone.
+/// "I let this directory found, and no other", or, of a member: "I let its cluster take me in, and
+/// no other". The address tells later whether that directory is gone.
 struct Promise {
   NodeId node = 0;
   DirectoryId directory = 0;
   Address address;
+  ClusterId cluster = 0;  // of the member
 
   bool is_none() const { return node == 0; }
   friend bool operator==(const Promise&, const Promise&) = default;
