@@ -48,6 +48,8 @@ struct Acceptor {
   Ballot accepted;                                  // none: nothing accepted
   std::shared_ptr<const ClusterDocument> document;  // the accepted one
 
+  friend bool operator==(const Acceptor&, const Acceptor&) = default;
+
   /// Promises to accept nothing below `ballot`; false, and nothing changes, where a higher one was
   /// promised. The same ballot may be promised again. What an earlier instance left is forgotten:
   /// to be asked only by members of the document before `asked`, while this node holds it.

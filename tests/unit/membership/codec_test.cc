@@ -4,6 +4,9 @@
 
 #include "protocol/membership/message_codec.h"
 #include "protocol/membership/node_record_codec.h"
+#include "protocol/record/bytes.h"
+#include "protocol/record/hash.h"
+#include "protocol/record/node_file.h"
 #include "tests/unit/membership/samples.h"
 
 namespace kindred::membership_test {
@@ -95,11 +98,44 @@ TEST(NodeRecordCodec, ComesBackAsItWas) {
     EXPECT_EQ(decoded.promised_to, record.promised_to);
     EXPECT_EQ(decoded.clock_offset_ms, record.clock_offset_ms);
     EXPECT_EQ(decoded.copies_filling, record.copies_filling);
+    EXPECT_EQ(decoded.data_is_void, record.data_is_void);
+    EXPECT_EQ(decoded.acceptor.instance, record.acceptor.instance);
+    EXPECT_EQ(decoded.acceptor.promised, record.acceptor.promised);
+    EXPECT_EQ(decoded.acceptor.accepted, record.acceptor.accepted);
+    EXPECT_EQ(*decoded.acceptor.document, *record.acceptor.document);
     ASSERT_EQ(decoded.document != nullptr, has_document);
     if (has_document) {
       EXPECT_EQ(*decoded.document, *record.document);
     }
   }
+}
+
+TEST(NodeRecordCodec, ARecordFromBeforeThereWereVotesIsRead) {
+  std::string bytes = "KINDREDN";
+  ByteWriter writer(&bytes);
+  writer.u16(1);
+  writer.u64(1);
+  writer.u64(1001);
+  writer.sized("willow");
+  writer.u64(2);
+  writer.u64(1002);
+  writer.sized("127.0.0.1");
+  writer.u16(17002);
+  writer.u64(7);
+  writer.boolean(true);
+  writer.boolean(true);
+  std::string document;
+  encode_cluster(*sample_document(), &document);
+  writer.sized(document);
+  writer.u64(hash64(bytes));
+  NodeRecord decoded;
+  ASSERT_EQ(decode_node_record(bytes, &decoded), NodeRecordBytes::kValid);
+  EXPECT_EQ(decoded.name, "willow");
+  EXPECT_EQ(decoded.promised_to, (Promise{2, 1002, {"127.0.0.1", 17002}, 0}));
+  EXPECT_EQ(decoded.clock_offset_ms, 7);
+  EXPECT_EQ(*decoded.document, *sample_document());
+  EXPECT_EQ(decoded.acceptor, Acceptor{});
+  EXPECT_FALSE(decoded.data_is_void);
 }
 
 TEST(NodeRecordCodec, SaysWhatIsWrong) {
