@@ -53,10 +53,15 @@ size_t variable_bytes(const Replicate& message) {
   return kLengthBytesMax + message.key.key.size() + message.record.size();
 }
 char* store_body(char* to, const Replicate& message) {
+  const bool is_hint = message.key.hint_for != 0;
   to = store_le(to, message.id);
   to = store_varint(to, message.step);
   to = store_enum(to, message.durability);
-  to = store_bool(to, message.is_repair);
+  to = store_le(to, static_cast<uint8_t>((message.is_repair ? replicate_flag::kRepair : 0) |
+                                         (is_hint ? replicate_flag::kHint : 0)));
+  if (is_hint) {
+    to = store_le(to, message.key.hint_for);
+  }
   to = store_sized(to, message.key.key);
   return store_bytes(to, message.record);
 }
@@ -83,7 +88,8 @@ size_t variable_bytes(const Fetch& message) {
 char* store_body(char* to, const Fetch& message) {
   to = store_le(to, message.id);
   to = store_varint(to, message.step);
-  to = store_bool(to, message.whole_state);
+  to = store_le(to, static_cast<uint8_t>((message.whole_state ? fetch_flag::kWholeState : 0) |
+                                         (message.from_hints ? fetch_flag::kFromHints : 0)));
   return store_bytes(to, message.key.key);
 }
 
@@ -114,6 +120,7 @@ char* store_body(char* to, const PassOn& message) {
   const Operation& operation = *message.operation;
   to = store_le(to, message.id);
   to = store_varint(to, message.step);
+  to = store_bool(to, message.as_fallback);
   to = store_enum(to, operation.kind);
   to = store_enum(to, operation.modification);
   to = store_le(to, operation.flags);

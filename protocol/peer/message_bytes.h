@@ -27,6 +27,18 @@ inline constexpr size_t kMessageHeaderBytes = 5;
 inline constexpr size_t kRangeEntriesMax = size_t{1} << 20;
 inline constexpr size_t kReplicaReportsMax = 256;
 
+/// Bits of the flag bytes of a Replicate and of a Fetch.
+namespace replicate_flag {
+inline constexpr uint8_t kRepair = 1;
+inline constexpr uint8_t kHint = 2;  // the target's id follows
+inline constexpr uint8_t kAll = 3;
+}  // namespace replicate_flag
+namespace fetch_flag {
+inline constexpr uint8_t kWholeState = 1;
+inline constexpr uint8_t kFromHints = 2;
+inline constexpr uint8_t kAll = 3;
+}  // namespace fetch_flag
+
 /// Bits of the flag byte of an outcome, and of a replica's report in it.
 namespace outcome_flag {
 inline constexpr uint8_t kStrict = 1;

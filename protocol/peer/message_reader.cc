@@ -29,7 +29,7 @@ Durability read_durability(ByteReader& reader) {
   return read_enum(reader, Durability::kMemory, Durability::kSynced);
 }
 FetchStatus read_fetch_status(ByteReader& reader) {
-  return read_enum(reader, FetchStatus::kOk, FetchStatus::kBehind);
+  return read_enum(reader, FetchStatus::kOk, FetchStatus::kNoHint);
 }
 
 uint8_t read_flags(ByteReader& reader, uint8_t all) {
@@ -127,10 +127,14 @@ bool MessageReader::read_replicate(ByteReader& body) {
   message.id = body.u64();
   message.step = body.varint();
   message.durability = read_durability(body);
-  message.is_repair = body.boolean();
+  const uint8_t flags = read_flags(body, replicate_flag::kAll);
+  message.is_repair = (flags & replicate_flag::kRepair) != 0;
+  const bool is_hint = (flags & replicate_flag::kHint) != 0;
+  const NodeId hint_for = is_hint ? body.u64() : 0;
   message.key = key_of(body.sized());
+  message.key.hint_for = hint_for;
   message.record = body.rest();
-  return body.complete();
+  return body.complete() && is_hint == (hint_for != 0);
 }
 
 bool MessageReader::read_replicate_ack(ByteReader& body) {
@@ -146,7 +150,9 @@ bool MessageReader::read_fetch(ByteReader& body) {
   auto& message = message_.emplace<Fetch>();
   message.id = body.u64();
   message.step = body.varint();
-  message.whole_state = body.boolean();
+  const uint8_t flags = read_flags(body, fetch_flag::kAll);
+  message.whole_state = (flags & fetch_flag::kWholeState) != 0;
+  message.from_hints = (flags & fetch_flag::kFromHints) != 0;
   message.key = key_of(body.rest());
   return body.complete();
 }
@@ -165,6 +171,7 @@ bool MessageReader::read_pass_on(ByteReader& body) {
   auto& message = message_.emplace<PassOn>();
   message.id = body.u64();
   message.step = body.varint();
+  message.as_fallback = body.boolean();
   message.operation = &operation_;
   operation_.kind = read_enum(body, OpKind::kRead, OpKind::kSpread);
   operation_.modification = read_enum(body, Modification::kNone, Modification::kPersist);

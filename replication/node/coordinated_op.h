@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "replication/handoff/hint_book.h"
 #include "replication/node/key_holder.h"
 #include "replication/node/messages.h"
 #include "replication/node/operation.h"
@@ -18,6 +19,7 @@ struct Origin {
   ClientToken client = 0;
   NodeId passer = 0;  // 0: our own client
   MessageId passed_id = 0;
+  bool as_fallback = false;  // the passer has no whole primary in reach
 
   bool passed_on() const { return passer != 0; }
 };
@@ -35,6 +37,13 @@ struct CoordinatedOp {
     kLoadingRestamp,
     kLoadingRound,  // waits for the local copy, to send it under the step of now
     kWriting,       // waits for acks
+    kSettling,      // answered; until every primary has acked or has a hint
+  };
+  /// A fallback that was asked to keep a hint in this round.
+  struct HintPlace {
+    NodeId target = 0;
+    NodeId holder = 0;
+    bool is_over = false;  // it answered
   };
   /// A replica asked during a read.
   struct Asked {
@@ -47,6 +56,8 @@ struct CoordinatedOp {
     NodeId node = 0;
     Status status = Status::kWaiting;
     bool whole_state = false;
+    bool is_fallback = false;
+    bool is_empty = false;  // a fallback without a hint
     Digest digest = 0;
   };
 
@@ -79,6 +90,13 @@ struct CoordinatedOp {
   // Writing.
   boost::container::small_vector<NodeId, 3> waiting;  // asked to store, not answered
   boost::container::small_vector<NodeId, 3> refused;  // go by another step: to be asked again
+  NodeId home = 0;          // the primary that this node, a fallback, stands in for; 0: it is one
+  HintMark home_before;     // of this node's hint for `home`, before the write
+  std::string home_record;  // what was stored there: the hint may be delivered meanwhile
+  boost::container::small_vector<HintPlace, 1> hints;
+  boost::container::small_vector<NodeId, 1> unhinted;  // primaries whose hint waits for a load
+  bool loads_for_hints = false;
+  bool keeps_hints_itself = false;  // no fallback is asked any more
   Dot dot;
   Dot highest;             // highest dot that an ack reported
   NewVersion version;      // while the write waits for acks, its value lies in kept_value
@@ -93,6 +111,7 @@ struct CoordinatedOp {
 
   void reset() {
     origin = Origin{};
+    phase = Phase::kReading;
     tried.clear();
     was_refused_by_step = false;
     acks.clear();
@@ -107,9 +126,27 @@ struct CoordinatedOp {
     is_register = false;
     restamped = false;
     written = false;
+    home = 0;
+    home_record.clear();
+    keeps_hints_itself = false;
+    forget_hints();
     if (kept_value.capacity() > kKeptBytesMax) {
       std::string().swap(kept_value);
     }
+  }
+
+  /// For another round, which hints anew.
+  void forget_hints() {
+    hints.clear();
+    unhinted.clear();
+    loads_for_hints = false;
+  }
+
+  /// This node's state of the key: its copy, or the hint that it coordinates from.
+  KeyRef local_key() const {
+    KeyRef local = key.ref();
+    local.hint_for = home;
+    return local;
   }
 
   /// Keeps the version's value for a re-stamp in a later step.

@@ -159,22 +159,33 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
     return run(op, operation, now);
   }
   if (op.origin.passed_on()) {
+    const bool holds_copy = core_.cluster().holds(op.key.partition(), core_.self);
+    if (op.origin.as_fallback && !holds_copy && may_stand_in(op)) {
+      return stand_in(op, operation, now);
+    }
     const Origin origin = op.origin;
     table_.free(op);
     return refuse(origin);
   }
-  const NodeId to = next_candidate(op);
+  NodeId to = next_candidate(op);
   if (to == 0 && op.was_refused_by_step) {
     return delay(op, now);
+  }
+  const bool as_fallback = to == 0 && may_stand_in(op);
+  if (as_fallback) {
+    to = next_stand_in(op);
+    if (to == core_.self) {
+      return stand_in(op, operation, now);
+    }
   }
   if (to == 0) {
     const uint8_t needed = is_read(op.kind) ? op.quorum.read.needed : op.quorum.write.needed;
     return fail(op, OutcomeCode::kNoReplicas, needed, core_.owners_up(op.key.partition()), now);
   }
-  pass_on(op, operation, to);
+  pass_on(op, operation, to, as_fallback);
 }
 
-void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to) {
+void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback) {
   ++core_.metrics.passed_on_requests;
   op.phase = Op::Phase::kPassedOn;
   if (&operation != &op.request) {
@@ -185,6 +196,7 @@ void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to) {
   message.id = op.id;
   message.step = core_.step(op.key.partition());
   message.operation = &op.request;
+  message.as_fallback = as_fallback;
   core_.ports.send(to, message);
   if (KINDRED_BUG(coordinated_twice)) {
     if (const NodeId second = next_candidate(op); second != 0) {
@@ -228,7 +240,8 @@ void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now no
 /// The copy stopped being whole while the request waited: a damaged record was found, or the
 /// partition went elsewhere. What it holds may lack acknowledged writes now.
 bool Coordinator::copy_lost(const Op& op) const {
-  return !core_.serves(op.key.partition()) && !KINDRED_BUG(filling_copy_coordinates);
+  return op.home == 0 && !core_.serves(op.key.partition()) &&
+         !KINDRED_BUG(filling_copy_coordinates);
 }
 
 /// The node asked did nothing with the request: the next one may run it.
@@ -288,7 +301,11 @@ void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
   if (op.kind == OpKind::kModify) {
     release_key(op, now);
   }
-  table_.free(op);
+  if (op.phase == Op::Phase::kWriting && op.kind != OpKind::kSpread) {
+    settle(op, now);
+  } else {
+    table_.free(op);
+  }
   answer(origin, std::move(outcome));
 }
 
@@ -321,7 +338,9 @@ void Coordinator::name_unmet(const Op& op, Outcome* outcome) const {
   const bool is_write =
       outcome->code == OutcomeCode::kNoQuorumWrite || (none_asked && op.kind != OpKind::kRead);
   const QuorumRule rule = is_write ? op.quorum.write : read_rule(op);
-  const Shortfall unmet = none_asked ? shortfall(outcome->seen, rule) : shortfall(op.acks, rule);
+  const uint8_t primaries = std::min(outcome->seen, core_.owners_up(op.key.partition()));
+  const Shortfall unmet =
+      none_asked ? shortfall(outcome->seen, primaries, rule) : shortfall(op.acks, rule);
   if (unmet.part != QuorumPart::kCopies) {
     outcome->unmet = unmet.part;
     outcome->needed = unmet.needed;
@@ -329,12 +348,57 @@ void Coordinator::name_unmet(const Op& op, Outcome* outcome) const {
   }
 }
 
+/// Loads what this node holds of the key: its copy, or all its hints where it stands in. After
+/// kPending await_local() follows.
+LoadStatus Coordinator::load_local(Op& op, State* state) {
+  if (op.home == 0) {
+    const LoadStatus status = core_.load(op.key.ref(), state);
+    if (status == LoadStatus::kCorrupt) {
+      core_.quarantine(op.key.ref());
+    }
+    return status;
+  }
+  HintsOfKey hints;
+  const LoadStatus status = core_.hint_reader.try_read(op.key.ref(), &hints);
+  op.home_before = hints.mark_of(op.home);
+  *state = std::move(hints.state);
+  core_.filter(*state);
+  return status;
+}
+
+void Coordinator::await_local(Op& op) {
+  if (op.home == 0) {
+    core_.ports.load(op.key.ref(), op.id);
+  } else {
+    core_.hint_reader.read(op.key.ref(), op.id);
+  }
+}
+
+/// Whose dots the request may make: the copy's actor, or the one that lives as long as the hint.
+ActorId Coordinator::actor_of(const Op& op) const {
+  return op.home == 0 ? core_.copies.at(op.key.partition()).actor
+                      : core_.hints.actor(op.local_key());
+}
+
+ActorId Coordinator::actor_to_write(const Op& op) {
+  ActorId actor = actor_of(op);
+  if (actor == 0) {
+    actor = core_.ports.random();
+    core_.hints.set_actor(op.local_key(), actor);
+  }
+  return actor;
+}
+
 void Coordinator::renew(Op& op) {
+  op.forget_hints();
   table_.renew(op);
   deadlines_.add(op.id, op.deadline_us);
 }
 
 void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
+  if (auto hint = storing_hints_.extract(id); !hint.empty()) {
+    return on_hint_stored(id, hint.mapped().ref(), ok, now);
+  }
   const auto storing = storing_.find(id);
   if (storing == storing_.end()) {
     return;
@@ -357,10 +421,36 @@ void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
   on_ack(core_.self, ack, now);
 }
 
+/// The hint that a fallback coordinates from, stored: its part in the quorum.
+void Coordinator::on_hint_stored(uint64_t id, const KeyRef& hint, bool ok, Now now) {
+  Op* op = table_.find(id);
+  if (!ok) {
+    ++core_.metrics.storage_failures;
+    core_.hints.end_actor(hint);
+  }
+  if (op != nullptr && op->phase == Op::Phase::kWriting) {
+    ReplicateAck ack;
+    ack.id = id;
+    ack.status = ok ? AckStatus::kStored : AckStatus::kFailed;
+    ack.durability = durability_of(*op);
+    on_ack(core_.self, ack, now);
+  }
+}
+
+void Coordinator::on_hints_read(uint64_t id, LoadStatus status, const HintsOfKey& hints, Now now) {
+  if (Op* op = table_.find(id); op != nullptr) {
+    op->home_before = hints.mark_of(op->home);
+    on_loaded(id, status, hints.state, now);
+  }
+}
+
 void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, Now now) {
   Op* op = table_.find(id);
   if (op == nullptr) {
     return;
+  }
+  if (op->loads_for_hints) {
+    return hints_loaded(*op, status, state, now);
   }
   if (status == LoadStatus::kCorrupt) {
     core_.quarantine(op->key.ref());
@@ -381,7 +471,7 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
     case Op::Phase::kLoadingRound:
       return round_loaded(*op, current, now);
     case Op::Phase::kWriting:
-      return send_to_refused(*op, current);
+      return send_to_refused(*op, core_.ports.encode(op->key.ref(), current));
     default:
       return;
   }
@@ -400,7 +490,7 @@ void Coordinator::on_peer_down(NodeId peer, Now now) {
       } else {
         fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, 0, now);
       }
-    } else if (op->phase == Op::Phase::kWriting &&
+    } else if ((op->phase == Op::Phase::kWriting || op->phase == Op::Phase::kSettling) &&
                (contains(op->waiting, peer) || contains(op->refused, peer))) {
       ReplicateAck ack;
       ack.id = id;
@@ -453,7 +543,13 @@ void Coordinator::on_due(uint64_t id, Now now) {
       if (op->kind == OpKind::kSpread) {
         return write_complete(*op, now);
       }
-      return fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, op->acks.size(), now);
+      fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, op->acks.size(), now);
+      if (Op* left = table_.find(id); left != nullptr) {
+        hint_silent(*left, now);
+      }
+      return;
+    case Op::Phase::kSettling:
+      return hint_silent(*op, now);
   }
 }
 

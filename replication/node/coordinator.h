@@ -25,6 +25,7 @@ class Coordinator {
   void on_pass_on_reply(NodeId from, const PassOnReply& reply, Now now);
   void on_stored(uint64_t id, bool ok, Now now);
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
+  void on_hints_read(uint64_t id, LoadStatus status, const HintsOfKey& hints, Now now);
   void on_peer_down(NodeId peer, Now now);
   /// Owners changed: what waits for replicas begins its round again, under the new step's rules.
   void on_new_cluster(Now now);
@@ -51,7 +52,7 @@ class Coordinator {
   bool copy_lost(const Op& op) const;
   bool is_first_primary(const Op& op) const;
   NodeId next_candidate(const Op& op) const;
-  void pass_on(Op& op, const Operation& operation, NodeId to);
+  void pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback);
   void refuse_or_move(Op& op, Now now);
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
@@ -61,7 +62,36 @@ class Coordinator {
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
   void name_unmet(const Op& op, Outcome* outcome) const;
   void on_due(uint64_t id, Now now);
+  void on_hint_stored(uint64_t id, const KeyRef& hint, bool ok, Now now);
   void renew(Op& op);
+  [[nodiscard]] LoadStatus load_local(Op& op, State* state);
+  void await_local(Op& op);
+  ActorId actor_of(const Op& op) const;
+  ActorId actor_to_write(const Op& op);
+
+  // coordinator_sloppy.cc: fallbacks, and the hints that they and this node keep
+  bool may_stand_in(const Op& op) const;
+  NodeId next_stand_in(const Op& op);
+  void stand_in(Op& op, const Operation& operation, Now now);
+  bool ask_fallback(Op& op);
+  size_t may_count(const Op& op) const;
+  Outstanding may_still_answer(const Op& op) const;
+  bool readers_are_up(Op& op, Now now);
+  bool writers_are_up(Op& op, Now now);
+  bool are_up(Op& op, const QuorumRule& rule, size_t primaries, size_t owners, Now now);
+  OutstandingOfLists may_still_ack(const Op& op) const;
+  Ack own_fallback_ack(const Op& op, Durability durability, bool is_empty) const;
+  Ack hint_ack(const Op& op, NodeId holder, NodeId target, Durability durability) const;
+  void hint_absent(Op& op, std::string_view record, Now now);
+  void request_hint(Op& op, NodeId target, Now now);
+  void load_for_hints(Op& op, Now now);
+  void hints_loaded(Op& op, LoadStatus status, const State& state, Now now);
+  void send_hints(Op& op, std::string_view record, Now now);
+  NodeId next_holder(const Op& op);
+  void note_answer(Op& op, NodeId from, const ReplicateAck& ack, Now now);
+  void hint_silent(Op& op, Now now);
+  bool is_settled(const Op& op) const { return op.waiting.empty() && op.unhinted.empty(); }
+  void settle(Op& op, Now now);
 
   // coordinator_step.cc: owners that change under a request
   void take_step(Op& op, Now now);
@@ -72,16 +102,17 @@ class Coordinator {
   void restart_write(Op& op, Now now);
   void round_loaded(Op& op, const State& state, Now now);
   void retry_refused(Op& op, Now now);
-  void send_to_refused(Op& op, const State& state);
+  void send_to_refused(Op& op, std::string_view record);
   bool retry(Op& op, Now now);
-  Outstanding outstanding(const Op& op) const;
 
   // coordinator_read.cc
   void begin_read(Op& op, Now now);
   void local_read(Op& op, const State& state, Now now);
   QuorumRule read_rule(const Op& op) const;
+  bool ask_once(Op& op, NodeId node, bool is_fallback);
   bool ask_next(Op& op);
   void ask(Op& op, Op::Asked& asked);
+  Ack ack_of(const Op& op, const Op::Asked& asked) const;
   void ask_enough(Op& op);
   void take_state(Op& op, Op::Asked& asked, const FetchReply& reply);
   void judge_read(Op& op, Now now);
@@ -96,9 +127,8 @@ class Coordinator {
   void begin_write(Op& op, const Operation& operation, Now now);
   void write_loaded(Op& op, const Operation& operation, State& state, Now now);
   void write_out(Op& op, const LiveMark& before, const State& state, Now now);
-  void send_writes(Op& op, std::string_view record);
+  void send_writes(Op& op, std::string_view record, Now now);
   Replicate write_message(const Op& op, std::string_view record) const;
-  bool writers_are_up(Op& op, Now now);
   Verdict judge_acks(const Op& op) const;
   void judge_write(Op& op, Now now);
   void write_complete(Op& op, Now now);
@@ -122,6 +152,8 @@ class Coordinator {
   std::unordered_map<uint64_t, KeyQueue> modifying_;  // by key hash: a collision only waits
   std::deque<uint64_t> runnable_;                   // queued read-modify-writes whose turn has come
   std::unordered_map<uint64_t, uint16_t> storing_;  // local stores under way -> partition
+  std::unordered_map<uint64_t, KeyHolder> storing_hints_;  // the same of hints coordinated from
+  std::deque<uint64_t> settling_;                          // requests answered, oldest first
   bool starting_ = false;
   ResolvedQuorum usual_;    // of a request that names no numbers
   ResolvedQuorum special_;  // of the last one that did

@@ -97,22 +97,18 @@ void Coordinator::start_runnable(Now now) {
 void Coordinator::modify_read(Op& op, Now now) {
   State local;
   op.phase = Op::Phase::kLoadingWrite;
-  const LoadStatus status = core_.load(op.key.ref(), &local);
+  const LoadStatus status = load_local(op, &local);
   if (status == LoadStatus::kLoaded) {
     return modify_loaded(op, local, now);
   }
   if (status == LoadStatus::kPending) {
-    return core_.ports.load(op.key.ref(), op.id);
-  }
-  if (status == LoadStatus::kCorrupt) {
-    core_.quarantine(op.key.ref());
+    return await_local(op);
   }
   fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
 }
 
 void Coordinator::modify_loaded(Op& op, State& local, Now now) {
-  const ActorId actor = core_.copies.at(op.key.partition()).actor;
-  if (copy_lost(op) || (op.written && op.dot.actor != actor)) {
+  if (copy_lost(op) || (op.written && op.dot.actor != actor_of(op))) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
   const LiveMark before = live_mark(local);
@@ -142,6 +138,7 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   if (stamp == 0 || left < state.siblings.size()) {  // an expiry takes a stamp a sibling
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
+  const ActorId actor = actor_to_write(op);
   if (mutation.effect == Mutation::Effect::kKeepSiblings) {
     const bool had_register =
         std::any_of(state.siblings.begin(), state.siblings.end(),

@@ -34,23 +34,18 @@ QuorumRule Coordinator::read_rule(const Op& op) const {
 }
 
 void Coordinator::begin_read(Op& op, Now now) {
-  const QuorumRule rule = read_rule(op);
-  const uint8_t up = core_.owners_up(op.key.partition());
-  const uint8_t needed = std::max(rule.needed, rule.primary);
-  if (up < needed && op.kind != OpKind::kExplain && op.kind != OpKind::kReadLocal) {
-    return fail(op, OutcomeCode::kNoReplicas, needed, up, now);
+  const bool wants_quorum = op.kind != OpKind::kExplain && op.kind != OpKind::kReadLocal;
+  if (wants_quorum && !readers_are_up(op, now)) {
+    return;
   }
   op.phase = Op::Phase::kLoadingRead;
   op.read.clear();
-  const LoadStatus status = core_.load(op.key.ref(), &op.read);
+  const LoadStatus status = load_local(op, &op.read);
   if (status == LoadStatus::kPending) {
-    return core_.ports.load(op.key.ref(), op.id);
+    return await_local(op);
   }
   if (status == LoadStatus::kLoaded) {
     return local_read(op, op.read, now);
-  }
-  if (status == LoadStatus::kCorrupt) {
-    core_.quarantine(op.key.ref());
   }
   fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
 }
@@ -63,9 +58,11 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
     op.read = state;
   }
   op.phase = Op::Phase::kReading;
-  op.acks.add(core_.ack_of(core_.self, op.key.partition(), core_.config.durability));
+  op.acks.add(op.home == 0 ? core_.ack_of(core_.self, op.key.partition(), core_.config.durability)
+                           : own_fallback_ack(op, core_.config.durability,
+                                              /*is_empty=*/op.read.never_written()));
   const QuorumRule rule = read_rule(op);
-  if (rule.needed <= 1 && rule.primary <= 1 && op.kind != OpKind::kExplain) {
+  if (op.home == 0 && rule.needed <= 1 && rule.primary <= 1 && op.kind != OpKind::kExplain) {
     op.read.own();
     return read_complete(op, now);
   }
@@ -85,23 +82,20 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
   judge_read(op, now);
 }
 
-bool Coordinator::ask_next(Op& op) {
-  const uint16_t partition = op.key.partition();
-  const bool asks_all = op.kind == OpKind::kExplain;
-  for (NodeId node : asks_all ? core_.written_up(partition) : core_.others_up(partition)) {
-    const bool asked = std::any_of(op.asked.begin(), op.asked.end(),
-                                   [node](const Op::Asked& one) { return one.node == node; });
-    if (asked) {
-      continue;
-    }
-    Op::Asked entry;
-    entry.node = node;
-    entry.whole_state = op.kind == OpKind::kExplain;
-    op.asked.push_back(entry);
-    ask(op, op.asked.back());
-    return true;
+/// False where the node has been asked before.
+bool Coordinator::ask_once(Op& op, NodeId node, bool is_fallback) {
+  const bool asked = std::any_of(op.asked.begin(), op.asked.end(),
+                                 [node](const Op::Asked& one) { return one.node == node; });
+  if (asked) {
+    return false;
   }
-  return false;
+  Op::Asked entry;
+  entry.node = node;
+  entry.whole_state = op.kind == OpKind::kExplain;
+  entry.is_fallback = is_fallback;
+  op.asked.push_back(entry);
+  ask(op, op.asked.back());
+  return true;
 }
 
 void Coordinator::ask(Op& op, Op::Asked& asked) {
@@ -111,19 +105,25 @@ void Coordinator::ask(Op& op, Op::Asked& asked) {
   fetch.step = op.step;
   fetch.key = op.key.ref();
   fetch.whole_state = asked.whole_state;
+  fetch.from_hints = asked.is_fallback;
   core_.ports.send(asked.node, fetch);
 }
 
-/// Keeps as many replicas asked as the quorum still needs.
+bool Coordinator::ask_next(Op& op) {
+  const uint16_t partition = op.key.partition();
+  const bool asks_all = op.kind == OpKind::kExplain;
+  const auto primaries = asks_all ? core_.written_up(partition) : core_.others_up(partition);
+  return std::any_of(primaries.begin(), primaries.end(),
+                     [&](NodeId node) { return ask_once(op, node, /*is_fallback=*/false); });
+}
+
+/// Keeps as many replicas asked as the quorum still needs: primaries first, then those who stand in
+/// for the rest.
 void Coordinator::ask_enough(Op& op) {
   const QuorumRule rule = read_rule(op);
   const size_t needed = std::max(rule.needed, rule.primary);
-  auto counting = [&op] {
-    return 1 + static_cast<size_t>(std::count_if(
-                   op.asked.begin(), op.asked.end(),
-                   [](const Op::Asked& one) { return one.status != Op::Asked::Status::kFailed; }));
-  };
-  while (counting() < needed && ask_next(op)) {
+  while (may_count(op) < needed &&
+         (ask_next(op) || (!rule.is_strict && op.kind != OpKind::kExplain && ask_fallback(op)))) {
   }
 }
 
@@ -157,7 +157,11 @@ void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) 
   if (reply.status == FetchStatus::kStale) {
     core_.ports.document_wanted(from);
   }
-  if (refused_by_step && op->phase == Op::Phase::kReading && op->kind != OpKind::kExplain) {
+  if (reply.status == FetchStatus::kNoHint && asked->is_fallback) {
+    asked->status = Op::Asked::Status::kDone;
+    asked->is_empty = true;
+    op->acks.add(ack_of(*op, *asked));
+  } else if (refused_by_step && op->phase == Op::Phase::kReading && op->kind != OpKind::kExplain) {
     asked->status = Op::Asked::Status::kRefused;
     ask_next(*op);
     retry_refused(*op, now);
@@ -173,7 +177,7 @@ void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) 
   } else if (reply.digest == op->local_digest || KINDRED_BUG(digest_ignores_siblings)) {
     asked->status = Op::Asked::Status::kDone;
     asked->digest = op->local_digest;
-    op->acks.add(core_.ack_of(from, op->key.partition(), core_.config.durability));
+    op->acks.add(ack_of(*op, *asked));
   } else {
     asked->whole_state = true;
     ask(*op, *asked);
@@ -202,27 +206,28 @@ void Coordinator::take_state(Op& op, Op::Asked& asked, const FetchReply& reply) 
     op.read.own();
   }
   if (asked.status == Op::Asked::Status::kDone) {
-    op.acks.add(core_.ack_of(asked.node, op.key.partition(), core_.config.durability));
+    op.acks.add(ack_of(op, asked));
   }
 }
 
+Ack Coordinator::ack_of(const Op& op, const Op::Asked& asked) const {
+  Ack ack = core_.ack_of(asked.node, op.key.partition(), core_.config.durability);
+  ack.is_primary = !asked.is_fallback;
+  ack.is_empty = asked.is_empty;
+  return ack;
+}
+
 void Coordinator::judge_read(Op& op, Now now) {
-  const auto count_outstanding = [&op] {
-    return static_cast<size_t>(
-        std::count_if(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
-          return one.status == Op::Asked::Status::kWaiting ||
-                 one.status == Op::Asked::Status::kRefused;
-        }));
-  };
-  const size_t outstanding = count_outstanding();
+  const Outstanding outstanding = may_still_answer(op);
+  const bool waits = outstanding.primaries + outstanding.fallbacks > 0;
   if (op.phase == Op::Phase::kAnswered) {
-    if (outstanding == 0) {
+    if (!waits) {
       end_read(op, now);
     }
     return;
   }
   if (op.kind == OpKind::kExplain) {
-    if (outstanding == 0 && !ask_next(op)) {
+    if (!waits && !ask_next(op)) {
       finish_explain(op, now);
     }
     return;
@@ -235,7 +240,7 @@ void Coordinator::judge_read(Op& op, Now now) {
       return;
     case Verdict::kImpossible:
       ask_enough(op);
-      if (judge(op.acks, rule, count_outstanding()) == Verdict::kImpossible) {
+      if (judge(op.acks, rule, may_still_answer(op)) == Verdict::kImpossible) {
         fail(op, OutcomeCode::kNoQuorumRead, rule.needed, op.acks.size(), now);
       }
   }
@@ -251,6 +256,7 @@ void Coordinator::read_complete(Op& op, Now now) {
     ++core_.metrics.conflicts_seen;
   }
   Outcome outcome;
+  outcome.strict = is_strictly_met(op.acks, read_rule(op));
   const bool waits = std::any_of(op.asked.begin(), op.asked.end(), [](const Op::Asked& one) {
     return one.status == Op::Asked::Status::kWaiting;
   });
@@ -288,12 +294,12 @@ void Coordinator::repair(Op& op, Now now) {
   const std::string record(core_.ports.encode(op.key.ref(), op.read));
   message.record = record;
   for (const Op::Asked& one : op.asked) {
-    if (one.status == Op::Asked::Status::kDone && one.digest != merged) {
+    if (one.status == Op::Asked::Status::kDone && !one.is_fallback && one.digest != merged) {
       ++core_.metrics.read_repairs;
       core_.ports.send(one.node, message);
     }
   }
-  if (op.local_digest != merged) {
+  if (op.home == 0 && op.local_digest != merged) {
     ++core_.metrics.read_repairs;
     replica_.on_replicate(core_.self, message, now);
   }

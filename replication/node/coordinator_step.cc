@@ -39,6 +39,7 @@ void Coordinator::take_step(Op& op, Now now) {
   switch (op.phase) {
     case Op::Phase::kPassedOn:  // the node asked refuses, or does it under a step of its own
     case Op::Phase::kAnswered:  // late replies are as good as before
+    case Op::Phase::kSettling:  // hints go by no step
     case Op::Phase::kLoadingRestamp:
       return;
     case Op::Phase::kDelayed:
@@ -65,6 +66,7 @@ void Coordinator::place_again(Op& op, Now now) {
     release_key(op, now);
   }
   begin_round(op);
+  op.home = 0;
   if (op.kind == OpKind::kRead || op.kind == OpKind::kExplain) {
     op.request = Operation{};
     op.request.kind = op.kind;
@@ -114,7 +116,8 @@ void Coordinator::restart_read(Op& op, Now now) {
 /// A read-modify-write stops where others of its key begin elsewhere now: they may have read what
 /// this one replaces.
 void Coordinator::restart_write(Op& op, Now now) {
-  if (op.kind == OpKind::kModify && !is_first_primary(op)) {
+  // A fallback's hint may be gone to one who is an owner now.
+  if (op.home != 0 || (op.kind == OpKind::kModify && !is_first_primary(op))) {
     return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
   }
   begin_round(op);
@@ -156,7 +159,7 @@ void Coordinator::round_loaded(Op& op, const State& state, Now now) {
       op.acks.add(core_.ack_of(core_.self, op.key.partition(), durability_of(op)));
     }
   }
-  send_writes(op, record);
+  send_writes(op, record, now);
   judge_write(op, now);
 }
 
@@ -183,10 +186,14 @@ bool Coordinator::retry(Op& op, Now now) {
   if (op.phase != Op::Phase::kWriting || op.refused.empty()) {
     return false;
   }
+  if (op.home != 0) {
+    send_to_refused(op, op.home_record);
+    return true;
+  }
   State state;
   const LoadStatus status = core_.load(op.key.ref(), &state);
   if (status == LoadStatus::kLoaded) {
-    send_to_refused(op, state);
+    send_to_refused(op, core_.ports.encode(op.key.ref(), state));
   } else if (status == LoadStatus::kPending) {
     core_.ports.load(op.key.ref(), op.id);
   } else if (status == LoadStatus::kCorrupt) {
@@ -195,25 +202,13 @@ bool Coordinator::retry(Op& op, Now now) {
   return true;
 }
 
-void Coordinator::send_to_refused(Op& op, const State& state) {
-  const Replicate message = write_message(op, core_.ports.encode(op.key.ref(), state));
+void Coordinator::send_to_refused(Op& op, std::string_view record) {
+  const Replicate message = write_message(op, record);
   for (NodeId node : op.refused) {
     op.waiting.push_back(node);
     core_.ports.send(node, message);
   }
   op.refused.clear();
-}
-
-Outstanding Coordinator::outstanding(const Op& op) const {
-  Outstanding result;
-  const auto count = [&](NodeId node) {
-    const Ack word = core_.ack_of(node, op.key.partition(), Durability::kMemory);
-    result.of_old += word.is_old_owner ? 1 : 0;
-    result.of_new += word.is_new_owner ? 1 : 0;
-  };
-  std::for_each(op.waiting.begin(), op.waiting.end(), count);
-  std::for_each(op.refused.begin(), op.refused.end(), count);
-  return result;
 }
 
 }  // namespace kindred

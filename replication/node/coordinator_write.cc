@@ -35,37 +35,19 @@ Durability Coordinator::durability_of(const Op& op) const {
   return op.quorum.write.durable > 0 ? Durability::kSynced : core_.config.durability;
 }
 
-/// Fails the request at once where too few owners are believed up.
-bool Coordinator::writers_are_up(Op& op, Now now) {
-  const uint16_t partition = op.key.partition();
-  const auto suffice = [&](const QuorumRule& rule, uint8_t up) {
-    const uint8_t needed = std::max({rule.needed, rule.primary, rule.durable});
-    if (up < needed) {
-      fail(op, OutcomeCode::kNoReplicas, needed, up, now);
-    }
-    return up >= needed;
-  };
-  return suffice(op.quorum.write, core_.old_owners_up(partition)) &&
-         (!core_.is_moving(partition) ||
-          suffice(op.quorum.write_new, core_.new_owners_up(partition)));
-}
-
 void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
   if (op.kind != OpKind::kSpread && !writers_are_up(op, now)) {
     return;
   }
   State state;
-  const LoadStatus status = core_.load(op.key.ref(), &state);
+  const LoadStatus status = load_local(op, &state);
   if (status == LoadStatus::kLoaded) {
     return write_loaded(op, operation, state, now);
   }
   if (status == LoadStatus::kPending) {
     op.phase = Op::Phase::kLoadingWrite;
     op.keep(operation);
-    return core_.ports.load(op.key.ref(), op.id);
-  }
-  if (status == LoadStatus::kCorrupt) {
-    core_.quarantine(op.key.ref());
+    return await_local(op);
   }
   fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
 }
@@ -82,7 +64,7 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
   if (stamp == 0) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
-  op.dot = Dot{stamp, core_.copies.at(op.key.partition()).actor};
+  op.dot = Dot{stamp, actor_to_write(op)};
   op.has_version = operation.kind != OpKind::kRemove;
   op.version.dot = op.dot;
   op.version.expire_at_ms = operation.expire_at_ms;
@@ -111,22 +93,33 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
 void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, Now now) {
   op.phase = Op::Phase::kWriting;
   const std::string_view record = core_.ports.encode(op.key.ref(), state);
+  const Durability durability = durability_of(op);
   const StoreStatus status =
-      core_.commit(op.key.ref(), before, live_mark(state), record, durability_of(op), op.id, now);
+      op.home == 0
+          ? core_.commit(op.key.ref(), before, live_mark(state), record, durability, op.id, now)
+          : core_.commit_hint(op.local_key(), op.home_before, state, record, durability, op.id);
   if (status == StoreStatus::kFailed) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
   op.written = true;
   if (status == StoreStatus::kPending) {
-    storing_[op.id] = op.key.partition();
     op.waiting.push_back(core_.self);
+    if (op.home == 0) {
+      storing_[op.id] = op.key.partition();
+    } else {
+      storing_hints_[op.id].assign(op.local_key());
+    }
   } else {
-    op.acks.add(core_.ack_of(core_.self, op.key.partition(), durability_of(op)));
+    op.acks.add(op.home == 0 ? core_.ack_of(core_.self, op.key.partition(), durability)
+                             : own_fallback_ack(op, durability, /*is_empty=*/false));
+  }
+  if (op.home != 0) {
+    op.home_record.assign(record);
   }
   if (KINDRED_BUG(bare_write_shipped)) {
-    send_writes(op, std::string(core_.ports.encode(op.key.ref(), bare_write(state, op.dot))));
+    send_writes(op, std::string(core_.ports.encode(op.key.ref(), bare_write(state, op.dot))), now);
   } else {
-    send_writes(op, record);
+    send_writes(op, record, now);
   }
   judge_write(op, now);
 }
@@ -141,17 +134,20 @@ Replicate Coordinator::write_message(const Op& op, std::string_view record) cons
   return message;
 }
 
-void Coordinator::send_writes(Op& op, std::string_view record) {
+void Coordinator::send_writes(Op& op, std::string_view record, Now now) {
   const Replicate message = write_message(op, record);
   for (NodeId node : core_.written_up(op.key.partition())) {
     op.waiting.push_back(node);
     core_.ports.send(node, message);
   }
+  if (op.kind != OpKind::kSpread) {
+    hint_absent(op, record, now);
+  }
 }
 
 void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   Op* op = table_.find(ack.id);
-  if (op == nullptr || op->phase != Op::Phase::kWriting) {
+  if (op == nullptr || (op->phase != Op::Phase::kWriting && op->phase != Op::Phase::kSettling)) {
     return;
   }
   const bool asked = remove_from(op->waiting, from) || remove_from(op->refused, from);
@@ -161,23 +157,24 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   if (ack.status == AckStatus::kStale) {
     core_.ports.document_wanted(from);
   }
+  if (op->phase == Op::Phase::kSettling) {
+    note_answer(*op, from, ack, now);
+    return is_settled(*op) ? table_.free(*op) : void();
+  }
   if (ack.status == AckStatus::kStale || ack.status == AckStatus::kBehind) {
     op->refused.push_back(from);
     return retry_refused(*op, now);
   }
-  const bool counts = ack.status == AckStatus::kStored ||
-                      (ack.status == AckStatus::kFilling && KINDRED_BUG(filling_copy_acks));
-  if (counts) {
-    op->acks.add(core_.ack_of(from, op->key.partition(), ack.durability));
-  }
   op->highest = std::max(op->highest, ack.highest);
   const bool own_failure = from == core_.self && ack.status == AckStatus::kFailed;
-  if (own_failure) {
+  if (own_failure && op->home == 0) {
     ++core_.metrics.storage_failures;
     core_.end_actor(op->key.partition());
   }
+  note_answer(*op, from, ack, now);
+  // A hint's actor also ends when the hint is delivered: then its target holds the write.
   const bool actor_ended =
-      op->dot.actor != 0 && op->dot.actor != core_.copies.at(op->key.partition()).actor;
+      own_failure || (op->home == 0 && op->dot.actor != 0 && op->dot.actor != actor_of(*op));
   if (actor_ended && op->kind != OpKind::kSpread) {
     return fail(*op, OutcomeCode::kNoQuorumWrite, op->quorum.write.needed, op->acks.size(), now);
   }
@@ -185,10 +182,11 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
 }
 
 Verdict Coordinator::judge_acks(const Op& op) const {
+  const OutstandingOfLists outstanding = may_still_ack(op);
   if (core_.is_moving(op.key.partition()) && op.kind != OpKind::kSpread) {
-    return judge_both(op.acks, op.quorum.write, op.quorum.write_new, outstanding(op));
+    return judge_both(op.acks, op.quorum.write, op.quorum.write_new, outstanding);
   }
-  return judge(op.acks, op.quorum.write, op.waiting.size() + op.refused.size());
+  return judge(op.acks, op.quorum.write, outstanding.of_old);
 }
 
 void Coordinator::judge_write(Op& op, Now now) {
@@ -227,11 +225,13 @@ void Coordinator::write_complete(Op& op, Now now) {
     Outcome outcome;
     outcome.applied = true;
     outcome.dot = op.dot;
+    outcome.strict = is_strictly_met(op.acks, op.quorum.write);
     return finish(op, std::move(outcome), now);
   }
   Outcome outcome = std::move(op.outcome);
   outcome.applied = true;
   outcome.dot = op.dot;
+  outcome.strict = is_strictly_met(op.acks, op.quorum.write);
   if (op.kind == OpKind::kSpread) {
     const size_t others = op.acks.size() - (op.acks.contains(core_.self) ? 1 : 0);
     outcome.integer = static_cast<int64_t>(others);
@@ -249,24 +249,21 @@ void Coordinator::begin_restamp(Op& op, Now now) {
     op.acks = first_acks;
   }
   State state;
-  const LoadStatus status = core_.load(op.key.ref(), &state);
+  const LoadStatus status = load_local(op, &state);
   if (status == LoadStatus::kLoaded) {
     return restamp_loaded(op, state, now);
   }
   if (status == LoadStatus::kPending) {
     op.phase = Op::Phase::kLoadingRestamp;
-    return core_.ports.load(op.key.ref(), op.id);
-  }
-  if (status == LoadStatus::kCorrupt) {
-    core_.quarantine(op.key.ref());
+    return await_local(op);
   }
   fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
 }
 
 void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
   const Copy& copy = core_.copies.at(op.key.partition());
-  const ActorId actor = copy.actor;
-  if (actor != op.dot.actor || copy.state == CopyState::kDeparting) {
+  const ActorId actor = actor_of(op);
+  if (actor != op.dot.actor || (op.home == 0 && copy.state == CopyState::kDeparting)) {
     return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
   }
   const LiveMark before = live_mark(state);
@@ -291,7 +288,7 @@ void Coordinator::spread_loaded(Op& op, const Operation& operation, const State&
     return finish(op, Outcome{}, now);
   }
   op.acks.add(core_.ack_of(core_.self, op.key.partition(), core_.config.durability));
-  send_writes(op, core_.ports.encode(op.key.ref(), state));
+  send_writes(op, core_.ports.encode(op.key.ref(), state), now);
   judge_write(op, now);
 }
 

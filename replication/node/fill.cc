@@ -163,7 +163,11 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
     rewind(fill);
     fill.actor = core_.copies.at(partition).actor;
   }
-  if (is_complete(partition, fill)) {
+  // What fallbacks acked in place of others, fewer primaries hold: so all in reach are asked.
+  const bool wants_all = core_.config.quorum.is_sloppy &&
+                         core_.copies.at(partition).state == CopyState::kFilling &&
+                         next_source(partition, fill) != 0;
+  if (is_complete(partition, fill) && !wants_all) {
     core_.copies.at(partition).state = CopyState::kWhole;
     ++core_.metrics.filled_copies;
     fills_.erase(partition);

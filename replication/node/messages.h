@@ -31,7 +31,7 @@ using Step = uint64_t;
 struct Replicate {
   MessageId id = 0;
   Step step = 0;
-  KeyRef key;
+  KeyRef key;  // hint_for: to be kept as a hint
   std::string_view record;
   Durability durability = Durability::kMemory;
   bool is_repair = false;  // read repair, fill: wants no answer where id is 0
@@ -61,6 +61,7 @@ struct Fetch {
   Step step = 0;
   KeyRef key;
   bool whole_state = false;
+  bool from_hints = false;  // of the receiver's hints, as a fallback; not of its copy
 };
 
 enum class FetchStatus : uint8_t {
@@ -71,6 +72,7 @@ enum class FetchStatus : uint8_t {
   kOverloaded,
   kStale,   // the sender goes by an earlier step than this node
   kBehind,  // by a later one
+  kNoHint,  // from_hints: it holds none, so it knows nothing of the key
 };
 
 struct FetchReply {
@@ -86,6 +88,7 @@ struct PassOn {
   MessageId id = 0;
   Step step = 0;
   const Operation* operation = nullptr;
+  bool as_fallback = false;  // no whole primary is in the sender's reach
 };
 
 enum class PassOnStatus : uint8_t {

@@ -18,7 +18,15 @@ enum class IdKind : uint8_t {
   kTree = 10,
   kExchange = 11,
   kExchangedKey = 12,
+  kHintRead = 13,
+  kHandoff = 14,
+  kHandoffRead = 15,
 };
+
+/// The first of ids that count up, as parts of a shard without a table make them.
+constexpr uint64_t first_id(uint8_t shard, IdKind kind) {
+  return (uint64_t{shard} << 56) | (uint64_t{static_cast<uint8_t>(kind)} << 52);
+}
 
 /// Ids are 8 bits of shard, 4 bits of kind, 28 bits of generation, 24 bits of index. A renewed or
 /// freed entry gets another generation, so answers to what is over name nothing.

@@ -58,26 +58,35 @@ void Replica::acknowledge(NodeId to, const ReplicateAck& ack) {
   }
 }
 
-void Replica::on_replicate(NodeId from, const Replicate& message, Now now) {
+void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
+  Replicate message = asked;
+  if (message.key.hint_for == core_.self && core_.has_cluster() &&
+      core_.cluster().holds(message.key.partition, core_.self)) {
+    message.key.hint_for = 0;
+  }
+  const bool is_hint = message.key.hint_for != 0;
   ReplicateAck ack;
   ack.id = message.id;
   if (!core_.has_cluster()) {
     ack.status = AckStatus::kNotOwner;
     return acknowledge(from, ack);
   }
-  if (const auto agreed = agreement(from, message.key.partition, message.step);
-      agreed != Agreement::kSame) {
-    ack.status = ack_status(agreed);
-    return acknowledge(from, ack);
+  if (!is_hint) {
+    const auto agreed = agreement(from, message.key.partition, message.step);
+    if (agreed != Agreement::kSame) {
+      ack.status = ack_status(agreed);
+      return acknowledge(from, ack);
+    }
   }
   if (table_.size() >= kTasksMax) {
     ack.status = AckStatus::kOverloaded;
     return acknowledge(from, ack);
   }
   State held;
-  const LoadStatus status = core_.load(message.key, &held);
+  const LoadStatus status =
+      is_hint ? core_.ports.try_load(message.key, &held) : core_.load(message.key, &held);
   if (status == LoadStatus::kLoaded) {
-    return apply(from, message, held, now);
+    return is_hint ? apply_hint(from, message, held, now) : apply(from, message, held, now);
   }
   if (status == LoadStatus::kPending) {
     Task& task = table_.make();
@@ -97,25 +106,48 @@ void Replica::on_replicate(NodeId from, const Replicate& message, Now now) {
   acknowledge(from, ack);
 }
 
-void Replica::apply(NodeId from, const Replicate& message, const State& held, Now now) {
-  State incoming;
+/// At least as safe as this node's own writes, which its next start goes by.
+Durability Replica::durability_of(const Replicate& message) const {
+  return std::max(message.durability, core_.config.durability);
+}
+
+ReplicateAck Replica::ack_of(const Replicate& message, const State& held) const {
   ReplicateAck ack;
   ack.id = message.id;
-  // At least as safe as this node's own writes, which its next start goes by, and never said to be
-  // safer than its engine can do.
-  const Durability durability = std::max(message.durability, core_.config.durability);
-  ack.durability = core_.config.engine_can_sync ? durability : core_.config.durability;
-  if (!core_.ports.decode(message.key, message.record, &incoming)) {
-    ++core_.metrics.damaged_records_received;
-    ack.status = AckStatus::kRefused;
-    return acknowledge(from, ack);
-  }
-  if (incoming.highest_stamp() <= core_.cluster().flush_stamp) {
-    return refuse_flushed(from, message);
-  }
-  const bool partly_flushed = core_.filter(incoming);
-  core_.clock.observe(now.cluster_ms, incoming.highest_stamp());
+  // Never said to be safer than the engine can do.
+  ack.durability = core_.config.engine_can_sync ? durability_of(message) : core_.config.durability;
   ack.highest = held.highest_dot();
+  return ack;
+}
+
+/// Reads the state that came; false where it was refused.
+bool Replica::take_in(NodeId from, const Replicate& message, State* incoming, bool* partly_flushed,
+                      Now now) {
+  if (!core_.ports.decode(message.key, message.record, incoming)) {
+    ++core_.metrics.damaged_records_received;
+    ReplicateAck ack;
+    ack.id = message.id;
+    ack.status = AckStatus::kRefused;
+    acknowledge(from, ack);
+    return false;
+  }
+  if (incoming->highest_stamp() <= core_.cluster().flush_stamp) {
+    refuse_flushed(from, message);
+    return false;
+  }
+  *partly_flushed = core_.filter(*incoming);
+  core_.clock.observe(now.cluster_ms, incoming->highest_stamp());
+  return true;
+}
+
+void Replica::apply(NodeId from, const Replicate& message, const State& held, Now now) {
+  State incoming;
+  bool partly_flushed = false;
+  if (!take_in(from, message, &incoming, &partly_flushed, now)) {
+    return;
+  }
+  const Durability durability = durability_of(message);
+  ReplicateAck ack = ack_of(message, held);
   ack.status = held_status(message.key.partition);
   if (KINDRED_BUG(ack_before_store)) {
     acknowledge(from, ack);
@@ -144,15 +176,68 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
                           core_.ports.encode(message.key, merged), durability, task.id, now);
   }
   if (status == StoreStatus::kPending) {
-    task.ack = ack;
     task.key.assign(message.key);
+  }
+  end_store(task, status, ack);
+}
+
+/// A hint is merged with the one that is there for the same target. `held` is as it lies in the
+/// engine, which is how it was counted.
+void Replica::apply_hint(NodeId from, const Replicate& message, const State& held, Now now) {
+  State merged;
+  bool partly_flushed = false;
+  if (!take_in(from, message, &merged, &partly_flushed, now)) {
     return;
   }
-  table_.free(task);
-  if (status == StoreStatus::kFailed) {
-    ack.status = AckStatus::kFailed;
+  State current = held;
+  core_.filter(current);
+  ReplicateAck ack = ack_of(message, current);
+  if (KINDRED_BUG(hint_acked_before_store)) {
+    acknowledge(from, ack);
+    ack.id = 0;
   }
-  acknowledge(from, ack);
+  if (!current.never_written()) {
+    merged = merge(current, merged);
+  }
+  Task& task = table_.make();
+  task.kind = Task::Kind::kStoring;
+  task.from = from;
+  task.key.assign(message.key);
+  if (KINDRED_BUG(hint_in_the_partition)) {
+    KeyRef copy = message.key;
+    copy.hint_for = 0;
+    const StoreStatus wrong =
+        core_.ports.store(copy, core_.ports.encode(copy, merged), durability_of(message), task.id);
+    return end_store(task, wrong, ack);
+  }
+  const StoreStatus status =
+      core_.commit_hint(message.key, hint_mark(message.key, held), merged,
+                        core_.ports.encode(message.key, merged), durability_of(message), task.id);
+  end_store(task, status, ack);
+}
+
+/// Acknowledges what is stored, now or when storing ends.
+void Replica::end_store(Task& task, StoreStatus status, const ReplicateAck& ack) {
+  task.ack = ack;
+  if (status == StoreStatus::kPending) {
+    return;
+  }
+  if (status == StoreStatus::kFailed) {
+    task.ack.status = AckStatus::kFailed;
+  }
+  const NodeId from = task.from;
+  const ReplicateAck told = task.ack;
+  table_.free(task);
+  acknowledge(from, told);
+}
+
+/// What was written under the key's actor may be lost.
+void Replica::end_actor(const KeyRef& key) {
+  if (key.hint_for != 0) {
+    core_.hints.end_actor(key);
+  } else {
+    core_.end_actor(key.partition);
+  }
 }
 
 /// Acknowledges no write that a flush made dead, but reports the flush, so that a register write
@@ -166,6 +251,9 @@ void Replica::refuse_flushed(NodeId from, const Replicate& message) {
 }
 
 void Replica::on_fetch(NodeId from, const Fetch& message, Now) {
+  if (core_.has_cluster() && message.from_hints) {
+    return fetch_from_hints(from, message);
+  }
   if (!core_.has_cluster()) {
     return fail_fetch(from, message.id, FetchStatus::kNotOwner);
   }
@@ -214,6 +302,58 @@ void Replica::answer_fetch(NodeId from, const Fetch& message, const State& state
   core_.ports.send(from, reply);
 }
 
+void Replica::fetch_from_hints(NodeId from, const Fetch& message) {
+  HintsOfKey hints;
+  const LoadStatus status = core_.hint_reader.try_read(message.key, &hints);
+  if (status == LoadStatus::kLoaded) {
+    core_.filter(hints.state);
+    return answer_from_hints(from, message, hints.state);
+  }
+  if (status != LoadStatus::kPending) {
+    return fail_fetch(from, message.id, FetchStatus::kFailed);
+  }
+  if (table_.size() >= kTasksMax) {
+    return fail_fetch(from, message.id, FetchStatus::kOverloaded);
+  }
+  Task& task = table_.make();
+  task.kind = Task::Kind::kFetch;
+  task.from = from;
+  task.key.assign(message.key);
+  task.fetch = message;
+  task.fetch.key = task.key.ref();
+  core_.hint_reader.read(message.key, task.id);
+}
+
+void Replica::answer_from_hints(NodeId from, const Fetch& message, const State& state) {
+  if (state.never_written()) {
+    return fail_fetch(from, message.id, FetchStatus::kNoHint);
+  }
+  FetchReply reply;
+  reply.id = message.id;
+  if (message.whole_state) {
+    reply.has_record = true;
+    reply.record = core_.ports.encode(message.key, state);
+  } else {
+    reply.digest = digest(state);
+  }
+  core_.ports.send(from, reply);
+}
+
+void Replica::on_hints_read(uint64_t id, LoadStatus status, const State& state) {
+  Task* task = table_.find(id);
+  if (task == nullptr) {
+    return;
+  }
+  if (status == LoadStatus::kLoaded) {
+    State held = state;
+    core_.filter(held);
+    answer_from_hints(task->from, task->fetch, held);
+  } else {
+    fail_fetch(task->from, task->fetch.id, FetchStatus::kFailed);
+  }
+  table_.free(*task);
+}
+
 void Replica::fail_fetch(NodeId from, MessageId id, FetchStatus status) {
   FetchReply reply;
   reply.id = id;
@@ -254,7 +394,7 @@ void Replica::on_stored(uint64_t id, bool ok) {
   }
   if (!ok) {
     ++core_.metrics.storage_failures;
-    core_.end_actor(task->key.partition());
+    end_actor(task->key.ref());
     task->ack.status = AckStatus::kFailed;
   }
   const NodeId from = task->from;
@@ -271,11 +411,15 @@ void Replica::on_loaded(uint64_t id, LoadStatus status, const State& state, Now 
   if (status == LoadStatus::kCorrupt) {
     core_.quarantine(task->key.ref());
   }
+  const bool is_hint = task->key.ref().hint_for != 0;
   State held = state;
-  core_.filter(held);
+  if (!is_hint) {
+    core_.filter(held);
+  }
   const bool is_fetch = task->kind == Task::Kind::kFetch;
-  const auto agreed = agreement(task->from, task->key.partition(),
-                                is_fetch ? task->fetch.step : task->replicate.step);
+  const auto agreed = is_hint ? Agreement::kSame
+                              : agreement(task->from, task->key.partition(),
+                                          is_fetch ? task->fetch.step : task->replicate.step);
   if (is_fetch) {
     if (agreed != Agreement::kSame) {
       fail_fetch(task->from, task->fetch.id, fetch_status(agreed));
@@ -284,6 +428,8 @@ void Replica::on_loaded(uint64_t id, LoadStatus status, const State& state, Now 
     } else {
       fail_fetch(task->from, task->fetch.id, FetchStatus::kFailed);
     }
+  } else if (status == LoadStatus::kLoaded && is_hint) {
+    apply_hint(task->from, task->replicate, held, now);
   } else if (status == LoadStatus::kLoaded && agreed == Agreement::kSame) {
     apply(task->from, task->replicate, held, now);
   } else {

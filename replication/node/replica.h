@@ -19,6 +19,7 @@ class Replica {
   void on_fetch_range(NodeId from, const FetchRange& message);
   void on_stored(uint64_t id, bool ok);
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
+  void on_hints_read(uint64_t id, LoadStatus status, const State& state);
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done);
   size_t in_flight() const { return table_.size(); }
 
@@ -39,6 +40,15 @@ class Replica {
   };
 
   void apply(NodeId from, const Replicate& message, const State& held, Now now);
+  void apply_hint(NodeId from, const Replicate& message, const State& held, Now now);
+  bool take_in(NodeId from, const Replicate& message, State* incoming, bool* partly_flushed,
+               Now now);
+  ReplicateAck ack_of(const Replicate& message, const State& held) const;
+  Durability durability_of(const Replicate& message) const;
+  void end_store(Task& task, StoreStatus status, const ReplicateAck& ack);
+  void end_actor(const KeyRef& key);
+  void fetch_from_hints(NodeId from, const Fetch& message);
+  void answer_from_hints(NodeId from, const Fetch& message, const State& state);
   void refuse_flushed(NodeId from, const Replicate& message);
   void acknowledge(NodeId to, const ReplicateAck& ack);
   void answer_fetch(NodeId from, const Fetch& message, const State& state);

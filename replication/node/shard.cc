@@ -15,6 +15,7 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       coordinator_(core_, replica_),
       fill_(core_),
       departure_(core_, coordinator_),
+      handoff_(core_, replica_),
       scanner_(core_),
       sweep_(core_),
       tree_keeper_(core_) {}
@@ -93,6 +94,9 @@ void Shard::set_alive(NodeId peer, bool alive, Now now) {
     scanner_.on_peer_down(peer, now);
     fill_.on_peer_down(peer);
     departure_.on_peer_down(peer);
+    handoff_.on_peer_down(peer, now);
+  } else if (alive) {
+    handoff_.on_peer_up(peer);
   }
 }
 
@@ -117,6 +121,8 @@ void Shard::receive_one(NodeId from, const Replicate& message, Now now) {
 void Shard::receive_one(NodeId from, const ReplicateAck& message, Now now) {
   if (TableId::kind_of(message.id) == IdKind::kDeparture) {
     departure_.on_ack(from, message);
+  } else if (TableId::kind_of(message.id) == IdKind::kHandoff) {
+    handoff_.on_ack(from, message, now);
   } else {
     coordinator_.on_ack(from, message, now);
   }
@@ -145,6 +151,7 @@ void Shard::receive_one(NodeId from, const PassOn& message, Now now) {
   Origin origin;
   origin.passer = from;
   origin.passed_id = message.id;
+  origin.as_fallback = message.as_fallback;
   coordinator_.submit(origin, *message.operation, now);
 }
 
@@ -189,12 +196,23 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
     case IdKind::kDeparture:
     case IdKind::kDepartureRead:
     case IdKind::kTree:
+    case IdKind::kHintRead:
+    case IdKind::kHandoff:
+    case IdKind::kHandoffRead:
       return;  // they wait for no store
   }
 }
 
 void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown,
                  Now now) {
+  if (key.hint_for != 0) {
+    core_.hints.end_actor(key);
+    if (shown != nullptr) {
+      core_.hints.reverted(key, hint_mark(key, lost), hint_mark(key, *shown));
+      core_.hint_reader.changed(key, *shown);
+    }
+    return;
+  }
   const bool was_written = !lost.never_written() || shown == nullptr;
   if (was_promised && was_written) {
     ++core_.metrics.storage_failures;
@@ -217,6 +235,10 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
       return replica_.on_loaded(token, status, state, now);
     case IdKind::kFill:
       return fill_.on_loaded(token, status, state, now);
+    case IdKind::kHandoff:
+      return handoff_.on_loaded(token, status, state, now);
+    case IdKind::kHintRead:
+      return hints_read(token, status, state, now);
     case IdKind::kExchange:
     case IdKind::kExchangedKey:
     case IdKind::kScan:
@@ -224,6 +246,7 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
     case IdKind::kDeparture:
     case IdKind::kDepartureRead:
     case IdKind::kTree:
+    case IdKind::kHandoffRead:
       return;  // they load nothing
   }
 }
@@ -242,6 +265,26 @@ bool Shard::all_readable(std::span<const RangeEntry> entries) {
   return all;
 }
 
+void Shard::hints_read(StoreToken token, LoadStatus status, const State& state, Now now) {
+  const auto done = core_.hint_reader.on_loaded(token, status, state);
+  if (!done.has_value()) {
+    return;
+  }
+  if (TableId::kind_of(done->asker) == IdKind::kCoordinated) {
+    coordinator_.on_hints_read(done->asker, done->status, done->hints, now);
+  } else {
+    replica_.on_hints_read(done->asker, done->status, done->hints.state);
+  }
+}
+
+void Shard::found_corrupt(const KeyRef& key) {
+  if (key.hint_for == 0) {
+    return core_.quarantine(key);
+  }
+  ++core_.metrics.quarantined_records;  // it was not counted among the hints
+  core_.ports.quarantine(key);
+}
+
 void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done,
                        Now now) {
   if (!all_readable(entries)) {
@@ -257,6 +300,8 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
       return sweep_.on_range_read(token, ok, entries, done, now);
     case IdKind::kDepartureRead:
       return departure_.on_range_read(token, ok, entries, done, now);
+    case IdKind::kHandoffRead:
+      return handoff_.on_range_read(token, ok, entries, done, now);
     case IdKind::kTree:
       return tree_keeper_.on_range_read(token, ok, entries, done);
     case IdKind::kExchange:
@@ -264,6 +309,8 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
     case IdKind::kCoordinated:
     case IdKind::kFill:
     case IdKind::kDeparture:
+    case IdKind::kHintRead:
+    case IdKind::kHandoff:
       return;  // they read no ranges here
   }
 }
@@ -273,6 +320,7 @@ void Shard::tick(Now now) {
   scanner_.tick(now);
   fill_.tick(now);
   departure_.tick(now);
+  handoff_.tick(now);
   sweep_.tick();
   if (!sweep_.active()) {
     tree_keeper_.tick();
@@ -281,10 +329,14 @@ void Shard::tick(Now now) {
 
 bool Shard::needs_tick() const {
   return !coordinator_.idle() || !scanner_.idle() || fill_.active() || departure_.active() ||
-         sweep_.active() || tree_keeper_.active();
+         sweep_.active() || handoff_.active() || tree_keeper_.active();
 }
 
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
+  if (key.hint_for != 0) {
+    core_.hints.stored(key, HintMark{}, hint_mark(key, state));
+    return true;
+  }
   State current = state;
   core_.filter(current);
   if (current.never_written()) {

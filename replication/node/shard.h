@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "replication/causal/clock.h"
+#include "replication/handoff/handoff.h"
 #include "replication/membership/cluster.h"
 #include "replication/node/coordinator.h"
 #include "replication/node/copies.h"
@@ -83,12 +84,13 @@ class Shard {
   /// depart.
   bool count_existing(const KeyRef& key, const State& state, Now now);
   /// The engine holds a damaged record (found by a scan): its copy is filled again.
-  void found_corrupt(const KeyRef& key) { core_.quarantine(key); }
+  void found_corrupt(const KeyRef& key);
 
   /// Copies that are not whole, in the order of the partitions.
   std::vector<Transfer> transfers() const;
   const ShardMetrics& metrics() const { return core_.metrics; }
   Copies& copies() { return core_.copies; }
+  const HintBook& hints() const { return core_.hints; }
   size_t operations_in_flight() const { return coordinator_.in_flight() + replica_.in_flight(); }
   /// No stamp at or below this will be issued once a flush at it is installed.
   Stamp highest_stamp() const { return core_.clock.highest(); }
@@ -103,6 +105,7 @@ class Shard {
   void receive_one(NodeId from, const PassOnReply& message, Now now);
   void receive_one(NodeId from, const FetchRange& message, Now now);
   void receive_one(NodeId from, const FetchRangeReply& message, Now now);
+  void hints_read(StoreToken token, LoadStatus status, const State& state, Now now);
 
   void place_copy(uint16_t partition, bool is_first, Step step_before, CopyState fresh_copies);
   void refuse_pass_on(NodeId from, const PassOn& message, Step mine);
@@ -112,6 +115,7 @@ class Shard {
   Coordinator coordinator_;
   Fill fill_;
   Departure departure_;
+  Handoff handoff_;
   Scanner scanner_;
   Sweep sweep_;
   TreeKeeper tree_keeper_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "replication/causal/bug_bank.h"
+#include "replication/ring/walk.h"
 
 namespace kindred {
 
@@ -25,6 +26,8 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
     peer.zone = member.zone;
     peer.up = peer.up || member.id == self;
   }
+  fallbacks_.clear();
+  claim_members_.clear();
   refresh_reach();
   refresh_tree_level();
 }
@@ -123,6 +126,30 @@ Ack ShardCore::ack_of(NodeId node, uint16_t partition, Durability durability) co
   return ack;
 }
 
+std::span<const NodeId> ShardCore::fallbacks(uint16_t partition) {
+  if (claim_members_.empty()) {
+    for (const Member& member : cluster_->members) {
+      claim_members_.push_back({member.id, member.is_leaving ? 0 : member.weight, member.zone});
+    }
+  }
+  const auto [place, is_new] = fallbacks_.try_emplace(partition);
+  if (is_new) {
+    for (const NodeId node : ring_walk(cluster_->ring, claim_members_, partition)) {
+      if (!cluster_->holds(partition, node)) {
+        place->second.push_back(node);
+      }
+    }
+  }
+  return place->second;
+}
+
+uint8_t ShardCore::fallbacks_up(uint16_t partition) {
+  const auto nodes = fallbacks(partition);
+  return static_cast<uint8_t>(std::min<size_t>(
+      UINT8_MAX, static_cast<size_t>(std::count_if(nodes.begin(), nodes.end(),
+                                                   [this](NodeId node) { return is_up(node); }))));
+}
+
 LoadStatus ShardCore::load(const KeyRef& key, State* state) {
   const LoadStatus status = ports.try_load(key, state);
   if (status == LoadStatus::kLoaded) {
@@ -142,6 +169,37 @@ StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const L
   }
   copies.note_change(key, before, after, now.cluster_ms);
   return status;
+}
+
+StoreStatus ShardCore::commit_hint(const KeyRef& hint, const HintMark& before, const State& after,
+                                   std::string_view record, Durability durability,
+                                   StoreToken token) {
+  const HintMark mark = hint_mark(hint, after);
+  const uint64_t others = hints.pending_bytes() - std::min(before.bytes, hints.pending_bytes());
+  if (others + mark.bytes > config.hint_bytes_max) {
+    ++metrics.hints_refused;
+    return StoreStatus::kFailed;
+  }
+  const StoreStatus status = ports.store(hint, record, durability, token);
+  if (status == StoreStatus::kFailed) {
+    ++metrics.hints_refused;
+    ++metrics.storage_failures;
+    hints.end_actor(hint);
+    return status;
+  }
+  hints.stored(hint, before, mark);
+  hint_reader.changed(hint, after);
+  return status;
+}
+
+bool ShardCore::erase_hint(const KeyRef& hint, const HintMark& before, HintEnd why) {
+  if (ports.store(hint, std::string_view(), Durability::kMemory, 0) == StoreStatus::kFailed) {
+    ++metrics.storage_failures;
+    return false;
+  }
+  hints.ended(hint, before, why);
+  hint_reader.changed(hint, State{});
+  return true;
 }
 
 Stamp ShardCore::stamp(Now now, const State& state, Stamp above) {
@@ -170,7 +228,11 @@ void ShardCore::lose_writes(uint16_t partition) {
 void ShardCore::quarantine(const KeyRef& key) {
   ++metrics.quarantined_records;
   ports.quarantine(key);
-  lose_writes(key.partition);
+  if (key.hint_for != 0) {
+    hints.damaged(key);
+  } else {
+    lose_writes(key.partition);
+  }
 }
 
 }  // namespace kindred

@@ -6,12 +6,16 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "replication/causal/clock.h"
+#include "replication/handoff/hint_book.h"
+#include "replication/handoff/hint_reader.h"
 #include "replication/membership/cluster.h"
 #include "replication/node/copies.h"
 #include "replication/node/messages.h"
+#include "replication/node/op_table.h"
 #include "replication/node/operation.h"
 #include "replication/node/ports.h"
 #include "replication/quorum/quorum.h"
@@ -28,7 +32,10 @@ struct ShardConfig {
   uint32_t request_timeout_ms = 1000;
   uint32_t siblings_max = 100;
   uint64_t value_bytes_max = 512ULL << 20;
-  uint32_t operations_max = 100'000;  // in flight; more are answered kOverloaded
+  uint32_t operations_max = 100'000;        // in flight; more are answered kOverloaded
+  uint64_t hint_bytes_max = 1ULL << 30;     // of all hints; more are refused
+  uint64_t hint_bytes_per_s = 16ULL << 20;  // delivered, by all shards together
+  uint64_t hint_ttl_ms = 10'800'000;        // older ones need not wait for their target
 };
 
 /// Counters of one shard; sums over shards make INFO's sections.
@@ -48,6 +55,8 @@ struct ShardMetrics {
   uint64_t storage_failures = 0;
   uint64_t filled_copies = 0;
   uint64_t departed_copies = 0;
+  uint64_t hints_refused = 0;         // not kept: no room, or the engine failed
+  uint64_t fallback_coordinated = 0;  // requests run in place of primaries
 };
 
 /// What the parts of a shard share: the cluster as it stands, the copies, the clock, and storing a
@@ -55,13 +64,18 @@ struct ShardMetrics {
 class ShardCore {
  public:
   ShardCore(const ShardConfig& shard_config, NodeId self_id, ShardPorts& shard_ports)
-      : config(shard_config), self(self_id), ports(shard_ports) {}
+      : config(shard_config),
+        self(self_id),
+        ports(shard_ports),
+        hint_reader(ports, hints, first_id(config.shard_index, IdKind::kHintRead)) {}
 
   ShardConfig config;
   const NodeId self;
   ShardPorts& ports;
   HybridClock clock;
   Copies copies;
+  HintBook hints;
+  HintReader hint_reader;
   ShardMetrics metrics;
   bool draining = false;
   bool yields = false;  // coordinates only what nobody else can
@@ -121,9 +135,20 @@ class ShardCore {
   }
   /// `node`'s word on a key of the partition.
   Ack ack_of(NodeId node, uint16_t partition, Durability durability) const;
+  /// Members that may stand in for owners of the partition, the first choice first, whether up or
+  /// not (ring_walk). Good until the cluster changes.
+  std::span<const NodeId> fallbacks(uint16_t partition);
+  uint8_t fallbacks_up(uint16_t partition);
 
   /// ShardPorts::try_load with what a flush made dead taken away.
   [[nodiscard]] LoadStatus load(const KeyRef& key, State* state);
+  /// Stores `after` (its encoding is `record`) as `hint`, in place of what `before` counts.
+  /// kFailed also where hints have no room left.
+  [[nodiscard]] StoreStatus commit_hint(const KeyRef& hint, const HintMark& before,
+                                        const State& after, std::string_view record,
+                                        Durability durability, StoreToken token);
+  /// Erases the hint; counts why. False where the engine refused.
+  bool erase_hint(const KeyRef& hint, const HintMark& before, HintEnd why);
   /// Takes away what the last flush made dead. True if there was something.
   bool filter(State& state) const { return apply_flush(state, cluster_->flush_stamp); }
   /// Stores `record` (the encoding of the state whose mark is `after`) and counts it.
@@ -163,6 +188,8 @@ class ShardCore {
   boost::container::flat_map<NodeId, Peer> peers_;
   std::vector<Reach> reach_;
   uint8_t tree_level_max_ = MerkleTree::kLevelMin;
+  std::vector<ClaimMember> claim_members_;
+  std::unordered_map<uint16_t, std::vector<NodeId>> fallbacks_;  // of partitions asked for so far
 
   void refresh_reach();
   void refresh_tree_level();

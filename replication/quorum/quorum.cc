@@ -14,6 +14,12 @@ bool AckSet::add(const Ack& ack) {
   return true;
 }
 
+void AckSet::remove(NodeId node) {
+  acks_.erase(std::remove_if(acks_.begin(), acks_.end(),
+                             [node](const Ack& ack) { return ack.node == node; }),
+              acks_.end());
+}
+
 bool AckSet::contains(NodeId node) const {
   return std::any_of(acks_.begin(), acks_.end(),
                      [node](const Ack& ack) { return ack.node == node; });
@@ -22,52 +28,73 @@ bool AckSet::contains(NodeId node) const {
 namespace {
 
 struct Counted {
+  size_t copies = 0;
   size_t durable = 0;
   size_t primary = 0;
+  size_t empty = 0;  // fallbacks that would count if a primary answered
 };
 
-Counted count(const AckSet& acks) {
+Counted count(const AckSet& acks, const QuorumRule& rule) {
   Counted counted;
   for (const Ack& ack : acks.all()) {
-    counted.durable += ack.durability == Durability::kSynced ? 1 : 0;
+    const bool counts = ack.is_primary || !rule.is_strict;
     counted.primary += ack.is_primary ? 1 : 0;
+    counted.empty += counts && ack.is_empty ? 1 : 0;
+    counted.copies += counts && !ack.is_empty ? 1 : 0;
+    counted.durable += counts && ack.durability == Durability::kSynced ? 1 : 0;
+  }
+  // What was written before an empty fallback stood in, a primary may know.
+  if (counted.primary > 0 || KINDRED_BUG(empty_fallback_counts)) {
+    counted.copies += counted.empty;
+    counted.empty = 0;
   }
   return counted;
 }
 
-Shortfall first_unmet(const QuorumRule& rule, size_t copies, const Counted& counted) {
-  if (copies >= rule.needed && counted.primary < rule.primary) {
+Shortfall first_unmet(const QuorumRule& rule, const Counted& counted) {
+  if (counted.copies >= rule.needed && counted.primary < rule.primary) {
     return {QuorumPart::kPrimaries, rule.primary, static_cast<uint8_t>(counted.primary)};
   }
-  if (copies >= rule.needed && counted.durable < rule.durable) {
+  if (counted.copies >= rule.needed && counted.durable < rule.durable) {
     return {QuorumPart::kDurable, rule.durable, static_cast<uint8_t>(counted.durable)};
   }
-  return {QuorumPart::kCopies, rule.needed, static_cast<uint8_t>(copies)};
+  return {QuorumPart::kCopies, rule.needed, static_cast<uint8_t>(counted.copies)};
 }
 
 }  // namespace
 
 Shortfall shortfall(const AckSet& acks, const QuorumRule& rule) {
-  return first_unmet(rule, acks.size(), count(acks));
+  return first_unmet(rule, count(acks, rule));
 }
 
-Shortfall shortfall(uint8_t in_reach, const QuorumRule& rule) {
-  return first_unmet(rule, in_reach, {in_reach, in_reach});
+Shortfall shortfall(uint8_t in_reach, uint8_t primaries, const QuorumRule& rule) {
+  return first_unmet(rule, {in_reach, in_reach, primaries, 0});
 }
 
-Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding) {
-  const auto [durable, primary] = count(acks);
+Verdict judge(const AckSet& acks, const QuorumRule& rule, Outstanding outstanding) {
+  const Counted counted = count(acks, rule);
   auto missing = [](size_t have, size_t need) { return have < need ? need - have : 0; };
-  const size_t deficit = std::max({missing(acks.size(), rule.needed),
-                                   missing(durable, rule.durable), missing(primary, rule.primary)});
-  if (deficit == 0) {
+  const size_t copies_missing = missing(counted.copies, rule.needed);
+  const size_t durable_missing = missing(counted.durable, rule.durable);
+  const size_t primary_missing = missing(counted.primary, rule.primary);
+  if (copies_missing + durable_missing + primary_missing == 0) {
     return Verdict::kMet;
   }
-  return deficit <= outstanding ? Verdict::kPending : Verdict::kImpossible;
+  const size_t all_left = outstanding.primaries + (rule.is_strict ? 0 : outstanding.fallbacks);
+  // A primary that answers makes the empty fallbacks count.
+  const size_t woken = outstanding.primaries > 0 ? counted.empty : 0;
+  const bool possible = copies_missing <= all_left + woken && durable_missing <= all_left &&
+                        primary_missing <= outstanding.primaries;
+  return possible ? Verdict::kPending : Verdict::kImpossible;
+}
+
+bool is_strictly_met(const AckSet& acks, QuorumRule rule) {
+  rule.is_strict = true;
+  return judge(acks, rule, Outstanding{}) == Verdict::kMet;
 }
 
 Verdict judge_both(const AckSet& acks, const QuorumRule& of_old, const QuorumRule& of_new,
-                   const Outstanding& outstanding) {
+                   const OutstandingOfLists& outstanding) {
   AckSet old_acks;
   AckSet new_acks;
   for (const Ack& ack : acks.all()) {
@@ -113,6 +140,8 @@ ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defa
   }
   result.read.needed = std::max<uint8_t>(1, choose(spec.r, defaults.read, copies));
   result.read.primary = spec.pr;
+  result.read.is_strict = !defaults.is_sloppy;
+  result.write.is_strict = !defaults.is_sloppy;
   result.write.needed = std::max<uint8_t>(1, choose(spec.w, defaults.write, copies));
   result.write.primary = spec.pw;
   result.write.durable = choose(spec.dw, defaults.durable, copies);

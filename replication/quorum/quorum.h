@@ -14,8 +14,9 @@ namespace kindred {
 /// of these, never at a count, so that zones, fallbacks and two rings at once find their place.
 struct Ack {
   NodeId node = 0;
-  std::string_view zone;  // lives as long as the cluster document
-  bool is_primary = true;
+  std::string_view zone;     // lives as long as the cluster document
+  bool is_primary = true;    // else a fallback: it holds a hint
+  bool is_empty = false;     // a read: a fallback without a hint, which knows nothing by itself
   bool is_old_owner = true;  // owner in the ring before / after the partition's last change
   bool is_new_owner = true;
   Durability durability = Durability::kMemory;
@@ -26,6 +27,7 @@ class AckSet {
  public:
   /// False where the node has answered already.
   bool add(const Ack& ack);
+  void remove(NodeId node);
   bool contains(NodeId node) const;
   void clear() { acks_.clear(); }
   std::span<const Ack> all() const { return {acks_.data(), acks_.size()}; }
@@ -37,25 +39,35 @@ class AckSet {
 
 /// What a request needs, resolved against N and the members.
 struct QuorumRule {
-  uint8_t needed = 1;   // R or W: distinct nodes
-  uint8_t durable = 0;  // DW: copies that are synced
-  uint8_t primary = 0;  // PR or PW: primaries
+  uint8_t needed = 1;      // R or W: distinct nodes
+  uint8_t durable = 0;     // DW: copies that are synced
+  uint8_t primary = 0;     // PR or PW: primaries
+  bool is_strict = false;  // fallbacks count for nothing
+};
+
+/// Who may still answer.
+struct Outstanding {
+  size_t primaries = 0;
+  size_t fallbacks = 0;
 };
 
 enum class Verdict : uint8_t { kPending, kMet, kImpossible };
 
-/// Judges `acks` while `outstanding` primaries may still answer.
-[[nodiscard]] Verdict judge(const AckSet& acks, const QuorumRule& rule, size_t outstanding);
+/// Judges `acks` while others may still answer.
+[[nodiscard]] Verdict judge(const AckSet& acks, const QuorumRule& rule, Outstanding outstanding);
 
-/// Primaries of each list that may still answer.
-struct Outstanding {
-  size_t of_old = 0;
-  size_t of_new = 0;
+/// Whether primaries alone meet the rule.
+[[nodiscard]] bool is_strictly_met(const AckSet& acks, QuorumRule rule);
+
+/// The same of each list, while a partition moves.
+struct OutstandingOfLists {
+  Outstanding of_old;
+  Outstanding of_new;
 };
 
 /// Judges a write on a partition between two preference lists: each list must meet its own rule.
 [[nodiscard]] Verdict judge_both(const AckSet& acks, const QuorumRule& of_old,
-                                 const QuorumRule& of_new, const Outstanding& outstanding);
+                                 const QuorumRule& of_new, const OutstandingOfLists& outstanding);
 
 /// What is missing: the first part of the rule that `acks` don't meet.
 struct Shortfall {
@@ -64,8 +76,9 @@ struct Shortfall {
   uint8_t seen = 0;
 };
 [[nodiscard]] Shortfall shortfall(const AckSet& acks, const QuorumRule& rule);
-/// The same before anything is asked: what so many nodes in reach can't meet.
-[[nodiscard]] Shortfall shortfall(uint8_t in_reach, const QuorumRule& rule);
+/// The same before anything is asked: what so many nodes in reach can't meet, `primaries` of which
+/// are primaries.
+[[nodiscard]] Shortfall shortfall(uint8_t in_reach, uint8_t primaries, const QuorumRule& rule);
 
 enum class RuleError : uint8_t { kNone, kAboveReplicas, kAboveMembers };
 
@@ -73,6 +86,7 @@ struct QuorumDefaults {
   uint8_t read = 2;
   uint8_t write = 2;
   uint8_t durable = 0;
+  bool is_sloppy = false;
 };
 
 struct ResolvedQuorum {

@@ -40,6 +40,10 @@ struct Config {
   uint32_t write_quorum = 2;
   uint32_t durable_quorum = 0;
   DurabilityDirective durability = DurabilityDirective::kGroup;
+  bool sloppy_quorum = true;
+  uint64_t hint_ttl_ms = 10'800'000;
+  uint64_t hint_store_bytes_max = 1ULL << 30;
+  uint64_t hint_bytes_per_s = 16ULL << 20;
   uint32_t request_timeout_ms = 1000;
   uint32_t max_siblings = 100;
   uint32_t workers = 0;  // 0: one a core

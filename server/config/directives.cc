@@ -191,9 +191,20 @@ constexpr Directive kDirectives[] = {
      "How safe a copy is before it counts: in memory, written to the log, or synced (one sync "
      "serves all writes that wait). The memory engine has none.",
      set_choice<&Config::durability, kDurabilities>, print_choice<&Config::durability, kDurabilities>},
-    {"sloppy-quorum", "yes|no", "no", kStart, kOnce,
-     "Whether other nodes may stand in for replicas that are down.", nullptr, nullptr},
-    {"hint-ttl-ms", "MILLISECONDS", "", kStart, kOnce, "Age limit of hints.", nullptr, nullptr},
+    {"sloppy-quorum", "yes|no", "yes", kRuntime, kOnce,
+     "Whether other nodes may stand in for replicas that are down, so that W and R are met without "
+     "them. With `no` hints are kept all the same, but count for nothing.",
+     set_choice<&Config::sloppy_quorum, kYesOrNo>, print_choice<&Config::sloppy_quorum, kYesOrNo>},
+    {"hint-ttl-ms", "MILLISECONDS", "10800000", kRuntime, kOnce,
+     "Age from which a hint need not wait for its node: it goes once a write quorum of the other "
+     "replicas holds what it holds.",
+     set_number<&Config::hint_ttl_ms, 1, UINT32_MAX>, print_number<&Config::hint_ttl_ms>},
+    {"hint-store-max", "SIZE", "1gb", kRuntime, kOnce,
+     "Size of all hints that a worker keeps for others; more are refused.",
+     set_size<&Config::hint_store_bytes_max, 0>, print_number<&Config::hint_store_bytes_max>},
+    {"hint-rate", "SIZE", "16mb", kRuntime, kOnce,
+     "How much of the hints is handed over in a second.",
+     set_size<&Config::hint_bytes_per_s, 1>, print_number<&Config::hint_bytes_per_s>},
     {"request-timeout-ms", "MILLISECONDS", "1000", kRuntime, kOnce,
      "How long a request waits for its quorum.",
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},

@@ -15,6 +15,8 @@ namespace kindred {
 struct WorkerFigures {
   SessionStats sessions;
   ShardMetrics shard;
+  HintCounts hint_counts;
+  uint64_t hints_pending = 0;
   uint64_t clients = 0;
   uint64_t operations_in_flight = 0;
   uint64_t keys = 0;

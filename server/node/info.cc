@@ -138,9 +138,13 @@ void replication_section(const NodeFigures& figures, std::string* out) {
   line(out, "quorum_failures", shard.quorum_failures);
   line(out, "hedged_reads", shard.hedged_reads);
   line(out, "overload_refusals", shard.overload_refusals);
-  for (const std::string_view hint : {"stored", "delivered", "superseded", "expired", "pending"}) {
-    line(out, "hints_" + std::string(hint), uint64_t{0});
-  }
+  line(out, "hints_stored", figures.sum.hint_counts.stored);
+  line(out, "hints_delivered", figures.sum.hint_counts.delivered);
+  line(out, "hints_superseded", figures.sum.hint_counts.superseded);
+  line(out, "hints_expired", figures.sum.hint_counts.expired);
+  line(out, "hints_pending", figures.sum.hints_pending);
+  line(out, "hints_refused", shard.hints_refused);
+  line(out, "fallback_coordinated", shard.fallback_coordinated);
   line(out, "restamped_writes", shard.restamped_writes);
   line(out, "recomputed_modifications", shard.recomputed_modifications);
   line(out, "whole_copies", figures.sum.whole_copies);
@@ -303,6 +307,10 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.damaged_records_received += other.shard.damaged_records_received;
   shard.storage_failures += other.shard.storage_failures;
   shard.filled_copies += other.shard.filled_copies;
+  shard.hints_refused += other.shard.hints_refused;
+  shard.fallback_coordinated += other.shard.fallback_coordinated;
+  hint_counts.add(other.hint_counts);
+  hints_pending += other.hints_pending;
   clients += other.clients;
   operations_in_flight += other.operations_in_flight;
   keys += other.keys;

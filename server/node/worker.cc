@@ -1,5 +1,6 @@
 #include "server/node/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/record/key.h"
@@ -159,6 +160,10 @@ ShardConfig Worker::shard_config() const {
   config.quorum.read = static_cast<uint8_t>(config_->read_quorum);
   config.quorum.write = static_cast<uint8_t>(config_->write_quorum);
   config.quorum.durable = static_cast<uint8_t>(config_->durable_quorum);
+  config.quorum.is_sloppy = config_->sloppy_quorum;
+  config.hint_ttl_ms = config_->hint_ttl_ms;
+  config.hint_bytes_max = config_->hint_store_bytes_max;
+  config.hint_bytes_per_s = config_->hint_bytes_per_s;
   config.durability = durability_of(*config_, engine_capabilities_);
   config.engine_can_sync = engine_capabilities_.can_sync;
   config.request_timeout_ms = config_->request_timeout_ms;
@@ -244,6 +249,8 @@ WorkerFigures Worker::figures() {
   }
   Shard& shard = driver_->shard();
   figures.shard = shard.metrics();
+  figures.hint_counts = shard.hints().counts();
+  figures.hints_pending = shard.hints().pending_count();
   figures.operations_in_flight = shard.operations_in_flight();
   figures.dropped_messages = driver_->dropped_messages();
   Copies& copies = shard.copies();
@@ -279,6 +286,10 @@ RingFigures Worker::ring_figures() {
     figures.copies += 1;
     figures.transfers.push_back({transfer.partition, copy_name(transfer.state), transfer.source,
                                  transfer.keys, transfer.bytes});
+  }
+  for (const HintsOfTarget& one : shard.hints().pending()) {
+    const uint64_t age_ms = now_.cluster_ms - std::min(now_.cluster_ms, one.oldest_ms);
+    figures.hints.push_back({one.target, one.count, one.bytes, age_ms});
   }
   return figures;
 }

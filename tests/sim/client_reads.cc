@@ -54,7 +54,9 @@ void Client::take_read(const ReadCheck& check, Number node, const Reply& reply) 
       living.siblings.push_back(sibling);
     }
   }
-  cluster_.oracle().check_read(check, living, cluster_.queue().now_us());
+  ReadCheck judged = check;
+  judged.is_quorum = check.is_quorum && reply.outcome.strict;
+  cluster_.oracle().check_read(judged, living, cluster_.queue().now_us());
   KeptContext kept;
   kept.text = reply.context;
   kept.covered = reply.covered;

@@ -114,8 +114,16 @@ void SimCluster::count_copies(uint32_t key, uint32_t dot, uint64_t since_us, Cop
     return;
   }
   for (auto& node : nodes_) {
-    copies->held += knows(node->disk().at(key).visible.met, dot) ? 1 : 0;
-    copies->durable += knows(node->disk().synced(key).met, dot) ? 1 : 0;
+    bool is_held = false;
+    bool is_durable = false;
+    Disk& disk = node->disk();
+    for (uint32_t place = 0; place < disk.size(); ++place) {
+      const bool counts = place == key || (disk.key_of(place) == key && plan_.quorum.is_sloppy);
+      is_held = is_held || (counts && knows(disk.at(place).visible.met, dot));
+      is_durable = is_durable || (counts && knows(disk.synced(place).met, dot));
+    }
+    copies->held += is_held ? 1 : 0;
+    copies->durable += is_durable ? 1 : 0;
   }
 }
 
@@ -137,6 +145,17 @@ void SimCluster::collect_probes(Shard& shard) {
   probes_.add("filled", metrics.filled_copies);
   probes_.add("conflict_seen", metrics.conflicts_seen);
   probes_.add("quorum_failed", metrics.quorum_failures);
+  probes_.add("fallback_coordinated", metrics.fallback_coordinated);
+  const HintCounts& hints = shard.hints().counts();
+  probes_.add("hint_stored", hints.stored);
+  probes_.add("hint_delivered", hints.delivered);
+  probes_.add("hint_superseded", hints.superseded);
+  probes_.add("hint_expired", hints.expired);
+  const uint64_t gone = hints.delivered + hints.superseded + hints.expired;
+  if (hints.stored != gone + shard.hints().pending_count()) {
+    oracle_.fail("hints: " + std::to_string(hints.stored) + " stored, " + std::to_string(gone) +
+                 " gone and " + std::to_string(shard.hints().pending_count()) + " pending");
+  }
 }
 
 }  // namespace kindred::sim

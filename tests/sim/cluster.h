@@ -58,6 +58,7 @@ class SimCluster {
   /// The copies that hold a dot; none are counted where one may have lost it since `since_us`.
   void count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies);
   void note_loss() { lost_us_ = queue_.now_us(); }
+  bool has_lost() const { return lost_us_ != 0; }
   /// How long nodes stood still since then, in sum.
   uint64_t paused_since(uint64_t since_us) const;
   void note_pause(uint64_t length_us) { pauses_.emplace_back(queue_.now_us(), length_us); }
@@ -78,6 +79,7 @@ class SimCluster {
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
   void check_trees(const ClusterDocument& document);
+  void check_hints();
 
   bool has_settled();
   std::string what_is_unsettled();

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "replication/node/messages.h"
@@ -28,7 +30,7 @@ struct PendingStore {
   KeptRecord record;
 };
 
-/// One key at one node's engine.
+/// One key at one node's engine: a copy or a hint.
 struct DiskKey {
   KeptRecord visible;  // what loads show
   KeptRecord logged;   // what a crash of the process leaves
@@ -49,18 +51,37 @@ struct Backup {
   std::string record;
 };
 
-/// What one node keeps over a crash: its files, a record a key, a log of which the end may not be
-/// synced.
+/// What one node keeps over a crash: its files, a record a key and a hint, a log of which the end
+/// may not be synced. A record's place is the key's number; hints get places behind as they come.
 class Disk {
  public:
-  explicit Disk(size_t keys) : keys_(keys), synced_(keys) {}
+  explicit Disk(size_t keys) : copies_(keys), keys_(keys), synced_(keys) {}
 
   NodeFiles files;
 
-  DiskKey& at(uint32_t key) { return keys_[key]; }
+  DiskKey& at(uint32_t place) { return keys_[place]; }
   /// What a crash of the machine leaves at least.
-  const KeptRecord& synced(uint32_t key) const { return synced_[key]; }
+  const KeptRecord& synced(uint32_t place) const { return synced_[place]; }
   size_t size() const { return keys_.size(); }
+  uint32_t place_of(uint32_t key, NodeId hint_for) {
+    if (hint_for == 0) {
+      return key;
+    }
+    const auto known = std::find(hints_.begin(), hints_.end(), std::pair(key, hint_for));
+    if (known == hints_.end()) {
+      hints_.emplace_back(key, hint_for);
+      keys_.emplace_back();
+      synced_.emplace_back();
+      return static_cast<uint32_t>(keys_.size() - 1);
+    }
+    return static_cast<uint32_t>(copies_ + static_cast<size_t>(known - hints_.begin()));
+  }
+  uint32_t key_of(uint32_t place) const {
+    return place < copies_ ? place : hints_[place - copies_].first;
+  }
+  NodeId target_of(uint32_t place) const {
+    return place < copies_ ? 0 : hints_[place - copies_].second;
+  }
 
   void log(uint32_t key, const KeptRecord& record) {
     keys_[key].logged = record;
@@ -113,7 +134,8 @@ class Disk {
   }
 
  private:
-  void restore_keys(const std::vector<KeptRecord>& records) {
+  void restore_keys(std::vector<KeptRecord> records) {
+    records.resize(keys_.size());
     unsynced_.clear();
     synced_ = records;
     for (size_t i = 0; i < keys_.size(); ++i) {
@@ -127,7 +149,9 @@ class Disk {
     uint32_t key = 0;
     KeptRecord record;
   };
-  std::vector<DiskKey> keys_;
+  size_t copies_;
+  std::vector<std::pair<uint32_t, NodeId>> hints_;  // key and target, by place
+  std::deque<DiskKey> keys_;
   std::vector<KeptRecord> synced_;
   std::deque<Entry> unsynced_;
 };

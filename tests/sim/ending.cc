@@ -179,10 +179,29 @@ void SimCluster::check_end() {
       oracle_.fail("node " + std::to_string(node->number()) + " has work left over");
     }
   }
+  check_hints();
   scan_everywhere(*document);
   check_counts(*document);
   check_trees(*document);
   membership_judge_.check();
+}
+
+/// All are where they belong, and none is left in an engine.
+void SimCluster::check_hints() {
+  for (auto& node : nodes_) {
+    uint64_t pending = 0;
+    for (ShardHost* host : node->shards()) {
+      pending += host->shard().hints().pending_count();
+    }
+    Disk& disk = node->disk();
+    for (uint32_t place = 0; place < disk.size(); ++place) {
+      const bool is_left = disk.target_of(place) != 0 && !disk.at(place).visible.bytes.empty();
+      if ((is_left || pending != 0) && !oracle_.failed()) {
+        oracle_.fail("node " + std::to_string(node->number()) + " is left with hints, " +
+                     std::to_string(pending) + " by its count");
+      }
+    }
+  }
 }
 
 /// DBSIZE's counters against what the engines hold.

@@ -183,6 +183,10 @@ bool Faults::loss_allowed() {
   if (cluster_.plan().quorum.write < 2) {
     return false;
   }
+  // Of W nodes some may be fallbacks: a copy that is whole again need not hold all that they do.
+  if (cluster_.plan().quorum.is_sloppy && cluster_.has_lost()) {
+    return false;
+  }
   refresh_loss();
   for (Number number = 1; number <= cluster_.node_count(); ++number) {
     if (cluster_.node(number).is_lossy) {

@@ -186,6 +186,10 @@ bool repeats(uint64_t seed, uint32_t seconds) {
 /// Rare paths that a long run must have gone through: what never ran was not tested.
 bool check_probes(const Probes& probes) {
   static constexpr const char* kMustRun[] = {"restamped",
+                                             "fallback_coordinated",
+                                             "hint_delivered",
+                                             "hint_superseded",
+                                             "hint_expired",
                                              "recomputed",
                                              "read_repair",
                                              "hedged",

@@ -199,6 +199,21 @@ StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token, 
   return StoreStatus::kPending;
 }
 
+/// Loads show again what the engine holds.
+void SimNode::revert(uint32_t place) {
+  DiskKey& kept = disk_.at(place);
+  KeyRef key = cluster_.keys()[disk_.key_of(place)];
+  const std::string lost_bytes = kept.visible.bytes;
+  const std::string shown_bytes = kept.logged.bytes;
+  kept.visible = kept.logged;
+  State lost;
+  State shown;
+  if (disk_.target_of(place) != 0 && decode_record(key, lost_bytes, &lost) &&
+      decode_record(key, shown_bytes, &shown)) {
+    shard_of_partition(key.partition).lost(place, lost, shown);
+  }
+}
+
 /// Stores of a key end in order: one that ends takes the earlier ones with it; one that fails, the
 /// later ones, which stand on it.
 void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
@@ -223,7 +238,7 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
     }
     if (is_there) {
       cluster_.probes().add("store_failed");
-      kept.visible = kept.logged;
+      revert(key);
       count_is_exact = false;
     }
   }
@@ -233,6 +248,11 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
       shards_[store.shard]->stored(store.token, ok);
     }
   }
+}
+
+std::string SimNode::name_of(NodeId node) const {
+  const auto place = peers_.find(node);
+  return place == peers_.end() ? "?" : std::to_string(place->second);
 }
 
 bool SimNode::all_whole() {

@@ -61,6 +61,8 @@ class SimNode final : public MembershipPorts {
   /// A member, with all shards there: serves clients.
   bool is_ready() const { return is_up() && installs_missing_ == 0; }
   bool sees_all_up() const;
+  /// A member's number as text, for the trace.
+  std::string name_of(NodeId node) const;
   bool all_whole();
   bool idle();
   LocalTime local_time() const;
@@ -152,6 +154,7 @@ class SimNode final : public MembershipPorts {
   bool read_context(Request& request);
   void write_context(Reply& reply, const Waiting& waiting);
   void store_done(uint32_t key, uint64_t number, bool ok);
+  void revert(uint32_t place);
   bool note(const std::string& text) const;
 
   SimCluster& cluster_;

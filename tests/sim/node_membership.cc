@@ -198,6 +198,7 @@ void SimNode::install_in_shard(uint8_t shard,
     config.shard_count = static_cast<uint8_t>(shard_count_);
     config.id_seed = random();
     config.quorum = plan.quorum;
+    config.hint_ttl_ms = plan.hint_ttl_ms;
     config.durability = plan.durability;
     config.engine_can_sync = plan.durability == Durability::kSynced;
     config.request_timeout_ms = plan.request_timeout_ms;
@@ -218,7 +219,8 @@ void SimNode::install_in_shard(uint8_t shard,
 void SimNode::take_inventory(uint8_t index) {
   Shard& shard = shards_[index]->shard();
   for (uint32_t i = 0; i < disk_.size(); ++i) {
-    const KeyRef& key = cluster_.keys()[i];
+    KeyRef key = cluster_.keys()[disk_.key_of(i)];
+    key.hint_for = disk_.target_of(i);
     State state;
     if (key.partition % shard_count_ != index) {
       continue;

@@ -100,6 +100,7 @@ void Oracle::end_write(uint32_t number, Fate fate, const Outcome* outcome, uint6
   write.acked_us = now_us;
   write.applied = outcome->applied || write.kind == OpKind::kSet || write.is_put();
   write.integer = outcome->integer;
+  write.is_strict = outcome->strict;
   if (write.modification == Modification::kIncrement ||
       write.modification == Modification::kAppend) {
     write.applied = true;
@@ -111,7 +112,7 @@ void Oracle::end_write(uint32_t number, Fate fate, const Outcome* outcome, uint6
     return fail("acknowledged without a dot: " + name(write));
   }
   KeyHistory& history = keys_[write.key];
-  const bool orders = !write.is_put() && write.applied &&
+  const bool orders = !write.is_put() && write.applied && write.is_strict &&
                       write.modification != Modification::kExpire &&
                       write.modification != Modification::kPersist;
   if (orders && write.invoked_us >= history.newest_register_us) {

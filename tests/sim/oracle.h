@@ -37,6 +37,7 @@ struct Write {
   uint64_t acked_us = kNever;
   Fate fate = Fate::kOpen;
   bool applied = true;         // acknowledged and changed something
+  bool is_strict = true;       // primaries alone met its quorum
   int64_t integer = 0;         // what an INCR returned
   uint64_t expire_at_ms = 0;   // as the node that took the request worked it out; 0: never
   Knowledge past;              // DPUT, DDEL: what the client's context had met

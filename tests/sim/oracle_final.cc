@@ -51,7 +51,8 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
     return fail("phantom: a floor that nobody wrote over " + name(write));
   }
   const uint32_t over = history.dots[floor].write;
-  if (plan_.is_strict() && over != kNone && writes_[over].acked_us < write.invoked_us &&
+  const bool is_ordered = over != kNone && write.is_strict && writes_[over].is_strict;
+  if (plan_.is_strict() && is_ordered && writes_[over].acked_us < write.invoked_us &&
       plan_.keys[key] != KeyClass::kExpiry) {
     fail("order: hidden by " + name(writes_[over]) +
          ", which was acknowledged before it began: " + name(write));
@@ -130,7 +131,7 @@ void Oracle::check_log(uint32_t key, const State& state) {
   const bool was_flushed = std::any_of(flushes_.begin(), flushes_.end(), [](const Flush& flush) {
     return flush.fate != Fate::kRefused;
   });
-  if (was_flushed || 2 * plan_.quorum.write <= plan_.replicas) {
+  if (was_flushed || 2 * plan_.quorum.write <= plan_.replicas || plan_.quorum.is_sloppy) {
     return;
   }
   const std::string value =

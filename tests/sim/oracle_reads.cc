@@ -39,7 +39,7 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
         std::any_of(history.writes.begin(), history.writes.end(), [&](uint32_t number) {
           const Write& other = writes_[number];
           return shows_nothing(other) && other.fate != Fate::kRefused &&
-                 other.acked_us >= newest.invoked_us;
+                 (other.acked_us >= newest.invoked_us || !other.is_strict);
         });
     if (!is_right) {
       fail("stale read: nothing, though acknowledged before: " + name(newest));
@@ -48,7 +48,8 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
   }
   const uint32_t top = number_of(check.key, state.siblings.back().dot);
   const DotRecord& dot = history.dots[top];
-  if (dot.write == kNone || writes_[dot.write].acked_us >= newest.invoked_us) {
+  if (dot.write == kNone || writes_[dot.write].acked_us >= newest.invoked_us ||
+      !writes_[dot.write].is_strict) {
     return;
   }
   if (dot.is_put) {
@@ -127,7 +128,7 @@ bool Oracle::may_have_expired(const Write& write, uint64_t now_us) const {
 /// An acknowledged write made a version after all that could delete one had ended, and no flush
 /// came.
 bool Oracle::must_be_live(uint32_t key) const {
-  if (!plan_.is_strict() || plan_.keys[key] == KeyClass::kShortLived) {
+  if (!plan_.is_strict() || plan_.quorum.is_sloppy || plan_.keys[key] == KeyClass::kShortLived) {
     return false;
   }
   uint64_t deletes_over_us = 0;

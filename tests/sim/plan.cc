@@ -91,6 +91,25 @@ void choose_faults(Plan& plan, Prng& prng) {
   plan.store_refusal_chance = prng.one_in(4) ? 2'000 : 0;
 }
 
+/// More nodes than copies, of which many are down at a time.
+void choose_sloppy(Plan& plan, Prng& prng) {
+  plan.quorum.is_sloppy = plan.quorum.write == 2 && prng.one_in(3);
+  if (!plan.quorum.is_sloppy) {
+    return;
+  }
+  plan.nodes = static_cast<uint32_t>(prng.between(4, 6));
+  plan.shards.resize(plan.nodes, 1);
+  plan.hint_ttl_ms = prng.one_in(2) ? prng.between(500, 3'000) : plan.hint_ttl_ms;
+  if (prng.one_in(2)) {
+    plan.crash_every_ms = static_cast<uint32_t>(prng.between(300, 1'200));
+    plan.cut_every_ms = static_cast<uint32_t>(prng.between(1'000, 4'000));
+  }
+  if (prng.one_in(4)) {
+    plan.store_failure_chance = 3'000;
+    plan.store_refusal_chance = 3'000;
+  }
+}
+
 }  // namespace
 
 Plan make_plan(uint64_t seed, uint32_t seconds) {
@@ -118,6 +137,8 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
     plan.clock_skew_ms_max = static_cast<int64_t>(prng.between(1, 3'000));
   }
   plan.clocks_jump = plan.clock_skew_ms_max != 0 && prng.one_in(2);
+  Prng sloppy(seed * 2 + 0x510ff);
+  choose_sloppy(plan, sloppy);
   return plan;
 }
 
@@ -127,7 +148,7 @@ std::string describe(const Plan& plan) {
   };
   return number("nodes", plan.nodes) + number("founding", static_cast<uint64_t>(plan.founding)) +
          number("Q", plan.partitions) + number("R", plan.quorum.read) +
-         number("W", plan.quorum.write) +
+         number("W", plan.quorum.write) + number("sloppy", plan.quorum.is_sloppy ? 1 : 0) +
          number("durability", static_cast<uint64_t>(plan.durability)) +
          number("keys", plan.keys.size()) + number("clients", plan.clients) +
          number("timeout_ms", plan.request_timeout_ms) + number("drop", plan.drop_chance) +

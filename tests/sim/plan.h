@@ -76,7 +76,10 @@ struct Plan {
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
 
-  /// R + W > N and 2W > N: acknowledged registers keep their real-time order.
+  uint64_t hint_ttl_ms = 10'800'000;
+
+  /// R + W > N and 2W > N: acknowledged registers keep their real-time order, where quorums are
+  /// sloppy those whose quorums primaries met alone.
   bool is_strict() const {
     return quorum.read + quorum.write > replicas && 2 * quorum.write > replicas;
   }

@@ -45,8 +45,44 @@ void ShardHost::end() {
   }
 }
 
+/// What this node has met of the key, by its copy and its hints.
 Knowledge ShardHost::held(uint32_t key) const {
-  return node_.disk().at(key).visible.met;
+  Disk& disk = node_.disk();
+  Knowledge all = disk.at(key).visible.met;
+  for (uint32_t place = 0; place < disk.size(); ++place) {
+    if (place != key && disk.key_of(place) == key) {
+      all = join(all, disk.at(place).visible.met);
+    }
+  }
+  return all;
+}
+
+Knowledge ShardHost::shown(uint32_t key, bool by_hints) const {
+  Disk& disk = node_.disk();
+  Knowledge all;
+  for (uint32_t place = 0; place < disk.size(); ++place) {
+    if (disk.key_of(place) == key && (disk.target_of(place) != 0) == by_hints) {
+      all = join(all, disk.at(place).visible.shown);
+    }
+  }
+  return all;
+}
+
+uint32_t ShardHost::place_of(const KeyRef& key) const {
+  return node_.disk().place_of(cluster_.key_index(key), key.hint_for);
+}
+
+KeyRef ShardHost::key_at(uint32_t place) const {
+  KeyRef key = cluster_.keys()[node_.disk().key_of(place)];
+  key.hint_for = node_.disk().target_of(place);
+  return key;
+}
+
+/// The engine refused what loads showed until now.
+void ShardHost::lost(uint32_t place, const State& lost, const State& shown) {
+  begin(Step{});
+  shard_.lost(key_at(place), /*was_promised=*/false, lost, &shown, node_.now());
+  end();
 }
 
 /// What the read that this step goes on with has gathered. Steps that may be about any op (a tick,
@@ -128,7 +164,7 @@ void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost)
   end();
 }
 
-void ShardHost::loaded(StoreToken token, uint32_t key) {
+void ShardHost::loaded(StoreToken token, uint32_t place) {
   auto waiting = loading_.find(token);
   if (waiting == loading_.end()) {
     return;
@@ -137,17 +173,18 @@ void ShardHost::loaded(StoreToken token, uint32_t key) {
   loading_.erase(waiting);
   step.id = token;
   begin(step);
-  DiskKey& kept = node_.disk().at(key);
+  const KeyRef key = key_at(place);
+  DiskKey& kept = node_.disk().at(place);
   State state;
   LoadStatus status = LoadStatus::kLoaded;
   if (kept.is_damaged) {
     status = LoadStatus::kCorrupt;
-  } else if (!decode_record(cluster_.keys()[key], kept.visible.bytes, &state)) {
+  } else if (!decode_record(key, kept.visible.bytes, &state)) {
     cluster_.oracle().fail("an engine holds a record that can't be read");
   }
   const std::string bytes = kept.visible.bytes;  // the step may store the key
   if (status == LoadStatus::kLoaded) {
-    (void)decode_record(cluster_.keys()[key], bytes, &state);
+    (void)decode_record(key, bytes, &state);
   }
   cluster_.probes().add("load_pending");
   shard_.loaded(token, status, state, node_.now());
@@ -196,7 +233,7 @@ bool ShardHost::decode(const KeyRef& key, std::string_view record, State* state)
 }
 
 LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
-  DiskKey& kept = node_.disk().at(cluster_.key_index(key));
+  DiskKey& kept = node_.disk().at(place_of(key));
   if (!cluster_.is_healing() && cluster_.prng().chance(cluster_.plan().load_pending_chance)) {
     return LoadStatus::kPending;
   }
@@ -222,7 +259,7 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
   }
   const uint64_t delay_us = cluster_.prng().one_in(20) ? cluster_.prng().between(10'000, 400'000)
                                                        : cluster_.prng().between(50, 5'000);
-  node_.later(delay_us, [this, token, index] { loaded(token, index); });
+  node_.later(delay_us, [this, token, place = place_of(key)] { loaded(token, place); });
 }
 
 StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durability durability,
@@ -230,7 +267,9 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   const Plan& plan = cluster_.plan();
   Prng& prng = cluster_.prng();
   const uint32_t index = cluster_.key_index(key);
-  DiskKey& kept = node_.disk().at(index);
+  const uint32_t disk_place = place_of(key);
+  const bool is_hint = key.hint_for != 0;
+  DiskKey& kept = node_.disk().at(disk_place);
   if (!cluster_.is_healing() && prng.chance(plan.store_refusal_chance)) {
     cluster_.probes().add("store_refused");
     return StoreStatus::kFailed;
@@ -254,11 +293,12 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
       cause.met = join(cause.met, met);
     }
   }
-  cause.shown_before = kept.visible.shown;
-  const ActorId actor = shard_.copies().at(key.partition).actor;
+  cause.shown_before = shown(index, is_hint);
+  const ActorId actor =
+      is_hint ? shard_.hints().actor(key) : shard_.copies().at(key.partition).actor;
   next.met = cluster_.oracle().stored(index, state, actor, cause);
   next.shown = cluster_.oracle().shown(index, state);
-  step_.new_dot = kNone;
+  step_.new_dot = actor == 0 ? step_.new_dot : kNone;
   for (const CausalContext::Entry& entry : state.context.vector()) {
     if (entry.actor == actor) {
       step_.new_dot = cluster_.oracle().number_of(index, Dot{entry.stamp, actor});
@@ -266,27 +306,29 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   }
   if (cluster_.trace().on()) {
     std::string line = "node " + std::to_string(node_.number()) + " stores key " +
-                       std::to_string(index) + ": floor " + text(state.floor) + ", siblings";
+                       std::to_string(index) +
+                       (is_hint ? " for " + node_.name_of(key.hint_for) : "") + ": floor " +
+                       text(state.floor) + ", siblings";
     for (const Sibling& sibling : state.siblings) {
       line += " " + text(sibling.dot) + (sibling.is_register ? "r" : "") + " '" +
               shortened(sibling.value.bytes()) + "'";
     }
     cluster_.trace().add(cluster_.queue().now_us(), line);
   }
-  kept.visible = std::move(next);
+  kept.visible = state.never_written() && is_hint ? KeptRecord{} : std::move(next);
   if (plan.durability == Durability::kMemory) {
     return StoreStatus::kDone;
   }
   const bool waits = durability != Durability::kMemory || !kept.pending.empty();
   if (!waits || (durability == Durability::kLogged && kept.pending.empty() && prng.one_in(2))) {
-    node_.disk().log(index, kept.visible);
+    node_.disk().log(disk_place, kept.visible);
     return StoreStatus::kDone;
   }
   uint64_t delay_us = prng.between(50, plan.sync_us_max);
   if (prng.one_in(200) && !cluster_.is_healing()) {
     delay_us += prng.between(50'000, 500'000);
   }
-  return node_.store_later(index, index_, token, delay_us);
+  return node_.store_later(disk_place, index_, token, delay_us);
 }
 
 void ShardHost::read_range(const FetchRange& range, StoreToken token) {
@@ -304,9 +346,9 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
   const StoredKeyRange bounds = fetch_range(range, cluster_.plan().partitions);
   std::vector<std::pair<std::string, uint32_t>> found;
   std::string stored;
-  for (uint32_t i = 0; i < cluster_.keys().size(); ++i) {
+  for (uint32_t i = 0; i < node_.disk().size(); ++i) {
     DiskKey& kept = node_.disk().at(i);
-    encode_stored_key(cluster_.keys()[i], &stored);
+    encode_stored_key(key_at(i), &stored);
     if (stored < bounds.begin || stored >= bounds.end) {
       continue;
     }
@@ -327,7 +369,7 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
     }
   }
   for (size_t i = 0; i < found.size(); ++i) {
-    entries.push_back(RangeEntry{cluster_.keys()[found[i].second], records[i]});
+    entries.push_back(RangeEntry{key_at(found[i].second), records[i]});
   }
   begin(Step{});
   const bool ok = cluster_.is_healing() || !cluster_.prng().chance(20'000);
@@ -336,7 +378,7 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
 }
 
 void ShardHost::quarantine(const KeyRef& key) {
-  const uint32_t index = cluster_.key_index(key);
+  const uint32_t index = place_of(key);
   cluster_.probes().add("quarantine");
   DiskKey& kept = node_.disk().at(index);
   kept.is_damaged = false;

@@ -33,7 +33,8 @@ class ShardHost final : public ShardPorts {
   void submit(ClientToken token, const Operation& operation, uint32_t write);
   void submit_scan(ClientToken token, const ScanRequest& request);
   void receive(NodeId from, const Message& message, const Ghost& ghost);
-  void loaded(StoreToken token, uint32_t key);
+  void loaded(StoreToken token, uint32_t place);
+  void lost(uint32_t place, const State& lost, const State& shown);
   void stored(StoreToken token, bool ok);
   void range_read(const FetchRange& range, StoreToken token);
   void set_alive(NodeId peer, bool is_up);
@@ -78,6 +79,9 @@ class ShardHost final : public ShardPorts {
   void begin(Step step);
   void end();
   Knowledge held(uint32_t key) const;
+  Knowledge shown(uint32_t key, bool by_hints) const;
+  uint32_t place_of(const KeyRef& key) const;
+  KeyRef key_at(uint32_t place) const;
   Knowledge read_by_step(uint32_t key) const;
   Knowledge answer_met(uint32_t key) const;
   Ghost ghost_of(NodeId to, const Message& message);

@@ -86,10 +86,10 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line : {"tls-port 6380", "admin-port 8080", "sloppy-quorum yes",
-                           "cluster-secret x", "protected-mode no", "user alice on", "aclfile f",
-                           "slowlog-max-len 128", "tombstone-grace-ms 1", "hint-ttl-ms 1",
-                           "anti-entropy-interval-ms 5", "tls-peers yes", "tls-cert-file f"}) {
+  for (const char* line :
+       {"tls-port 6380", "admin-port 8080", "cluster-secret x", "protected-mode no",
+        "user alice on", "aclfile f", "slowlog-max-len 128", "tombstone-grace-ms 1",
+        "anti-entropy-interval-ms 5", "tls-peers yes", "tls-cert-file f"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     EXPECT_THAT(error_of_text(line),
                 StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))
@@ -98,7 +98,7 @@ TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltMayBeAskedToStayOff) {
-  EXPECT_EQ(error_of_text("tls-port 0\nadmin-port 0\nsloppy-quorum no\n"
+  EXPECT_EQ(error_of_text("tls-port 0\nadmin-port 0\n"
                           "protected-mode yes\ntls-peers no\n"),
             "");
 }

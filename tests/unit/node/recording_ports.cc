@@ -6,6 +6,11 @@
 
 namespace kindred::node_test {
 
+/// A hint lies beside the copies, under its target's number and the key.
+std::string RecordingPorts::name_of(const KeyRef& key) {
+  return (key.hint_for == 0 ? "" : std::to_string(key.hint_for) + "<") + std::string(key.key);
+}
+
 std::string Records::add(const State& state) {
   states_.push_back(state);
   states_.back().own();
@@ -43,7 +48,7 @@ LoadStatus RecordingPorts::try_load(const KeyRef& key, State* state) {
   if (damaged.count(std::string(key.key)) != 0) {
     return LoadStatus::kCorrupt;
   }
-  *state = held(key.key);
+  *state = held(name_of(key));
   return LoadStatus::kLoaded;
 }
 
@@ -55,7 +60,7 @@ StoreStatus RecordingPorts::store(const KeyRef& key, std::string_view record, Du
                                   StoreToken token) {
   if (store_status != StoreStatus::kFailed) {
     stores.push_back({keep(key), std::string(record), durability, token});
-    engine_[std::string(key.key)] = record;
+    engine_[name_of(key)] = record;
   }
   return store_status;
 }
@@ -69,7 +74,7 @@ void RecordingPorts::read_range(const FetchRange& range, StoreToken token) {
 void RecordingPorts::quarantine(const KeyRef& key) {
   quarantined.emplace_back(key.key);
   damaged.erase(std::string(key.key));
-  engine_.erase(std::string(key.key));
+  engine_.erase(name_of(key));
 }
 
 void RecordingPorts::send(NodeId to, const Message& message) {

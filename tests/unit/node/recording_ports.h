@@ -68,7 +68,8 @@ class RecordingPorts : public ShardPorts {
   void copy_changed(uint16_t partition) override { copies_changed.push_back(partition); }
   uint64_t random() override { return next_random_++; }
 
-  /// What a load of `key` shows.
+  /// What a load of `key` shows; a hint's is name_of() it.
+  static std::string name_of(const KeyRef& key);
   State held(std::string_view key) const;
   void hold(std::string_view key, const State& state);
   /// Messages of one kind since the last call for that kind, in order.

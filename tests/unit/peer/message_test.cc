@@ -103,15 +103,18 @@ class MessageTest : public ::testing::Test {
     entries_.push_back({make_key("", kPartitions), "damaged"});
     messages_.emplace_back(Replicate{1, 300, key_, record_, Durability::kSynced, true});
     messages_.emplace_back(ReplicateAck{2, AckStatus::kFilling, Durability::kLogged, {5, 6}});
-    messages_.emplace_back(Fetch{3, 7, key_, true});
+    messages_.emplace_back(Fetch{3, 7, key_, true, true});
     messages_.emplace_back(FetchReply{4, FetchStatus::kFilling, true, 0xd16e57, record_});
     messages_.emplace_back(FetchReply{5, FetchStatus::kOk, false, 0xd16e57, {}});
-    messages_.emplace_back(PassOn{6, 8, &operation_});
+    messages_.emplace_back(PassOn{6, 8, &operation_, true});
     messages_.emplace_back(PassOnReply{7, PassOnStatus::kDone, &outcome_});
     messages_.emplace_back(PassOnReply{8, PassOnStatus::kRefused, nullptr});
     messages_.emplace_back(FetchRange{9, 9, 255, 16383, 10, "after", 11, 12, false});
     messages_.emplace_back(FetchRangeReply{13, FetchStatus::kOk, 3, true, entries_});
     messages_.emplace_back(FetchRangeReply{14, FetchStatus::kOverloaded, 3, false, {}});
+    KeyRef hint = make_key("k", kPartitions);
+    hint.hint_for = 0x0102;
+    messages_.emplace_back(Replicate{15, 1, hint, "r", Durability::kLogged, false});
     for (const Message& message : messages_) {
       payload_ += bytes_of(message);
     }
@@ -154,12 +157,12 @@ TEST_F(MessageTest, GoldenBytes) {
       "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
       "616c7565",
       "021a0000000200000000000000010105000000000000000600000000000000",
-      "0312000000030000000000000007017b7461677d6b6579",
+      "0312000000030000000000000007037b7461677d6b6579",
       "044e00000004000000000000000101576ed1000000000005b7f28101a20200000000000000320000"
       "000000000003000000000000003c0000000000000000010576616c75651239300000000000007661"
       "6c7565",
       "041200000005000000000000000000576ed10000000000",
-      "0567000000060000000000000008060504010102030405580200006300000000000000f9ffffffffff"
+      "056800000006000000000000000801060504010102030405580200006300000000000000f9ffffffffff"
       "ffff0103080000000000000009000000000000000a000000000000000b000000000000000c000000"
       "000000000d0000000000000009706173736564206f6e7061746368",
       "06f30000000700000000000000000302010102ffffffffffffffff4600000000000000040000000000"
@@ -175,6 +178,8 @@ TEST_F(MessageTest, GoldenBytes) {
       "00000003000000000000003c0000000000000000010576616c756512393000000000000076616c75"
       "65000764616d61676564",
       "080d0000000e000000000000000403000000",
+      "01160000000f0000000000000001010202010000000000000"
+      "16b72",
   };
   ASSERT_EQ(messages_.size(), golden.size());
   for (size_t i = 0; i < golden.size(); ++i) {
@@ -197,12 +202,22 @@ TEST_F(MessageTest, ReplicateAndItsAckComeBack) {
   EXPECT_EQ(ack.highest, (Dot{5, 6}));
 }
 
+TEST_F(MessageTest, AHintComesBackWithItsTarget) {
+  const auto hint = passed<Replicate>(11);
+  EXPECT_EQ(hint.key.hint_for, 0x0102U);
+  EXPECT_EQ(hint.key.key, "k");
+  EXPECT_EQ(hint.record, "r");
+  EXPECT_FALSE(hint.is_repair);
+  EXPECT_EQ(passed<Replicate>(0).key.hint_for, 0U);
+}
+
 TEST_F(MessageTest, FetchAndItsRepliesComeBack) {
   const auto fetch = passed<Fetch>(2);
   EXPECT_EQ(fetch.id, 3U);
   EXPECT_EQ(fetch.step, 7U);
   expect_same_key(fetch.key, key_);
   EXPECT_TRUE(fetch.whole_state);
+  EXPECT_TRUE(fetch.from_hints);
   const auto with_record = passed<FetchReply>(3);
   EXPECT_EQ(with_record.status, FetchStatus::kFilling);
   EXPECT_TRUE(with_record.has_record);
@@ -217,6 +232,7 @@ TEST_F(MessageTest, PassOnComesBack) {
   const auto pass_on = passed<PassOn>(5);
   ASSERT_NE(pass_on.operation, nullptr);
   EXPECT_EQ(pass_on.step, 8U);
+  EXPECT_TRUE(pass_on.as_fallback);
   const Operation& operation = *pass_on.operation;
   EXPECT_EQ(operation.kind, operation_.kind);
   EXPECT_EQ(operation.modification, operation_.modification);

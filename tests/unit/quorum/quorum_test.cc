@@ -51,9 +51,9 @@ TEST(Shortfall, OfNodesInReach) {
   QuorumRule rule;
   rule.needed = 1;
   rule.durable = 3;
-  EXPECT_EQ(shortfall(uint8_t{2}, rule).part, QuorumPart::kDurable);
-  EXPECT_EQ(shortfall(uint8_t{2}, rule).needed, 3);
-  EXPECT_EQ(shortfall(uint8_t{0}, rule).part, QuorumPart::kCopies);
+  EXPECT_EQ(shortfall(2, 2, rule).part, QuorumPart::kDurable);
+  EXPECT_EQ(shortfall(2, 2, rule).needed, 3);
+  EXPECT_EQ(shortfall(0, 0, rule).part, QuorumPart::kCopies);
 }
 
 struct JudgeCase {
@@ -72,7 +72,7 @@ TEST_P(Judge, LooksAtTheSetOfAcks) {
   for (const Ack& ack : one.acks) {
     ASSERT_TRUE(acks.add(ack));
   }
-  EXPECT_EQ(judge(acks, one.rule, one.outstanding), one.verdict);
+  EXPECT_EQ(judge(acks, one.rule, Outstanding{one.outstanding, 0}), one.verdict);
 }
 
 const Ack kOne = ack_of(1);
@@ -109,16 +109,16 @@ Ack on_move(NodeId node, bool is_old, bool is_new, Durability durability = Durab
 TEST(JudgeBoth, EachListMeetsItsOwnRule) {
   AckSet acks;
   const QuorumRule two{2, 0, 0};
-  EXPECT_EQ(judge_both(acks, two, two, {3, 3}), Verdict::kPending);
+  EXPECT_EQ(judge_both(acks, two, two, {{3, 0}, {3, 0}}), Verdict::kPending);
   acks.add(on_move(1, true, false));
   acks.add(on_move(2, true, true));
-  EXPECT_EQ(judge_both(acks, two, two, {1, 1}), Verdict::kPending);
-  EXPECT_EQ(judge_both(acks, two, two, {1, 0}), Verdict::kImpossible);
-  EXPECT_EQ(judge_both(acks, two, {1, 0, 0}, {0, 0}), Verdict::kMet) << "a list of one";
+  EXPECT_EQ(judge_both(acks, two, two, {{1, 0}, {1, 0}}), Verdict::kPending);
+  EXPECT_EQ(judge_both(acks, two, two, {{1, 0}, {0, 0}}), Verdict::kImpossible);
+  EXPECT_EQ(judge_both(acks, two, {1, 0, 0}, {{0, 0}, {0, 0}}), Verdict::kMet) << "a list of one";
   acks.add(on_move(4, false, true, Durability::kSynced));
-  EXPECT_EQ(judge_both(acks, two, two, {0, 0}), Verdict::kMet);
+  EXPECT_EQ(judge_both(acks, two, two, {{0, 0}, {0, 0}}), Verdict::kMet);
   const QuorumRule synced{2, 1, 0};
-  EXPECT_EQ(judge_both(acks, synced, two, {1, 0}), Verdict::kPending)
+  EXPECT_EQ(judge_both(acks, synced, two, {{1, 0}, {0, 0}}), Verdict::kPending)
       << "none of the old is synced";
 }
 
