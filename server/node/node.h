@@ -100,6 +100,7 @@ class Node final : public NodeControl,
   void say_hello();
   bool is_yielding(NodeId member) const;
   void tell_yielding();
+  void hear_yielding(NodeId member);
 
   // Questions to the whole node (node_questions.cc).
   std::vector<NodeId> owners_in_reach(uint16_t partition) override;
