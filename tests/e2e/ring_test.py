@@ -16,6 +16,13 @@ def maps(reply):
     return [dict(zip(fields[::2], fields[1::2])) for fields in reply]
 
 
+def written(client, key):
+    try:
+        return client.set(key, "v")
+    except redis.ResponseError:
+        return False
+
+
 class RingQuestionsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -72,6 +79,31 @@ class RingQuestionsTest(unittest.TestCase):
     def test_nothing_on_its_way_is_empty(self):
         self.assertEqual(self.ring("TRANSFERS"), [])
         self.assertEqual(self.ring("HINTS"), [])
+
+    def test_hints_are_listed_until_they_are_delivered(self):
+        with Cluster(4, {"storage-engine": "memory"}) as cluster:
+            away = cluster.nodes[3]
+            away.kill()
+
+            def hints():
+                """By the node they are for, of all nodes that run."""
+                found = {}
+                for node in cluster.nodes:
+                    if node.alive():
+                        with redis.Redis(port=node.port, decode_responses=True) as client:
+                            for row in maps(client.execute_command("RING", "HINTS")):
+                                found[row["node"]] = found.get(row["node"], 0) + row["hints"]
+                return found
+
+            with redis.Redis(port=cluster.ports[0], decode_responses=True) as client:
+                for number in range(200):
+                    wait_until(lambda key=number: written(client, f"key-{key}"), 30,
+                               "a write is taken")
+            wait_until(lambda: hints().get(away.name, 0) > 0, 30, "hints are kept for it")
+            self.assertEqual(set(hints()), {away.name})
+            away.start()
+            away.wait_ready()
+            wait_until(lambda: hints() == {}, 60, "they are delivered")
 
     def test_a_dead_member_is_shown_as_down(self):
         with Cluster(3, {"storage-engine": "memory"}) as cluster:
