@@ -19,7 +19,8 @@ struct Group {
 constexpr Group kGroups[] = {
     {"kindred", "Versions", "Kindred's own commands. A context is opaque text, bound to its key."},
     {"ring", "Ring",
-     "What operators ask of the ring. Replies are arrays of maps; RESP2 shows a map as a flat array of\n"
+     "What operators ask of the ring. Replies are arrays of maps; RESP2 shows a map as a flat "
+     "array of\n"
      "fields and values. `node` is a name or host:peerport."},
     {"string", "Strings", ""},
     {"generic", "Keys and expiry", ""},

@@ -78,7 +78,7 @@ class ShardCore {
   HintReader hint_reader;
   ShardMetrics metrics;
   bool draining = false;
-  bool yields = false;  // coordinates only what nobody else can
+  bool yields = false;           // coordinates only what nobody else can
   bool has_new_filling = false;  // a copy became filling since Fill last looked
   bool has_unfit_tree = true;    // a copy's tree may have to be built anew
 

@@ -451,9 +451,8 @@ void Session::status_done(const TokenParts& token, std::string& error) {
 }
 
 void Session::ring_figures_done(const TokenParts& token, RingFigures& figures) {
-  answered(token, [&](Call& call, ReplySlot& slot) {
-    slot.task->ring_figures_done(call, figures);
-  });
+  answered(token,
+           [&](Call& call, ReplySlot& slot) { slot.task->ring_figures_done(call, figures); });
 }
 
 // --- life ---
