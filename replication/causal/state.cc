@@ -12,7 +12,7 @@ bool by_dot(const Sibling& sibling, const Dot& dot) {
   return sibling.dot < dot;
 }
 
-__extension__ typedef unsigned __int128 Wide;
+__extension__ typedef unsigned __int128 Wide;  // NOLINT(modernize-use-using): not of an extension
 
 /// Both halves of a product, the step of wyhash (Wang Yi, 2019): every write digests its key's
 /// state twice, and this is four instructions a pair.

@@ -74,7 +74,7 @@ std::vector<std::pair<std::string, std::string>> WorkerService::config_get(
 }
 
 void WorkerService::visit_hubs(ClientToken token, HubVisit visit) {
-  worker_.visit_hubs(token, std::move(visit));
+  worker_.visit_hubs(token, visit);
 }
 
 void WorkerService::shut_down() {
