@@ -233,7 +233,7 @@ class Membership {
   void take_document(std::shared_ptr<const ClusterDocument> offered);
   void store_document(std::shared_ptr<const ClusterDocument> document, bool is_to_spread);
   void ask_for_document(const Address& from, LocalTime now);
-  void leave(std::string why, bool starts_anew);
+  void leave(NodeRecord empty, bool starts_anew, std::string why);
   void install(std::shared_ptr<const ClusterDocument> document, LocalTime now);
   void forget_former_members();
   void log_epoch(const ClusterDocument& before) const;

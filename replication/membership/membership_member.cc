@@ -202,13 +202,22 @@ void Membership::take_document(std::shared_ptr<const ClusterDocument> offered) {
   }
   const Member* listed = offered->find_member(record_.node_id);
   if (listed == nullptr) {
-    leave("This node is no member of cluster " + id_text(offered->cluster_id) + " since epoch " +
-              std::to_string(offered->epoch) + ": its directory may start anew, as an empty node",
-          false);
+    NodeRecord empty;
+    empty.node_id = ports_.random();
+    empty.directory_id = ports_.random();
+    empty.name = record_.name;
+    leave(std::move(empty), false,
+          "This node is no member of cluster " + id_text(offered->cluster_id) + " since epoch " +
+              std::to_string(offered->epoch) + ": its directory may start anew, as an empty node");
   } else if (offered->generation != ours.generation && !descends_from(*offered, ours)) {
-    leave("Another part of cluster " + id_text(offered->cluster_id) +
-              " went on by force without what this node committed: starting anew, empty",
-          true);
+    // Its directory has never voted in that generation, so it may.
+    NodeRecord empty = record_;
+    empty.document = std::move(offered);
+    empty.acceptor = {};
+    empty.copies_filling = true;
+    leave(std::move(empty), true,
+          "Another part of cluster " + id_text(document_->cluster_id) +
+              " went on by force without what this node committed: starting anew, empty");
   } else if (listed->peer_address != config_.peer_address) {
     ++metrics_.rejected_messages;
   } else {
@@ -234,13 +243,9 @@ void Membership::store_document(std::shared_ptr<const ClusterDocument> document,
 }
 
 // Synced first: a node that went must not come back as the member that it was.
-void Membership::leave(std::string why, bool starts_anew) {
+void Membership::leave(NodeRecord empty, bool starts_anew, std::string why) {
   give_proposal_up();
   phase_ = Phase::kLeaving;
-  NodeRecord empty;
-  empty.node_id = ports_.random();
-  empty.directory_id = ports_.random();
-  empty.name = record_.name;
   empty.clock_offset_ms = clock_.offset_ms();
   empty.data_is_void = true;
   PendingRecord pending;

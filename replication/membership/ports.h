@@ -51,9 +51,9 @@ class MembershipPorts {
   /// A requested ring change is over: `error` is empty, and `epoch` the one that it became part of,
   /// or the error line without '-'.
   virtual void change_done(ChangeToken token, std::string_view error, uint64_t epoch) = 0;
-  /// This node is no member any more; `why` is for the log. Its record is synced as that of an
-  /// empty directory whose data is void. Membership does nothing from then on, and the process
-  /// should end: with success, or, where it `starts_anew`, to start again at once as an empty node.
+  /// This node is no member any more, or may not go on with what it holds; `why` is for the log. Its
+  /// record says, synced, that its data is void. Membership does nothing from then on, and the
+  /// process should end: with success, or, where it `starts_anew`, to start again at once, empty.
   virtual void left(std::string_view why, bool starts_anew) = 0;
 
   virtual void log(LogLevel level, std::string_view text) = 0;

@@ -365,6 +365,10 @@ TEST_F(RingChanges, ForceOnOneSideOfACutEmptiesTheOtherSideThatWentOn) {
   world_.restart(2);
   ASSERT_TRUE(settles({0, 2}));
   EXPECT_TRUE(world_.driver(2).is_filling);
+  EXPECT_EQ(world_.change_outcome(
+                0, world_.request_change(0, change(ChangeKind::kLeave, World::text(2), false))),
+            "ok")
+      << "it votes in the new generation";
 }
 
 TEST_F(RingChanges, ForceOnBothSidesEndsInOneGeneration) {
