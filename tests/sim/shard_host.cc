@@ -54,7 +54,7 @@ Knowledge ShardHost::held(uint32_t key) const {
       all = join(all, disk.at(place).visible.met);
     }
   }
-  return all;
+  return step_.gathered_key == key ? join(all, step_.gathered) : all;
 }
 
 Knowledge ShardHost::shown(uint32_t key, bool by_hints) const {
@@ -154,7 +154,7 @@ void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost)
     auto passed = passed_write_.find(answer->id);
     step.id = answer->id;
     step.write = passed == passed_write_.end() ? kNone : passed->second;
-    step.is_answer = true;
+    step.is_answer = answer->status == PassOnStatus::kDone;  // else it may be run here now
     step.answer = ghost.met;
   }
   begin(step);
@@ -251,6 +251,10 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
   note_op(token);
   Step& waiting = loading_[token];
   waiting = step_;
+  if (key.hint_for != 0) {
+    waiting.gathered = held(index);
+    waiting.gathered_key = index;
+  }
   waiting.brought = join(waiting.brought, read_by_step(index));
   for (const auto& [entry_key, met] : range_ghosts_) {
     if (entry_key == index) {
@@ -288,6 +292,9 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   cause.put = put;
   cause.restamped_dot = step_.restamped_dot;
   cause.met = join(join(held(index), step_.brought), read_by_step(index));
+  if (is_hint && TableId::kind_of(token) == IdKind::kReplica) {
+    cause.met = join(cause.met, sent_of_key_[index]);  // such a record, kept here in the end
+  }
   for (const auto& [entry_key, met] : range_ghosts_) {
     if (entry_key == index) {
       cause.met = join(cause.met, met);
@@ -409,7 +416,11 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
     const uint32_t key = cluster_.key_index(replicate->key);
     if (replicate->id != 0) {
       note_op(replicate->id);
-      ghost.met = held(key);
+      // A fallback keeps the record for later hints, also where its own is delivered meanwhile.
+      Knowledge& met = sent_met_[replicate->id];
+      met = join(met, held(key));
+      sent_of_key_[key] = join(sent_of_key_[key], met);
+      ghost.met = met;
       sent_dot_[replicate->id] = step_.new_dot;
     } else {
       ghost.met = read_by_step(key);

@@ -67,7 +67,9 @@ class ShardHost final : public ShardPorts {
     uint32_t restamped_dot = kNone;
     uint32_t new_dot = kNone;
     Knowledge brought;
-    Knowledge answer;  // a passed-on request's
+    Knowledge answer;    // a passed-on request's
+    Knowledge gathered;  // of `gathered_key`, from hints that may be gone by now
+    uint32_t gathered_key = kNone;
     bool is_answer = false;
     uint32_t key = kNone;
   };
@@ -100,6 +102,8 @@ class ShardHost final : public ShardPorts {
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                  // by token
+  std::unordered_map<uint64_t, Knowledge> sent_met_;            // by op: what came with its record
+  std::unordered_map<uint32_t, Knowledge> sent_of_key_;         // all of that, by key
   std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot being replicated
   std::unordered_map<uint64_t, uint32_t> op_write_;             // by op: the client's write
   std::unordered_map<uint64_t, uint32_t> passed_write_;         // by op
