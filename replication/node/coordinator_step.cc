@@ -25,6 +25,9 @@ void Coordinator::on_new_cluster(Now now) {
 /// from copies that may have agreed on other owners.
 void Coordinator::take_step(Op& op, Now now) {
   op.step = core_.step(op.key.partition());
+  if (op.phase == Op::Phase::kAnswered || op.phase == Op::Phase::kSettling) {
+    return;  // late replies are as good as before, and hints go by no step
+  }
   const uint8_t spread_wanted = op.quorum.write.needed;
   op.quorum = quorum_of(op.spec, op.key.partition());
   if (op.kind == OpKind::kSpread) {
@@ -38,8 +41,8 @@ void Coordinator::take_step(Op& op, Now now) {
   }
   switch (op.phase) {
     case Op::Phase::kPassedOn:  // the node asked refuses, or does it under a step of its own
-    case Op::Phase::kAnswered:  // late replies are as good as before
-    case Op::Phase::kSettling:  // hints go by no step
+    case Op::Phase::kAnswered:
+    case Op::Phase::kSettling:
     case Op::Phase::kLoadingRestamp:
       return;
     case Op::Phase::kDelayed:

@@ -121,6 +121,18 @@ TEST_F(Sloppy, AnAnsweredWriteStaysUntilThePrimaryThatGoesDownHasAHint) {
   EXPECT_EQ(node_.shard().operations_in_flight(), 0U);
 }
 
+TEST_F(Sloppy, AnAnsweredWriteIsNotAnsweredAgainWhereTheListGetsTooShortForIt) {
+  Operation put = Node::operation(OpKind::kPut, "v");
+  put.quorum.w = 2;
+  const ClientToken token = node_.submit(put);
+  node_.ack(node_.ports.take<Replicate>()[0]);
+  EXPECT_TRUE(node_.replied(token));
+  node_.reown({1}, 2);
+  EXPECT_EQ(node_.outcome(token).code, OutcomeCode::kOk);
+  node_.pass_ms(2'500);
+  EXPECT_EQ(node_.shard().operations_in_flight(), 0U);
+}
+
 TEST_F(Sloppy, AnAnsweredWriteEndsWithItsLastAck) {
   node_.submit(Node::set("v"));
   const auto writes = node_.ports.take<Replicate>();
