@@ -51,8 +51,8 @@ class MembershipPorts {
   /// A requested ring change is over: `error` is empty, and `epoch` the one that it became part of,
   /// or the error line without '-'.
   virtual void change_done(ChangeToken token, std::string_view error, uint64_t epoch) = 0;
-  /// This node is no member any more, or may not go on with what it holds; `why` is for the log. Its
-  /// record says, synced, that its data is void. Membership does nothing from then on, and the
+  /// This node is no member any more, or may not go on with what it holds; `why` is for the log.
+  /// Its record says, synced, that its data is void. Membership does nothing from then on, and the
   /// process should end: with success, or, where it `starts_anew`, to start again at once, empty.
   virtual void left(std::string_view why, bool starts_anew) = 0;
 
