@@ -155,5 +155,42 @@ TEST(RingChangeRandom, EachEpochHasOneDocumentThatFollowsFromTheOneBefore) {
   EXPECT_GT(calm, 180u);
 }
 
+// Votes are lost where they were told before they were synced: so processes die around each sync
+// while two members propose different documents.
+TEST(RingChangeRandom, ProcessesThatDieAroundTheirVotesChooseOneDocument) {
+  uint64_t epochs = 0;
+  for (uint64_t prng_seed = 1; prng_seed <= 150; ++prng_seed) {
+    SCOPED_TRACE("prng_seed " + std::to_string(prng_seed));
+    World::Settings settings;
+    settings.delay_us_max = 3'000;
+    settings.sync_us_max = 30'000;
+    World world(prng_seed, settings);
+    for (int node = 0; node < 3; ++node) {
+      world.add({0, 1, 2});
+    }
+    for (std::size_t node = 0; node < 3; ++node) {
+      world.start(node);
+    }
+    ASSERT_TRUE(world.run_until([&] { return world.all_see_each_other({0, 1, 2}); }, 5'000));
+    world.set_loss(0.4);  // who learned what was chosen often is alone with it
+    for (int round = 0; round < 12; ++round) {
+      for (std::size_t node = 0; node < 3; ++node) {
+        RingChange change;
+        change.kind = ChangeKind::kLeave;
+        change.node = World::text(node);
+        world.prng()() % 4 != 0 ? world.request_change(node, change) : world.clear_staged(node);
+      }
+      for (int crash = 0; crash < 4; ++crash) {
+        world.run_ms(world.prng()() % 25);
+        world.restart(world.prng()() % 3);
+      }
+      world.run_ms(world.prng()() % 1'500);
+      ASSERT_EQ(world.document_violation(), "") << round;
+    }
+    epochs += world.driver(0).installed->epoch;
+  }
+  EXPECT_GT(epochs, 300u);
+}
+
 }  // namespace
 }  // namespace kindred::membership_test

@@ -186,6 +186,12 @@ ChangeToken World::commit_staged(std::size_t node) {
   return token;
 }
 
+ChangeToken World::clear_staged(std::size_t node) {
+  const ChangeToken token = ++last_change_;
+  step(node, [&](Membership& machine, LocalTime now) { machine.clear_staged(token, now); });
+  return token;
+}
+
 std::string World::change_outcome(std::size_t node, ChangeToken token, uint64_t ms_max) {
   auto& done = driver(node).changes_done;
   run_until([&] { return done.contains(token); }, ms_max);
@@ -287,7 +293,21 @@ void World::at(uint64_t time_us, std::function<void()> call) {
   events_.emplace(time_us, std::move(call));
 }
 
+/// A vote is told once it is synced, or once its instance is over.
+void World::check_vote(std::size_t from, DocumentNumber instance, Ballot ballot, bool is_accepted) {
+  const NodeRecord& record = *disk(from);
+  const bool is_over = record.document != nullptr && number_of(*record.document) >= instance;
+  const Ballot synced = is_accepted ? record.acceptor.accepted : record.acceptor.promised;
+  EXPECT_TRUE(is_over || (record.acceptor.instance == instance && synced >= ballot))
+      << "voted before it was synced";
+}
+
 void World::send(std::size_t from, const Address& to, const MembershipMessage& message) {
+  if (const auto* prepared = std::get_if<Prepared>(&message)) {
+    check_vote(from, prepared->instance, prepared->ballot, false);
+  } else if (const auto* accepted = std::get_if<Accepted>(&message)) {
+    check_vote(from, accepted->instance, accepted->ballot, true);
+  }
   if (const auto* hello = std::get_if<Hello>(&message); hello && !hello->promised_to.is_none()) {
     EXPECT_EQ(hello->promised_to, disk(from)->promised_to) << "told before it was synced";
   }

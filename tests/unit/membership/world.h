@@ -86,6 +86,7 @@ class World {
   /// Asks a node for a ring change; change_outcome() tells what came of it.
   ChangeToken request_change(std::size_t node, const RingChange& change);
   ChangeToken commit_staged(std::size_t node);
+  ChangeToken clear_staged(std::size_t node);
   /// "ok", the error, or "pending" after `ms_max`.
   std::string change_outcome(std::size_t node, ChangeToken token, uint64_t ms_max = 1'250);
   static std::string text(std::size_t node) { return address_text(address(node)); }
@@ -127,6 +128,7 @@ class World {
 
   uint64_t below(uint64_t bound) { return prng_() % bound; }
   void at(uint64_t time_us, std::function<void()> call);
+  void check_vote(std::size_t from, DocumentNumber instance, Ballot ballot, bool is_accepted);
   void send(std::size_t from, const Address& to, const MembershipMessage& message);
   void sync_later(std::size_t node, const NodeRecord& record, PersistToken token);
   void sync_next(std::size_t node);
