@@ -49,11 +49,7 @@ void Client::count(Probes& probes) const {
 }
 
 Number Client::any_node() {
-  std::vector<SimNode*> members = cluster_.members();
-  // One that is going, or never was there, is asked at times.
-  return members.empty() || prng_.one_in(20)
-             ? static_cast<Number>(1 + prng_.below(cluster_.node_count()))
-             : members[prng_.below(members.size())]->number();
+  return static_cast<Number>(1 + prng_.below(cluster_.node_count()));
 }
 
 void Client::think() {

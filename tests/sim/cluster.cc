@@ -16,8 +16,7 @@ SimCluster::SimCluster(const Plan& plan, Trace& trace, Probes& probes)
       oracle_(plan_),
       network_(*this),
       membership_judge_(*this),
-      faults_(*this),
-      operator_(*this) {
+      faults_(*this) {
   for (uint32_t i = 0; i < plan_.keys.size(); ++i) {
     key_names_.push_back("key:" + std::to_string(i) + ":" + std::to_string(prng_.below(10'000)));
   }
@@ -41,7 +40,7 @@ void SimCluster::start_nodes() {
   for (Number number = 1; number <= plan_.nodes; ++number) {
     seeds.push_back(SimNode::address_of(number));
   }
-  for (Number number = 1; number <= plan_.nodes + plan_.spare_nodes; ++number) {
+  for (Number number = 1; number <= plan_.nodes; ++number) {
     nodes_.push_back(std::make_unique<SimNode>(*this, number, plan_.shards[number - 1]));
     SimNode& node = *nodes_.back();
     node.set_seeds(seeds);
@@ -51,18 +50,7 @@ void SimCluster::start_nodes() {
             ? 0
             : static_cast<int64_t>(prng_.below(static_cast<uint64_t>(2 * bound + 1))) - bound;
   }
-  operator_.schedule();
   faults_.start_nodes();
-}
-
-std::vector<SimNode*> SimCluster::members() {
-  std::vector<SimNode*> result;
-  for (auto& node : nodes_) {
-    if (operator_.is_wanted(node->number())) {
-      result.push_back(node.get());
-    }
-  }
-  return result;
 }
 
 void SimCluster::run() {

@@ -13,7 +13,6 @@
 #include "tests/sim/membership_judge.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
-#include "tests/sim/operator.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/prng.h"
@@ -36,10 +35,6 @@ class SimCluster {
   void run();
   Oracle& oracle() { return oracle_; }
   MembershipJudge& membership_judge() { return membership_judge_; }
-  Faults& faults() { return faults_; }
-  Operator& ring_operator() { return operator_; }
-  /// The nodes that are to be members.
-  std::vector<SimNode*> members();
   const Plan& plan() const { return plan_; }
   EventQueue& queue() { return queue_; }
   Prng& prng() { return prng_; }
@@ -80,7 +75,6 @@ class SimCluster {
   void converge();
   void read_everywhere(uint32_t key);
   void check_end();
-  void check_unowned(const ClusterDocument& document);
   void check_key(uint32_t key, const ClusterDocument& document);
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
@@ -100,7 +94,6 @@ class SimCluster {
   Network network_;
   MembershipJudge membership_judge_;
   Faults faults_;
-  Operator operator_;
   std::vector<std::string> key_names_;
   std::vector<KeyRef> key_refs_;
   std::vector<std::unique_ptr<SimNode>> nodes_;

@@ -127,11 +127,6 @@ void SimNode::drop_requests() {
   for (auto& [token, done] : scans) {
     done(ScanPage{});
   }
-  std::map<ChangeToken, ChangeDone> changes;
-  changes.swap(changes_);
-  for (auto& [token, done] : changes) {
-    done("lost", 0);
-  }
   std::map<FlushToken, std::function<void(FlushEnd)>> flushes;
   flushes.swap(flushes_);
   for (auto& [token, done] : flushes) {

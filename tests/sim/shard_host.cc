@@ -117,14 +117,6 @@ uint32_t ShardHost::restamped_dot(uint64_t id) const {
   return sent == sent_dot_.end() ? kNone : sent->second;
 }
 
-void ShardHost::set_cluster(const std::shared_ptr<const ClusterDocument>& document,
-                            CopyState fresh) {
-  begin(Step{});
-  shard_.set_cluster(document, fresh, node_.now());
-  document_epoch_ = document->epoch;
-  end();
-}
-
 void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t write) {
   Step step;
   step.write = write;
@@ -475,9 +467,7 @@ void ShardHost::document_wanted(NodeId holder) {
   node_.want_document(holder);
 }
 
-void ShardHost::copy_changed(uint16_t /*partition*/) {
-  node_.tell_progress(index_);
-}
+void ShardHost::copy_changed(uint16_t /*partition*/) {}
 
 uint64_t ShardHost::random() {
   return node_.random();

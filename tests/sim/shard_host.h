@@ -26,9 +26,6 @@ class ShardHost final : public ShardPorts {
   uint8_t index() const { return index_; }
 
   Shard& shard() { return shard_; }
-  void set_cluster(const std::shared_ptr<const ClusterDocument>& document, CopyState fresh);
-  /// Of the document that the shard goes by.
-  uint64_t document_epoch() const { return document_epoch_; }
   /// As of the last step.
   uint32_t filling_copies() const { return filling_copies_; }
 
@@ -102,7 +99,6 @@ class ShardHost final : public ShardPorts {
   FrameBuilder builder_;
   bool tick_due_ = false;
   uint32_t filling_copies_ = 0;
-  uint64_t document_epoch_ = 0;
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                  // by token
