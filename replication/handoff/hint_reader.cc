@@ -82,6 +82,11 @@ std::optional<HintReader::Done> HintReader::on_loaded(uint64_t id, LoadStatus st
   return done;
 }
 
+bool HintReader::is_reading(const KeyRef& hint) const {
+  return std::any_of(reads_.begin(), reads_.end(),
+                     [&](const auto& entry) { return entry.second.key == hint.key; });
+}
+
 void HintReader::changed(const KeyRef& hint, const State& state) {
   for (auto& [id, read] : reads_) {
     if (read.key == hint.key) {

@@ -44,6 +44,8 @@ class HintReader {
   std::optional<Done> on_loaded(uint64_t id, LoadStatus status, const State& state);
   /// A hint was stored, or erased (never written): reads under way may have it from before.
   void changed(const KeyRef& hint, const State& state);
+  /// Whether a read of the hint's key waits, so that changed() will take its state.
+  bool is_reading(const KeyRef& hint) const;
 
  private:
   struct Read {

@@ -180,6 +180,11 @@ StoreStatus ShardCore::commit_hint(const KeyRef& hint, const HintMark& before, c
     ++metrics.hints_refused;
     return StoreStatus::kFailed;
   }
+  State shown;
+  if (hint_reader.is_reading(hint)) {
+    shown = after;
+    shown.own();  // store() may free what `after` borrows
+  }
   const StoreStatus status = ports.store(hint, record, durability, token);
   if (status == StoreStatus::kFailed) {
     ++metrics.hints_refused;
@@ -188,7 +193,7 @@ StoreStatus ShardCore::commit_hint(const KeyRef& hint, const HintMark& before, c
     return status;
   }
   hints.stored(hint, before, mark);
-  hint_reader.changed(hint, after);
+  hint_reader.changed(hint, shown);
   return status;
 }
 
