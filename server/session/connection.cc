@@ -214,7 +214,7 @@ void run_client_setinfo(Call& call) {
     return;
   }
   ClientInfo& info = call.session().info();
-  (is_name ? info.library_name : info.library_version) = call.arg(3);
+  (is_name ? info.lib_name : info.lib_version) = call.arg(3);
   call.reply().ok();
 }
 

@@ -31,8 +31,8 @@ struct ClientInfo {
   std::string peer_address;  // "127.0.0.1:50000"
   std::string local_address;
   std::string name;
-  std::string library_name;
-  std::string library_version;
+  std::string lib_name;
+  std::string lib_version;
   std::string user = "default";
   uint64_t created_ms = 0;  // cluster clock, as last_active_ms
   uint64_t last_active_ms = 0;
