@@ -14,40 +14,28 @@ constexpr uint16_t kVersionWithoutAcceptor = 1;  // can still be read
 constexpr size_t kChecksumBytes = 8;
 constexpr int64_t kOffsetMsMax = int64_t{1} << 48;
 
-void write_acceptor(ByteWriter& writer, const Acceptor& acceptor) {
-  write_number(writer, acceptor.instance);
-  write_ballot(writer, acceptor.promised);
-  write_ballot(writer, acceptor.accepted);
-  write_optional_document(writer, acceptor.document);
+template <typename Io>
+void tell(Io& io, typename Io::template Value<Acceptor>& acceptor) {
+  io(acceptor.instance, acceptor.promised, acceptor.accepted);
+  io.optional_document(acceptor.document);
 }
 
-Acceptor read_acceptor(ByteReader& reader) {
-  Acceptor acceptor;
-  acceptor.instance = read_number(reader);
-  acceptor.promised = read_ballot(reader);
-  acceptor.accepted = read_ballot(reader);
-  acceptor.document = read_optional_document(reader);
-  return acceptor;
-}
-
-NodeRecord read_fields(ByteReader& reader, uint16_t version) {
-  NodeRecord record;
-  record.node_id = reader.u64();
-  record.directory_id = reader.u64();
-  record.name = read_text(reader);
-  record.promised_to = read_promise(reader, version > kVersionWithoutAcceptor);
-  record.clock_offset_ms = static_cast<int64_t>(reader.u64());
-  record.copies_filling = reader.boolean();
-  record.document = read_optional_document(reader);
+template <typename Io>
+void tell_fields(Io& io, typename Io::template Value<NodeRecord>& record, uint16_t version) {
+  io(record.node_id, record.directory_id, record.name);
+  auto& promise = record.promised_to;
+  io(promise.node, promise.directory, promise.address);
   if (version > kVersionWithoutAcceptor) {
-    record.acceptor = read_acceptor(reader);
-    record.data_is_void = reader.boolean();
+    io(promise.cluster);
   }
-  if (record.node_id == 0 || record.directory_id == 0 || record.clock_offset_ms > kOffsetMsMax ||
-      record.clock_offset_ms < -kOffsetMsMax) {
-    reader.fail();
+  io(record.clock_offset_ms, record.copies_filling);
+  io.optional_document(record.document);
+  if (version > kVersionWithoutAcceptor) {
+    tell(io, record.acceptor);
+    io(record.data_is_void);
   }
-  return record;
+  io.require(record.node_id != 0 && record.directory_id != 0 &&
+             record.clock_offset_ms <= kOffsetMsMax && record.clock_offset_ms >= -kOffsetMsMax);
 }
 
 }  // namespace
@@ -56,15 +44,8 @@ void encode_node_record(const NodeRecord& record, std::string* out) {
   out->assign(kMagic);
   ByteWriter writer(out);
   writer.u16(kVersion);
-  writer.u64(record.node_id);
-  writer.u64(record.directory_id);
-  writer.sized(record.name);
-  write_promise(writer, record.promised_to);
-  writer.u64(static_cast<uint64_t>(record.clock_offset_ms));
-  writer.boolean(record.copies_filling);
-  write_optional_document(writer, record.document);
-  write_acceptor(writer, record.acceptor);
-  writer.boolean(record.data_is_void);
+  FieldWriter io(&writer);
+  tell_fields(io, record, kVersion);
   writer.u64(hash64(*out));
 }
 
@@ -87,7 +68,9 @@ NodeRecordBytes decode_node_record(std::string_view bytes, NodeRecord* record) {
   if (version < kVersionWithoutAcceptor) {
     return NodeRecordBytes::kDamaged;
   }
-  *record = read_fields(reader, version);
+  *record = NodeRecord{};
+  FieldReader io(&reader);
+  tell_fields(io, *record, version);
   return reader.complete() ? NodeRecordBytes::kValid : NodeRecordBytes::kDamaged;
 }
 

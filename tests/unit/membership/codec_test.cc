@@ -52,9 +52,6 @@ TEST(MembershipCodec, GoldenBytes) {
       0x19b9ea2f186f3bb4u,
   };
   const std::vector<MembershipMessage> messages = sample_messages();
-  for (const auto& m : messages)
-    printf("GOLD %#018lx\n", hash64(bytes_of(m)));
-  printf("REC %#018lx\n", hash64(bytes_of(sample_record())));
   ASSERT_EQ(messages.size(), golden.size());
   for (std::size_t i = 0; i < golden.size(); ++i) {
     EXPECT_EQ(hash64(bytes_of(messages[i])), golden[i])
