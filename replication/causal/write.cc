@@ -1,6 +1,7 @@
 #include "replication/causal/write.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "replication/causal/bug_bank.h"
 
@@ -70,6 +71,16 @@ ClientContext context_of_put(const ClientContext& given, const State& written, c
   ClientContext result;
   result.floor = given.floor;
   size_t room = kClientContextEntriesMax - 1;  // one is for the write's own dot
+  // Single dots first: they are what a client wrote in a row without reading, and still there. Left
+  // out, its next write would not replace its last one.
+  std::vector<Dot> singles;
+  const auto& dots = given.covered.dots();
+  for (auto single = dots.rbegin(); single != dots.rend() && room > 0; ++single) {
+    if (!written.context.vector_covers(*single) && !KINDRED_BUG(vector_only_put_context)) {
+      singles.push_back(*single);
+      --room;
+    }
+  }
   for (const CausalContext::Entry& entry : given.covered.vector()) {
     if (room > 0) {
       result.covered.raise(entry.actor, entry.stamp);
@@ -80,11 +91,8 @@ ClientContext context_of_put(const ClientContext& given, const State& written, c
     result.covered.raise(dot.actor, dot.stamp);
     return result;
   }
-  for (const Dot& single : given.covered.dots()) {
-    if (room > 0 && !written.context.vector_covers(single)) {
-      result.covered.add_dot(single);
-      --room;
-    }
+  for (const Dot& single : singles) {
+    result.covered.add_dot(single);
   }
   result.covered.add_dot(dot);
   return result;

@@ -79,8 +79,10 @@ void Coordinator::place_again(Op& op, Now now) {
   place(op, op.request, now);
 }
 
-/// Places the request again a little later, or once the document has come.
+/// Places the request again a little later, or once the document has come. Under a new id: the same
+/// node may be asked again, and a refusal of before that comes late, or twice, must not count.
 void Coordinator::delay(Op& op, Now now) {
+  renew(op);
   op.phase = Op::Phase::kDelayed;
   op.tried.clear();
   op.was_refused_by_step = false;

@@ -77,6 +77,8 @@ struct SweepTrack {
 
 struct Copy {
   CopyState state = CopyState::kNone;
+  /// Whole for the old, longer list of a move, and on its way to be so for the new, shorter one.
+  bool catches_up = false;
   ActorId actor = 0;
   LiveCount count;
   CopyTree tree;

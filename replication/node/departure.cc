@@ -305,7 +305,7 @@ void Departure::end(uint16_t partition) {
   copy.tree.reset();
   ++core_.metrics.departed_copies;
   pending_scan_ = true;
-  core_.ports.copy_changed(partition);
+  core_.ports.copies_changed();
 }
 
 void Departure::on_peer_down(NodeId peer) {

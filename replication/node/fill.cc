@@ -33,8 +33,8 @@ const Fill::Progress* Fill::progress(uint16_t partition) const {
 }
 
 bool Fill::wants_filling(uint16_t partition) const {
-  const CopyState state = core_.copies.at(partition).state;
-  return state == CopyState::kFilling || state == CopyState::kArriving;
+  const Copy& copy = core_.copies.at(partition);
+  return copy.state == CopyState::kFilling || copy.state == CopyState::kArriving || copy.catches_up;
 }
 
 void Fill::on_new_cluster() {
@@ -60,6 +60,7 @@ std::vector<Fill::List> Fill::lists(uint16_t partition) const {
   const auto list = [this](std::span<const NodeId> owners) {
     const bool is_member = std::find(owners.begin(), owners.end(), core_.self) != owners.end();
     return List{owners, fill_sources_needed(core_.config.quorum,
+                                            static_cast<uint8_t>(core_.cluster().replicas),
                                             static_cast<uint8_t>(owners.size()), is_member)};
   };
   const auto old_owners = core_.cluster().ring.owners(partition);
@@ -169,10 +170,11 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
                          next_source(partition, fill) != 0;
   if (is_complete(partition, fill) && !wants_all) {
     core_.copies.at(partition).state = CopyState::kWhole;
+    core_.copies.at(partition).catches_up = false;
     ++core_.metrics.filled_copies;
     fills_.erase(partition);
     pending_scan_ = true;
-    core_.ports.copy_changed(partition);
+    core_.ports.copies_changed();
     return;
   }
   if (fill.progress.source == 0) {

@@ -62,8 +62,9 @@ class ShardPorts {
   /// `holder` goes by a later step than this shard: its cluster document is wanted. Called for each
   /// message that shows it.
   virtual void document_wanted(NodeId holder) = 0;
-  /// The copy became whole, stopped being so, or went (see Shard::transfers()).
-  virtual void copy_changed(uint16_t partition) = 0;
+  /// A copy became whole, stopped being so, or went (see Shard::transfers()); where a document
+  /// changes many, once, after all of them.
+  virtual void copies_changed() = 0;
 
   /// A random number that is new over all restarts (actors). Never zero.
   virtual uint64_t random() = 0;

@@ -9,6 +9,23 @@
 
 namespace kindred {
 
+namespace {
+
+/// Whether the node stays while its partition's list gets shorter: then the new list may be met by
+/// fewer copies of a write than the old one was.
+bool gets_shorter(const ClusterDocument& cluster, uint16_t partition, NodeId self) {
+  const Move* move = cluster.find_move(partition);
+  if (move == nullptr || move->phase != MovePhase::kReadOld) {
+    return false;
+  }
+  const auto& list = move->new_owners;
+  return list.size() < cluster.ring.owners(partition).size() &&
+         cluster.ring.owns(partition, self) &&
+         std::find(list.begin(), list.end(), self) != list.end();
+}
+
+}  // namespace
+
 Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
     : core_(config, self, ports),
       replica_(core_),
@@ -30,10 +47,11 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     steps_before[p] = core_.step(static_cast<uint16_t>(p));
   }
   core_.set_cluster(std::move(cluster));
+  bool any_changed = false;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
     if (core_.is_mine(partition)) {
-      place_copy(partition, is_first, steps_before[p], fresh_copies);
+      any_changed = place_copy(partition, is_first, steps_before[p], fresh_copies) || any_changed;
       if (flushed) {
         core_.copies.at(partition).tree.reset();
         core_.copies.at(partition).tree.doubt();  // what is above the flush is to be found anew
@@ -48,16 +66,20 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
     core_.clock.observe(stamp_unix_ms(core_.cluster().flush_stamp), core_.cluster().flush_stamp);
     sweep_.start();
   }
+  if (any_changed && !is_first) {
+    core_.ports.copies_changed();
+  }
   coordinator_.on_new_cluster(now);
   scanner_.on_new_cluster(now);
 }
 
-/// What the document makes of this node's copy.
-void Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
+/// What the document makes of this node's copy. True where its state is another one now.
+bool Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
                        CopyState fresh_copies) {
   const ClusterDocument& cluster = core_.cluster();
   Copy& copy = core_.copies.at(partition);
   const CopyState before = copy.state;
+  const bool is_new_step = core_.step(partition) != step_before;
   const bool was_held = before != CopyState::kNone && before != CopyState::kDeparting;
   if (!cluster.holds(partition, core_.self)) {
     copy.state = was_held ? CopyState::kDeparting : before;
@@ -65,7 +87,6 @@ void Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
     const Move* move = cluster.find_move(partition);
     const bool arrives = move != nullptr && move->phase == MovePhase::kReadOld &&
                          !cluster.ring.owns(partition, core_.self);
-    const bool is_new_step = core_.step(partition) != step_before;
     if (arrives && (!was_held || is_new_step)) {
       // Writes may have passed it by: also where it was whole under an earlier step.
       const bool has_lost = is_first && fresh_copies == CopyState::kFilling;
@@ -82,9 +103,10 @@ void Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
                                                            : core_.ports.random();
     }
   }
-  if (copy.state != before && !is_first) {
-    core_.ports.copy_changed(partition);
-  }
+  const bool did_catch_up = copy.catches_up;
+  copy.catches_up = copy.state == CopyState::kWhole &&
+                    (is_new_step ? gets_shorter(cluster, partition, core_.self) : did_catch_up);
+  return copy.state != before || copy.catches_up != did_catch_up;
 }
 
 void Shard::set_alive(NodeId peer, bool alive, Now now) {
@@ -362,13 +384,13 @@ std::vector<Transfer> Shard::transfers() const {
   std::vector<Transfer> result;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
-    const CopyState state = core_.copies.at(partition).state;
-    if (state == CopyState::kNone || state == CopyState::kWhole) {
+    const Copy& copy = core_.copies.at(partition);
+    if (copy.state == CopyState::kNone || (copy.state == CopyState::kWhole && !copy.catches_up)) {
       continue;
     }
     Transfer transfer;
     transfer.partition = partition;
-    transfer.state = state;
+    transfer.state = copy.catches_up ? CopyState::kArriving : copy.state;
     if (const auto* filling = fill_.progress(partition); filling != nullptr) {
       transfer.source = filling->source;
       transfer.keys = filling->keys;

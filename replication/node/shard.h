@@ -24,7 +24,8 @@
 
 namespace kindred {
 
-/// A copy that is not whole, or goes, and how far it has come since its work began (again).
+/// A copy that is not whole for every list that it is on, or goes, and how far it has come since
+/// its work began (again).
 struct Transfer {
   uint16_t partition = 0;
   CopyState state = CopyState::kNone;  // kFilling, kArriving, kDeparting
@@ -86,6 +87,8 @@ class Shard {
   /// The engine holds a damaged record (found by a scan): its copy is filled again.
   void found_corrupt(const KeyRef& key);
 
+  /// As installed last.
+  const ClusterDocument& cluster() const { return core_.cluster(); }
   /// Copies that are not whole, in the order of the partitions.
   std::vector<Transfer> transfers() const;
   const ShardMetrics& metrics() const { return core_.metrics; }
@@ -107,7 +110,8 @@ class Shard {
   void receive_one(NodeId from, const FetchRangeReply& message, Now now);
   void hints_read(StoreToken token, LoadStatus status, const State& state, Now now);
 
-  void place_copy(uint16_t partition, bool is_first, Step step_before, CopyState fresh_copies);
+  [[nodiscard]] bool place_copy(uint16_t partition, bool is_first, Step step_before,
+                                CopyState fresh_copies);
   void refuse_pass_on(NodeId from, const PassOn& message, Step mine);
 
   ShardCore core_;

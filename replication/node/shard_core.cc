@@ -225,8 +225,9 @@ void ShardCore::lose_writes(uint16_t partition) {
   const bool is_held = copy.state != CopyState::kNone && copy.state != CopyState::kDeparting;
   if (is_held && (copies_of(partition) > 1 || is_moving(partition))) {
     copy.state = CopyState::kFilling;
+    copy.catches_up = false;
     has_new_filling = true;
-    ports.copy_changed(partition);
+    ports.copies_changed();
   }
 }
 

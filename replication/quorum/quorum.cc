@@ -118,6 +118,13 @@ Verdict judge_both(const AckSet& acks, const QuorumRule& of_old, const QuorumRul
 
 namespace {
 
+/// How many of a list's `copies` hold, between them, all that W of N acknowledged. Of N, not of the
+/// copies there are: a member that was removed takes a part of older quorums with it.
+uint8_t beside_write(uint8_t replicas, uint8_t write, uint8_t copies) {
+  const uint8_t without = static_cast<uint8_t>(replicas - std::min(write, replicas));
+  return std::min<uint8_t>(without + 1, copies);
+}
+
 /// A number of the command as it is, else the configured one capped at the copies there are.
 uint8_t choose(uint8_t given, uint8_t configured, uint8_t copies) {
   return given != QuorumSpec::kAsConfigured ? given : std::min(configured, copies);
@@ -145,9 +152,8 @@ ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defa
   result.write.needed = std::max<uint8_t>(1, choose(spec.w, defaults.write, copies));
   result.write.primary = spec.pw;
   result.write.durable = choose(spec.dw, defaults.durable, copies);
-  const auto beside_write =
-      static_cast<uint8_t>(copies - std::min(result.write.needed, copies) + 1);
-  result.modify_read = std::max(result.read.needed, beside_write);
+  result.modify_read =
+      std::max(result.read.needed, beside_write(replicas, result.write.needed, copies));
   if (KINDRED_BUG(modify_without_quorum_read)) {
     result.modify_read = 1;
   }
@@ -160,13 +166,13 @@ ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defa
   return result;
 }
 
-uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies, bool is_member) {
+uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t replicas, uint8_t copies,
+                            bool is_member) {
   const auto sources = static_cast<uint8_t>(copies - (is_member ? 1 : 0));
   if (KINDRED_BUG(fill_from_one)) {
     return std::min<uint8_t>(1, sources);
   }
-  const uint8_t write = std::max<uint8_t>(1, std::min(defaults.write, copies));
-  return std::min<uint8_t>(copies - write + 1, sources);
+  return beside_write(replicas, std::max<uint8_t>(1, defaults.write), sources);
 }
 
 }  // namespace kindred

@@ -103,10 +103,10 @@ struct ResolvedQuorum {
 [[nodiscard]] ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defaults,
                                             uint8_t replicas, uint8_t copies);
 
-/// How many owners of a preference list, other than its own node, a copy must have merged from to
-/// have met every write that W of the list acknowledged. `is_member`: the copy is the list's own,
-/// so its lost memory was part of those quorums.
-[[nodiscard]] uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t copies,
-                                          bool is_member);
+/// How many owners of a preference list of `copies` (N: `replicas`), other than its own node, a
+/// copy must have merged from to have met every write that W of the list acknowledged. `is_member`:
+/// the copy is the list's own, so its lost memory was part of those quorums.
+[[nodiscard]] uint8_t fill_sources_needed(const QuorumDefaults& defaults, uint8_t replicas,
+                                          uint8_t copies, bool is_member);
 
 }  // namespace kindred

@@ -164,7 +164,7 @@ void ShardDriver::document_wanted(NodeId holder) {
   outlet_.want_document(holder);
 }
 
-void ShardDriver::copy_changed(uint16_t /*partition*/) {
+void ShardDriver::copies_changed() {
   outlet_.copies_changed();
 }
 

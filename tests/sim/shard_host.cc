@@ -467,8 +467,6 @@ void ShardHost::document_wanted(NodeId holder) {
   node_.want_document(holder);
 }
 
-void ShardHost::copy_changed(uint16_t /*partition*/) {}
-
 uint64_t ShardHost::random() {
   return node_.random();
 }

@@ -55,7 +55,7 @@ class ShardHost final : public ShardPorts {
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
   void document_wanted(NodeId holder) override;
-  void copy_changed(uint16_t partition) override;
+  void copies_changed() override {}
   uint64_t random() override;
 
  private:

@@ -154,5 +154,20 @@ TEST(ContextOfPut, AlwaysHasRoomForItsOwnDot) {
             kClientContextEntriesMax);
 }
 
+TEST(ContextOfPut, KeepsTheLastWritesOfARowBeforeAnythingElse) {
+  ClientContext given;
+  for (ActorId actor = 1; actor <= kClientContextEntriesMax; ++actor) {
+    given.covered.raise(actor, 5);
+  }
+  State state;
+  NewVersion version;
+  for (Stamp stamp = 500; stamp < 503; ++stamp) {
+    version.dot = {stamp, 1000};
+    apply_put(state, given, version.dot, &version);
+    given = context_of_put(given, state, version.dot);
+    EXPECT_EQ(state.siblings.size(), 1U) << "each replaces the one before";
+  }
+}
+
 }  // namespace
 }  // namespace kindred

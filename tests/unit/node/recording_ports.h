@@ -65,7 +65,7 @@ class RecordingPorts : public ShardPorts {
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
   void document_wanted(NodeId holder) override { documents_wanted.push_back(holder); }
-  void copy_changed(uint16_t partition) override { copies_changed.push_back(partition); }
+  void copies_changed() override { ++copy_changes; }
   uint64_t random() override { return next_random_++; }
 
   /// What a load of `key` shows; a hint's is name_of() it.
@@ -97,7 +97,7 @@ class RecordingPorts : public ShardPorts {
   std::vector<RangeRead> range_reads;
   std::vector<std::string> quarantined;
   std::vector<NodeId> documents_wanted;
-  std::vector<uint16_t> copies_changed;
+  int copy_changes = 0;
   Records records;
 
  private:

@@ -57,10 +57,10 @@ TEST_F(Arrival, IsWholeAfterMergingFromEnoughOldOwners) {
   fill_from(2);
   EXPECT_EQ(node.copy_state(), CopyState::kArriving) << "W=2 of 3: N-W+1 is two";
   EXPECT_EQ(node.shard().transfers()[0].keys, 1U);
-  node.ports.copies_changed.clear();
+  node.ports.copy_changes = 0;
   fill_from(3, FetchStatus::kFilling);
   EXPECT_EQ(node.copy_state(), CopyState::kWhole);
-  EXPECT_EQ(node.ports.copies_changed, (std::vector<uint16_t>{kPartition}));
+  EXPECT_EQ(node.ports.copy_changes, 1);
   EXPECT_TRUE(node.shard().transfers().empty());
   EXPECT_EQ(node.ports.held("k"), some_state(node));
   node.submit(Node::read());
@@ -130,6 +130,30 @@ TEST(Arriving, ACopyThatWasWholeOnceArrivesAnew) {
   EXPECT_NE(node.actor(), actor);
 }
 
+// Of nodes 1, 2 and 3, nodes 2 and 3 may have acknowledged what node 1 has never seen.
+TEST(Staying, ACopyCatchesUpWhereItsListGetsShorterAndServesMeanwhile) {
+  Node node;
+  const ActorId actor = node.actor();
+  node.move(move_to({1, 2}), kMoved);
+  EXPECT_EQ(node.copy_state(), CopyState::kWhole);
+  ASSERT_EQ(node.shard().transfers().size(), 1U);
+  EXPECT_EQ(node.shard().transfers()[0].state, CopyState::kArriving);
+  node.submit(Node::read());
+  EXPECT_EQ(node.ports.take<Fetch>().size(), 1U);
+  node.pass_ms(5);
+  for (NodeId source : {2, 3}) {
+    const std::vector<Sent> asked = range_requests(node);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_EQ(asked[0].to, source);
+    answer_range(node, asked[0], {{Node::key("k"), some_state(node)}}, true);
+  }
+  EXPECT_TRUE(node.shard().transfers().empty());
+  EXPECT_EQ(node.actor(), actor);
+  EXPECT_EQ(node.ports.held("k"), some_state(node));
+  node.move(move_to({1, 2, 4}), kMoved + 1);
+  EXPECT_TRUE(node.shard().transfers().empty()) << "as long as before";
+}
+
 // Node 1 has lost the partition of all keys here to node 4.
 class Departing : public ::testing::Test {
  protected:
@@ -193,11 +217,11 @@ TEST_F(Departing, GoesOnceEveryOwnerHasWhatItHolds) {
   EXPECT_FALSE(give_page());
   EXPECT_FALSE(is_erased());
   node.ack(sent[1], AckStatus::kFilling);
-  node.ports.copies_changed.clear();
+  node.ports.copy_changes = 0;
   ASSERT_TRUE(give_page()) << "all owners have it: it is erased";
   EXPECT_TRUE(is_erased());
   EXPECT_EQ(node.copy_state(), CopyState::kNone);
-  EXPECT_EQ(node.ports.copies_changed, (std::vector<uint16_t>{kPartition}));
+  EXPECT_EQ(node.ports.copy_changes, 1);
   EXPECT_EQ(node.shard().metrics().departed_copies, 1U);
   node.pass_ms(5);
   EXPECT_FALSE(node.shard().needs_tick());

@@ -200,20 +200,27 @@ TEST(ResolveQuorum, AModifyReadsWhatWritesReach) {
 
 struct SourcesCase {
   uint8_t write;
+  uint8_t replicas;
   uint8_t copies;
   uint8_t sources;
 };
 
 TEST(FillSources, MeetEveryWriteQuorumThatTheLostMemoryWasPartOf) {
-  const SourcesCase cases[] = {{2, 3, 2}, {3, 3, 1}, {1, 3, 2}, {2, 1, 0},
-                               {2, 2, 1}, {1, 2, 1}, {3, 5, 3}, {0, 3, 2}};
+  const SourcesCase cases[] = {{2, 3, 3, 2}, {3, 3, 3, 1}, {1, 3, 3, 2}, {2, 3, 1, 0},
+                               {2, 3, 2, 1}, {1, 2, 2, 1}, {3, 5, 5, 3}, {0, 3, 3, 2}};
   for (const SourcesCase& one : cases) {
-    EXPECT_EQ(fill_sources_needed({2, one.write, 0}, one.copies, true), one.sources)
+    EXPECT_EQ(fill_sources_needed({2, one.write, 0}, one.replicas, one.copies, true), one.sources)
         << "W=" << int{one.write} << " of " << int{one.copies};
   }
-  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 3, false), 2);
-  EXPECT_EQ(fill_sources_needed({2, 1, 0}, 3, false), 3) << "any one may hold a write alone";
-  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 1, false), 1);
+  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 3, 3, false), 2);
+  EXPECT_EQ(fill_sources_needed({2, 1, 0}, 3, 3, false), 3) << "any one may hold a write alone";
+  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 3, 1, false), 1);
+}
+
+// W=2 of three met a write at the removed member and one of the two that are left.
+TEST(FillSources, ListThatLostAMemberIsReadAsItWas) {
+  EXPECT_EQ(fill_sources_needed({2, 2, 0}, 3, 2, false), 2);
+  EXPECT_EQ(resolve_quorum({}, {1, 2, 0}, 3, 2).modify_read, 2);
 }
 
 }  // namespace
