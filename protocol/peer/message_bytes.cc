@@ -228,11 +228,102 @@ char* store_body(char* to, const FetchRangeReply& message) {
   return to;
 }
 
+constexpr MessageKind kind_of(const TreeFetch&) {
+  return MessageKind::kTreeFetch;
+}
+size_t variable_bytes(const TreeFetch& message) {
+  return kLengthBytesMax * (message.nodes.size() + 1);
+}
+// Nodes as differences to the one before.
+char* store_body(char* to, const TreeFetch& message) {
+  to = store_le(to, message.id);
+  to = store_varint(to, message.step);
+  to = store_le(to, message.partition);
+  to = store_le(to, message.flush_stamp);
+  to = store_le(to, message.level);
+  to = store_varint(to, message.nodes.size());
+  uint64_t next = 0;
+  for (const uint32_t node : message.nodes) {
+    require(node >= next, "nodes are asked for in ascending order");
+    to = store_varint(to, node - next);
+    next = uint64_t{node} + 1;
+  }
+  return to;
+}
+
+constexpr MessageKind kind_of(const TreeReply&) {
+  return MessageKind::kTreeReply;
+}
+size_t variable_bytes(const TreeReply& message) {
+  return kLengthBytesMax + sizeof(uint64_t) * message.hashes.size();
+}
+char* store_body(char* to, const TreeReply& message) {
+  to = store_le(to, message.id);
+  to = store_enum(to, message.status);
+  to = store_le(to, message.leaf_level);
+  to = store_varint(to, message.keys);
+  to = store_varint(to, message.hashes.size());
+  for (const uint64_t hash : message.hashes) {
+    to = store_le(to, hash);
+  }
+  return to;
+}
+
+constexpr MessageKind kind_of(const KeyDigestsFetch&) {
+  return MessageKind::kKeyDigestsFetch;
+}
+size_t variable_bytes(const KeyDigestsFetch& message) {
+  return message.after_key.size();
+}
+char* store_body(char* to, const KeyDigestsFetch& message) {
+  to = store_le(to, message.id);
+  to = store_varint(to, message.step);
+  to = store_le(to, message.partition);
+  to = store_le(to, message.flush_stamp);
+  to = store_le(to, message.from_slot);
+  to = store_le(to, message.from_hash);
+  to = store_le(to, message.last_slot);
+  to = store_le(to, message.last_hash);
+  to = store_le(to, message.entries_max);
+  return store_bytes(to, message.after_key);
+}
+
+constexpr MessageKind kind_of(const KeyDigestsReply&) {
+  return MessageKind::kKeyDigestsReply;
+}
+size_t variable_bytes(const KeyDigestsReply& message) {
+  size_t size = kLengthBytesMax;
+  for (const StateDigest& entry : message.entries) {
+    size += kLengthBytesMax + entry.key.key.size() + sizeof(Digest);
+  }
+  return size;
+}
+char* store_body(char* to, const KeyDigestsReply& message) {
+  to = store_le(to, message.id);
+  to = store_enum(to, message.status);
+  to = store_bool(to, message.done);
+  to = store_varint(to, message.entries.size());
+  for (const StateDigest& entry : message.entries) {
+    to = store_sized(to, entry.key.key);
+    to = store_le(to, entry.digest);
+  }
+  return to;
+}
+
 }  // namespace
 
 bool can_be_sent(const Message& message) {
   if (const auto* reply = std::get_if<FetchRangeReply>(&message)) {
     return reply->entries.size() <= kRangeEntriesMax;
+  }
+  if (const auto* fetch = std::get_if<TreeFetch>(&message)) {
+    return fetch->nodes.size() <= kTreeNodesMax;
+  }
+  if (const auto* reply = std::get_if<TreeReply>(&message)) {
+    return reply->hashes.size() <= kTreeNodesMax;
+  }
+  if (const auto* reply = std::get_if<KeyDigestsReply>(&message)) {
+    return reply->entries.size() <= kKeyDigestsMax;
   }
   if (const auto* reply = std::get_if<PassOnReply>(&message)) {
     return reply->outcome == nullptr || reply->outcome->replicas.size() <= kReplicaReportsMax;

@@ -18,6 +18,10 @@ enum class MessageKind : uint8_t {
   kPassOnReply = 6,
   kFetchRange = 7,
   kFetchRangeReply = 8,
+  kTreeFetch = 16,
+  kTreeReply = 17,
+  kKeyDigestsFetch = 18,
+  kKeyDigestsReply = 19,
 };
 
 inline constexpr size_t kMessageHeaderBytes = 5;
@@ -26,6 +30,8 @@ inline constexpr size_t kMessageHeaderBytes = 5;
 /// reading a message takes memory in proportion to its bytes. More can't be sent.
 inline constexpr size_t kRangeEntriesMax = size_t{1} << 20;
 inline constexpr size_t kReplicaReportsMax = 256;
+inline constexpr size_t kTreeNodesMax = 4096;
+inline constexpr size_t kKeyDigestsMax = 4096;
 
 /// Bits of the flag bytes of a Replicate and of a Fetch.
 namespace replicate_flag {

@@ -4,6 +4,7 @@
 #include "protocol/record/client_context.h"
 #include "protocol/record/key.h"
 #include "protocol/record/state_bytes.h"
+#include "replication/entropy/tree.h"
 #include "replication/ring/slot.h"
 
 namespace kindred {
@@ -113,6 +114,14 @@ bool MessageReader::read_body(uint8_t kind, ByteReader& body) {
       return read_fetch_range(body);
     case MessageKind::kFetchRangeReply:
       return read_fetch_range_reply(body);
+    case MessageKind::kTreeFetch:
+      return read_tree_fetch(body);
+    case MessageKind::kTreeReply:
+      return read_tree_reply(body);
+    case MessageKind::kKeyDigestsFetch:
+      return read_key_digests_fetch(body);
+    case MessageKind::kKeyDigestsReply:
+      return read_key_digests_reply(body);
   }
   is_known_ = false;
   return false;
@@ -263,6 +272,77 @@ bool MessageReader::read_fetch_range_reply(ByteReader& body) {
   }
   message.entries = entries_;
   return body.complete() && is_partition(message.partition);
+}
+
+bool MessageReader::read_tree_fetch(ByteReader& body) {
+  auto& message = message_.emplace<TreeFetch>();
+  message.id = body.u64();
+  message.step = body.varint();
+  message.partition = body.u16();
+  message.flush_stamp = body.u64();
+  message.level = body.u8();
+  nodes_.clear();
+  const size_t node_count = body.count(/*element_bytes_min=*/1, kTreeNodesMax);
+  if (message.level > MerkleTree::kLevelMax) {
+    return false;
+  }
+  const uint64_t end = uint64_t{1} << message.level;
+  uint64_t next = 0;
+  for (size_t i = 0; i < node_count && body.ok(); ++i) {
+    const uint64_t skipped = body.varint();
+    if (skipped >= end - next) {
+      return false;
+    }
+    nodes_.push_back(static_cast<uint32_t>(next + skipped));
+    next += skipped + 1;
+  }
+  message.nodes = nodes_;
+  return body.complete() && is_partition(message.partition);
+}
+
+bool MessageReader::read_tree_reply(ByteReader& body) {
+  auto& message = message_.emplace<TreeReply>();
+  message.id = body.u64();
+  message.status = read_fetch_status(body);
+  message.leaf_level = body.u8();
+  message.keys = body.varint();
+  hashes_.resize(body.count(sizeof(uint64_t), kTreeNodesMax));
+  for (uint64_t& hash : hashes_) {
+    hash = body.u64();
+  }
+  message.hashes = hashes_;
+  return body.complete() && message.leaf_level <= MerkleTree::kLevelMax;
+}
+
+bool MessageReader::read_key_digests_fetch(ByteReader& body) {
+  auto& message = message_.emplace<KeyDigestsFetch>();
+  message.id = body.u64();
+  message.step = body.varint();
+  message.partition = body.u16();
+  message.flush_stamp = body.u64();
+  message.from_slot = body.u16();
+  message.from_hash = body.u64();
+  message.last_slot = body.u16();
+  message.last_hash = body.u64();
+  message.entries_max = body.u32();
+  message.after_key = body.rest();
+  return body.complete() && is_partition(message.partition) && message.from_slot < kSlotCount &&
+         message.last_slot < kSlotCount;
+}
+
+bool MessageReader::read_key_digests_reply(ByteReader& body) {
+  auto& message = message_.emplace<KeyDigestsReply>();
+  message.id = body.u64();
+  message.status = read_fetch_status(body);
+  message.done = body.boolean();
+  digests_.clear();
+  const size_t entry_count = body.count(/*element_bytes_min=*/9, kKeyDigestsMax);
+  for (size_t i = 0; i < entry_count && body.ok(); ++i) {
+    const std::string_view key = body.sized();
+    digests_.push_back({key_of(key), body.u64()});
+  }
+  message.entries = digests_;
+  return body.complete();
 }
 
 }  // namespace kindred

@@ -44,6 +44,10 @@ class MessageReader {
   bool read_pass_on_reply(ByteReader& body);
   bool read_fetch_range(ByteReader& body);
   bool read_fetch_range_reply(ByteReader& body);
+  bool read_tree_fetch(ByteReader& body);
+  bool read_tree_reply(ByteReader& body);
+  bool read_key_digests_fetch(ByteReader& body);
+  bool read_key_digests_reply(ByteReader& body);
   bool read_outcome(ByteReader& body);
   KeyRef key_of(std::string_view key) const;
   bool is_partition(uint16_t partition) const { return partition < partition_count_; }
@@ -59,6 +63,9 @@ class MessageReader {
   Operation operation_;
   Outcome outcome_;
   std::vector<RangeEntry> entries_;
+  std::vector<uint32_t> nodes_;
+  std::vector<uint64_t> hashes_;
+  std::vector<StateDigest> digests_;
 };
 
 }  // namespace kindred

@@ -48,6 +48,12 @@ std::string position_bound(NodeId hint_for, uint16_t slot, uint64_t hash) {
   return bound;
 }
 
+// The least that sorts behind all keys of a position.
+std::string position_end(NodeId hint_for, uint16_t slot, uint64_t hash) {
+  return hash == ~uint64_t{0} ? position_bound(hint_for, static_cast<uint16_t>(slot + 1), 0)
+                              : position_bound(hint_for, slot, hash + 1);
+}
+
 StoredKeyRange range_of(NodeId hint_for, uint32_t partition, uint32_t partition_count) {
   const SlotRange slots = slot_range(partition, partition_count);
   return {position_bound(hint_for, slots.first, 0),
@@ -131,6 +137,7 @@ StoredKeyRange fetch_range(const FetchRange& range, uint32_t partition_count) {
     from.push_back('\0');  // the least that sorts behind it
   }
   bounds.begin = std::max(bounds.begin, from);
+  bounds.end = std::min(bounds.end, position_end(range.hint_for, range.last_slot, range.last_hash));
   return bounds;
 }
 

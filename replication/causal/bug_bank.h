@@ -38,7 +38,10 @@
   X(hint_dropped_unstored, "a hint goes when it was sent, not when its target stored it")       \
   X(fallback_actor_kept, "a fallback's actor outlives its hint")                                \
   X(own_hint_counts, "the coordinator's own hint counts for W")                                 \
-  X(empty_fallback_counts, "a fallback without a hint counts for R without a primary")
+  X(empty_fallback_counts, "a fallback without a hint counts for R without a primary")          \
+  X(tree_not_folded, "a node of a tree is one leaf under it, not all")                          \
+  X(tree_not_updated_by_exchange, "what an exchange stores does not show in the tree")          \
+  X(exchange_sends_nothing, "an exchange only takes what the peer has, and sends nothing")
 
 #ifdef KINDRED_BUG_BANK
 namespace kindred::bug_bank {

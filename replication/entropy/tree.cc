@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
+
 namespace kindred {
 
 namespace {
@@ -60,6 +62,9 @@ uint64_t MerkleTree::node(uint8_t level, uint32_t index) const {
   }
   const size_t width = size_t{1} << (level_ - level);
   const uint64_t* begin = leaves_.data() + index * width;
+  if (KINDRED_BUG(tree_not_folded)) {
+    return *begin;
+  }
   return xor_of(begin, begin + width);
 }
 

@@ -115,8 +115,10 @@ struct FetchRange {
   std::string_view after_key;  // strictly after this key among those of from_hash; empty: none
   uint32_t entries_max = 0;
   uint32_t bytes_max = 0;
-  bool values_wanted = true;  // false: siblings come with empty values (SCAN)
-  NodeId hint_for = 0;        // hints kept for that node, not the copy; never sent
+  bool values_wanted = true;            // false: siblings come with empty values (SCAN)
+  NodeId hint_for = 0;                  // hints kept for that node, not the copy; never sent
+  uint16_t last_slot = kSlotCount - 1;  // no key behind this slot and hash; never sent
+  uint64_t last_hash = ~uint64_t{0};
 };
 
 struct RangeEntry {
@@ -132,7 +134,52 @@ struct FetchRangeReply {
   std::span<const RangeEntry> entries;
 };
 
-using Message = std::variant<Replicate, ReplicateAck, Fetch, FetchReply, PassOn, PassOnReply,
-                             FetchRange, FetchRangeReply>;
+/// Asks for nodes of a copy's Merkle tree (anti-entropy).
+struct TreeFetch {
+  MessageId id = 0;
+  Step step = 0;
+  uint16_t partition = 0;
+  Stamp flush_stamp = 0;  // what is dead at the sender; copies compare only under the same flush
+  uint8_t level = 0;
+  std::span<const uint32_t> nodes;  // of that level, ascending, each once
+};
+
+struct TreeReply {
+  MessageId id = 0;
+  FetchStatus status = FetchStatus::kOk;
+  uint8_t leaf_level = 0;
+  uint64_t keys = 0;  // in the copy
+  std::span<const uint64_t> hashes;
+};
+
+/// Asks which keys a copy has in a span of its stored order, and in which states.
+struct KeyDigestsFetch {
+  MessageId id = 0;
+  Step step = 0;
+  uint16_t partition = 0;
+  Stamp flush_stamp = 0;
+  uint16_t from_slot = 0;  // from here: as FetchRange
+  uint64_t from_hash = 0;
+  uint16_t last_slot = 0;
+  uint64_t last_hash = 0;
+  uint32_t entries_max = 0;
+  std::string_view after_key;
+};
+
+struct StateDigest {
+  KeyRef key;
+  Digest digest = 0;  // 0: a flush made dead what is stored
+};
+
+struct KeyDigestsReply {
+  MessageId id = 0;
+  FetchStatus status = FetchStatus::kOk;
+  bool done = false;  // nothing in the span after the last entry
+  std::span<const StateDigest> entries;
+};
+
+using Message =
+    std::variant<Replicate, ReplicateAck, Fetch, FetchReply, PassOn, PassOnReply, FetchRange,
+                 FetchRangeReply, TreeFetch, TreeReply, KeyDigestsFetch, KeyDigestsReply>;
 
 }  // namespace kindred

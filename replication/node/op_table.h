@@ -15,6 +15,7 @@ enum class IdKind : uint8_t {
   kSweep = 5,
   kDeparture = 6,
   kDepartureRead = 7,
+  kTreeAnswer = 8,
   kTree = 10,
   kExchange = 11,
   kExchangedKey = 12,

@@ -11,8 +11,19 @@ namespace kindred {
 
 /// Names a client's request at the driver.
 using ClientToken = uint64_t;
+/// Names a request for a repair at the driver.
+using RepairToken = uint64_t;
 /// Names a storage request of a shard.
 using StoreToken = uint64_t;
+
+/// What a repair of a partition came to, over all other owners.
+struct RepairReport {
+  bool ok = false;         // compared with each of them
+  uint32_t exchanges = 0;  // that came to their end
+  uint64_t keys_compared = 0;
+  uint64_t keys_repaired = 0;
+  uint64_t bytes = 0;
+};
 
 enum class LoadStatus : uint8_t {
   kLoaded,   // `state` is the key's current state (never_written() where there is none)
@@ -58,6 +69,8 @@ class ShardPorts {
   virtual void send(NodeId to, const Message& message) = 0;
   virtual void reply(ClientToken token, Outcome&& outcome) = 0;
   virtual void reply_scan(ClientToken token, ScanPage&& page) = 0;
+
+  virtual void reply_repair(RepairToken token, const RepairReport& report) = 0;
 
   /// `holder` goes by a later step than this shard: its cluster document is wanted. Called for each
   /// message that shows it.

@@ -35,7 +35,9 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       handoff_(core_, replica_),
       scanner_(core_),
       sweep_(core_),
-      tree_keeper_(core_) {}
+      tree_keeper_(core_),
+      tree_answers_(core_),
+      anti_entropy_(core_) {}
 
 void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies,
                         Now now) {
@@ -117,6 +119,7 @@ void Shard::set_alive(NodeId peer, bool alive, Now now) {
     fill_.on_peer_down(peer);
     departure_.on_peer_down(peer);
     handoff_.on_peer_down(peer, now);
+    anti_entropy_.on_peer_down(peer, now);
   } else if (alive) {
     handoff_.on_peer_up(peer);
   }
@@ -145,6 +148,8 @@ void Shard::receive_one(NodeId from, const ReplicateAck& message, Now now) {
     departure_.on_ack(from, message);
   } else if (TableId::kind_of(message.id) == IdKind::kHandoff) {
     handoff_.on_ack(from, message, now);
+  } else if (TableId::kind_of(message.id) == IdKind::kExchangedKey) {
+    anti_entropy_.step(now, [&](Exchanges& exchanges) { exchanges.on_ack(from, message, now); });
   } else {
     coordinator_.on_ack(from, message, now);
   }
@@ -157,6 +162,9 @@ void Shard::receive_one(NodeId from, const Fetch& message, Now now) {
 void Shard::receive_one(NodeId from, const FetchReply& message, Now now) {
   if (TableId::kind_of(message.id) == IdKind::kDeparture) {
     departure_.on_fetch_reply(from, message);
+  } else if (TableId::kind_of(message.id) == IdKind::kExchangedKey) {
+    anti_entropy_.step(now,
+                       [&](Exchanges& exchanges) { exchanges.on_fetch_reply(from, message, now); });
   } else {
     coordinator_.on_fetch_reply(from, message, now);
   }
@@ -203,6 +211,24 @@ void Shard::receive_one(NodeId from, const FetchRangeReply& message, Now now) {
   }
 }
 
+void Shard::receive_one(NodeId from, const TreeFetch& message, Now) {
+  tree_answers_.on_tree_fetch(from, message);
+}
+
+void Shard::receive_one(NodeId from, const TreeReply& message, Now now) {
+  anti_entropy_.step(now,
+                     [&](Exchanges& exchanges) { exchanges.on_tree_reply(from, message, now); });
+}
+
+void Shard::receive_one(NodeId from, const KeyDigestsFetch& message, Now) {
+  tree_answers_.on_key_digests_fetch(from, message);
+}
+
+void Shard::receive_one(NodeId from, const KeyDigestsReply& message, Now now) {
+  anti_entropy_.step(
+      now, [&](Exchanges& exchanges) { exchanges.on_key_digests_reply(from, message, now); });
+}
+
 void Shard::stored(StoreToken token, bool ok, Now now) {
   switch (TableId::kind_of(token)) {
     case IdKind::kCoordinated:
@@ -211,8 +237,10 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
       return replica_.on_stored(token, ok);
     case IdKind::kFill:
       return fill_.on_stored(token, ok, now);
-    case IdKind::kExchange:
     case IdKind::kExchangedKey:
+      return anti_entropy_.step(now,
+                                [&](Exchanges& exchanges) { exchanges.on_stored(token, ok, now); });
+    case IdKind::kExchange:
     case IdKind::kScan:
     case IdKind::kSweep:
     case IdKind::kDeparture:
@@ -221,6 +249,7 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
     case IdKind::kHintRead:
     case IdKind::kHandoff:
     case IdKind::kHandoffRead:
+    case IdKind::kTreeAnswer:
       return;  // they wait for no store
   }
 }
@@ -261,14 +290,17 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
       return handoff_.on_loaded(token, status, state, now);
     case IdKind::kHintRead:
       return hints_read(token, status, state, now);
-    case IdKind::kExchange:
     case IdKind::kExchangedKey:
+      return anti_entropy_.step(
+          now, [&](Exchanges& exchanges) { exchanges.on_loaded(token, status, state, now); });
+    case IdKind::kExchange:
     case IdKind::kScan:
     case IdKind::kSweep:
     case IdKind::kDeparture:
     case IdKind::kDepartureRead:
     case IdKind::kTree:
     case IdKind::kHandoffRead:
+    case IdKind::kTreeAnswer:
       return;  // they load nothing
   }
 }
@@ -326,7 +358,12 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
       return handoff_.on_range_read(token, ok, entries, done, now);
     case IdKind::kTree:
       return tree_keeper_.on_range_read(token, ok, entries, done);
+    case IdKind::kTreeAnswer:
+      return tree_answers_.on_range_read(token, ok, entries, done);
     case IdKind::kExchange:
+      return anti_entropy_.step(now, [&](Exchanges& exchanges) {
+        exchanges.on_range_read(token, ok, entries, done, now);
+      });
     case IdKind::kExchangedKey:
     case IdKind::kCoordinated:
     case IdKind::kFill:
@@ -347,11 +384,14 @@ void Shard::tick(Now now) {
   if (!sweep_.active()) {
     tree_keeper_.tick();
   }
+  if (anti_entropy_.active()) {
+    anti_entropy_.tick(now);
+  }
 }
 
 bool Shard::needs_tick() const {
   return !coordinator_.idle() || !scanner_.idle() || fill_.active() || departure_.active() ||
-         sweep_.active() || handoff_.active() || tree_keeper_.active();
+         sweep_.active() || handoff_.active() || tree_keeper_.active() || anti_entropy_.active();
 }
 
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {

@@ -8,6 +8,7 @@
 #include "replication/causal/clock.h"
 #include "replication/handoff/handoff.h"
 #include "replication/membership/cluster.h"
+#include "replication/node/anti_entropy.h"
 #include "replication/node/coordinator.h"
 #include "replication/node/copies.h"
 #include "replication/node/departure.h"
@@ -20,6 +21,7 @@
 #include "replication/node/scanner.h"
 #include "replication/node/shard_core.h"
 #include "replication/node/sweep.h"
+#include "replication/node/tree_answers.h"
 #include "replication/node/tree_keeper.h"
 
 namespace kindred {
@@ -65,6 +67,15 @@ class Shard {
   void submit(ClientToken token, const Operation& operation, Now now);
   /// A page of keys in a partition of this shard, answered through ShardPorts::reply_scan.
   void submit_scan(ClientToken token, const ScanRequest& request, Now now);
+  /// Compares this shard's copies with the other owners', and brings together what differs; the
+  /// driver calls it every anti-entropy-interval-ms. While a cycle is under way, a call changes
+  /// nothing.
+  void start_anti_entropy(Now now) { anti_entropy_.start_cycle(now); }
+  /// The same for one partition of this shard and each of its other owners, at once. Answered
+  /// through ShardPorts::reply_repair, perhaps within this call.
+  void repair(uint16_t partition, RepairToken token, Now now) {
+    anti_entropy_.repair(partition, token, now);
+  }
   void receive(NodeId from, const Message& message, Now now);
   void stored(StoreToken token, bool ok, Now now);
   /// The engine refused a write that loads saw as `lost` until now; they see `shown`, null where
@@ -108,6 +119,10 @@ class Shard {
   void receive_one(NodeId from, const PassOnReply& message, Now now);
   void receive_one(NodeId from, const FetchRange& message, Now now);
   void receive_one(NodeId from, const FetchRangeReply& message, Now now);
+  void receive_one(NodeId from, const TreeFetch& message, Now now);
+  void receive_one(NodeId from, const TreeReply& message, Now now);
+  void receive_one(NodeId from, const KeyDigestsFetch& message, Now now);
+  void receive_one(NodeId from, const KeyDigestsReply& message, Now now);
   void hints_read(StoreToken token, LoadStatus status, const State& state, Now now);
 
   [[nodiscard]] bool place_copy(uint16_t partition, bool is_first, Step step_before,
@@ -123,6 +138,8 @@ class Shard {
   Scanner scanner_;
   Sweep sweep_;
   TreeKeeper tree_keeper_;
+  TreeAnswers tree_answers_;
+  AntiEntropy anti_entropy_;
 };
 
 }  // namespace kindred

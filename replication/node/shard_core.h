@@ -54,6 +54,12 @@ struct ShardMetrics {
   uint64_t damaged_records_received = 0;
   uint64_t storage_failures = 0;
   uint64_t filled_copies = 0;
+  uint64_t exchanges = 0;  // anti-entropy's, that came to their end
+  uint64_t failed_exchanges = 0;
+  uint64_t exchanged_keys = 0;    // compared
+  uint64_t exchange_repairs = 0;  // keys that differed and were brought together
+  uint64_t exchanged_bytes = 0;
+  uint64_t last_full_cycle_ms = 0;  // how long the last cycle took in which no exchange failed
   uint64_t departed_copies = 0;
   uint64_t hints_refused = 0;         // not kept: no room, or the engine failed
   uint64_t fallback_coordinated = 0;  // requests run in place of primaries

@@ -44,6 +44,7 @@ struct Config {
   uint64_t hint_ttl_ms = 10'800'000;
   uint64_t hint_store_bytes_max = 1ULL << 30;
   uint64_t hint_bytes_per_s = 16ULL << 20;
+  uint32_t anti_entropy_interval_ms = 10'000;  // 0: never
   uint32_t request_timeout_ms = 1000;
   uint32_t max_siblings = 100;
   uint32_t workers = 0;  // 0: one a core

@@ -210,8 +210,10 @@ constexpr Directive kDirectives[] = {
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},
     {"tombstone-grace-ms", "MILLISECONDS", "", kStart, kOnce,
      "Age from which tombstones may be reaped.", nullptr, nullptr},
-    {"anti-entropy-interval-ms", "MILLISECONDS", "", kStart, kOnce,
-     "Time between exchanges with a peer.", nullptr, nullptr},
+    {"anti-entropy-interval-ms", "MILLISECONDS", "10000", kRuntime, kOnce,
+     "Time between two comparisons of each copy with the other owners', by their Merkle trees; what "
+     "differs is brought together. 0: never.",
+     set_number<&Config::anti_entropy_interval_ms, 0, 86'400'000>, print_number<&Config::anti_entropy_interval_ms>},
     {"max-siblings", "NUMBER", "100", kRuntime, kOnce,
      "Siblings of a key above which DPUT is refused.",
      set_number<&Config::max_siblings, 1, 100'000>, print_number<&Config::max_siblings>},

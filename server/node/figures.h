@@ -25,6 +25,7 @@ struct WorkerFigures {
   ActorId actor = 0;  // of the first partition held
   uint64_t filling_copies = 0;
   uint64_t whole_copies = 0;
+  uint64_t tree_bytes = 0;
   uint64_t failed_writes = 0;
   uint64_t dropped_messages = 0;
   plugins::EngineStats engine;

@@ -236,12 +236,15 @@ void versions_section(const NodeFigures& figures, std::string* out) {
   line(out, "tombstones", keys[0]);
 }
 
-// Exchanges come with a later release; tools that ask find the names.
-void anti_entropy_section(const NodeFigures&, std::string* out) {
-  for (const std::string_view name :
-       {"exchanges", "keys_compared", "keys_repaired", "bytes", "last_full_cycle_ms"}) {
-    line(out, name, uint64_t{0});
-  }
+void anti_entropy_section(const NodeFigures& figures, std::string* out) {
+  const ShardMetrics& shard = figures.sum.shard;
+  line(out, "exchanges", shard.exchanges);
+  line(out, "exchanges_failed", shard.failed_exchanges);
+  line(out, "keys_compared", shard.exchanged_keys);
+  line(out, "keys_repaired", shard.exchange_repairs);
+  line(out, "bytes", shard.exchanged_bytes);
+  line(out, "last_full_cycle_ms", shard.last_full_cycle_ms);
+  line(out, "tree_bytes", figures.sum.tree_bytes);
 }
 
 void integrity_section(const NodeFigures& figures, std::string* out) {
@@ -307,6 +310,13 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.damaged_records_received += other.shard.damaged_records_received;
   shard.storage_failures += other.shard.storage_failures;
   shard.filled_copies += other.shard.filled_copies;
+  shard.exchanges += other.shard.exchanges;
+  shard.failed_exchanges += other.shard.failed_exchanges;
+  shard.exchanged_keys += other.shard.exchanged_keys;
+  shard.exchange_repairs += other.shard.exchange_repairs;
+  shard.exchanged_bytes += other.shard.exchanged_bytes;
+  shard.last_full_cycle_ms = std::max(shard.last_full_cycle_ms, other.shard.last_full_cycle_ms);
+  tree_bytes += other.tree_bytes;
   shard.hints_refused += other.shard.hints_refused;
   shard.fallback_coordinated += other.shard.fallback_coordinated;
   hint_counts.add(other.hint_counts);

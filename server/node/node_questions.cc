@@ -23,7 +23,9 @@ uint8_t receiver_of(const Message& message, uint8_t worker_count) {
           return static_cast<uint8_t>(content.key.partition % worker_count);
         } else if constexpr (std::is_same_v<Content, PassOn>) {
           return static_cast<uint8_t>(content.operation->key.partition % worker_count);
-        } else if constexpr (std::is_same_v<Content, FetchRange>) {
+        } else if constexpr (std::is_same_v<Content, FetchRange> ||
+                             std::is_same_v<Content, TreeFetch> ||
+                             std::is_same_v<Content, KeyDigestsFetch>) {
           return static_cast<uint8_t>(content.partition % worker_count);
         } else {
           return static_cast<uint8_t>(content.id >> 56);

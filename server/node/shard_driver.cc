@@ -160,6 +160,18 @@ void ShardDriver::reply_scan(ClientToken token, ScanPage&& page) {
   outlet_.deliver_page(token, std::move(page));
 }
 
+void ShardDriver::repair(uint16_t partition, RepairAnswer answer) {
+  repairs_.emplace(++last_repair_, std::move(answer));
+  shard_.repair(partition, last_repair_, outlet_.now());
+}
+
+void ShardDriver::reply_repair(RepairToken token, const RepairReport& report) {
+  const auto answer = repairs_.extract(token);
+  if (!answer.empty()) {
+    answer.mapped()(report);
+  }
+}
+
 void ShardDriver::document_wanted(NodeId holder) {
   outlet_.want_document(holder);
 }

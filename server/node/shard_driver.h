@@ -51,6 +51,10 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   /// Live keys of a slot in this node's copy, at most `limit`; `answer` is called later, once.
   using KeysAnswer = std::function<void(std::vector<std::string>&&)>;
   void list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit, KeysAnswer answer);
+  /// Shard::repair() of a partition that is this shard's. `answer` is called once, from within a
+  /// step: it must not step the shard.
+  using RepairAnswer = std::function<void(const RepairReport&)>;
+  void repair(uint16_t partition, RepairAnswer answer);
   /// Live keys in this node's copies of those of `partitions` that are this shard's.
   uint64_t count_live_keys(const std::vector<uint16_t>& partitions);
   /// Those of `actors` that are this shard's copies now.
@@ -69,6 +73,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
   void copies_changed() override;
   uint64_t random() override;
@@ -109,6 +114,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   uint64_t dropped_messages_ = 0;
   std::map<StoreToken, SlotListing> listings_;
   StoreToken last_listing_ = 0;
+  std::map<RepairToken, RepairAnswer> repairs_;
+  RepairToken last_repair_ = 0;
   Shard shard_;
 };
 

@@ -98,6 +98,7 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
                     const uint64_t timeout_ms = uint64_t{config_->timeout_s} * 1000;
                     clients_.close_idle(refresh_now().cluster_ms - timeout_ms);
                   }),
+      exchange_time_(loop_, [this] { driver_->shard().start_anti_entropy(refresh_now()); }),
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
   hub_.attach(service_);
@@ -109,6 +110,19 @@ void Worker::watch_idle_clients() {
     idle_check_.stop();
   } else {
     idle_check_.start(kIdleCheckMs, kIdleCheckMs);
+  }
+}
+
+/// Cycles of anti-entropy begin once there are copies.
+void Worker::await_exchanges() {
+  const uint32_t interval_ms = driver_ ? config_->anti_entropy_interval_ms : 0;
+  if (interval_ms == exchange_interval_ms_) {
+    return;
+  }
+  exchange_interval_ms_ = interval_ms;
+  exchange_time_.stop();
+  if (interval_ms > 0) {
+    exchange_time_.start(interval_ms, interval_ms);
   }
 }
 
@@ -151,6 +165,7 @@ void Worker::set_config(std::shared_ptr<const Config> config) {
   if (driver_) {
     driver_->shard().set_config(shard_config());
   }
+  await_exchanges();
 }
 
 ShardConfig Worker::shard_config() const {
@@ -183,6 +198,7 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   driver_->set_cluster(view_->document, fresh_copies);
   note_filling_copies();
   tell_progress();
+  await_exchanges();
 }
 
 Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
@@ -260,6 +276,7 @@ WorkerFigures Worker::figures() {
     Copy& copy = copies.at(static_cast<uint16_t>(partition));
     if (copy.state != CopyState::kNone) {
       figures.keys += copy.count.live(now_.cluster_ms);
+      figures.tree_bytes += copy.tree.bytes();
       figures.expiring_keys += copy.count.expiring(now_.cluster_ms);
       for (size_t i = 0; i < figures.by_siblings.size(); ++i) {
         figures.by_siblings[i] += copy.count.by_siblings()[i];

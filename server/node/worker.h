@@ -117,6 +117,7 @@ class Worker final : public ShardOutlet {
   void note_filling_copies();
   void tell_progress();
   void watch_idle_clients();
+  void await_exchanges();
   SessionSettings session_settings() const;
   ShardConfig shard_config() const;
 
@@ -155,6 +156,8 @@ class Worker final : public ShardOutlet {
   std::optional<ShardDriver> driver_;
   Timer tick_;
   Timer idle_check_;
+  Timer exchange_time_;
+  uint32_t exchange_interval_ms_ = 0;  // that the timer goes by
   std::optional<Timer> drain_check_;
   TurnEnd turn_end_;
   std::thread thread_;

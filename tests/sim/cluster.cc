@@ -143,6 +143,9 @@ void SimCluster::collect_probes(Shard& shard) {
   probes_.add("hedged", metrics.hedged_reads);
   probes_.add("passed_on", metrics.passed_on_requests);
   probes_.add("filled", metrics.filled_copies);
+  probes_.add("exchanged", metrics.exchanges);
+  probes_.add("exchange_failed", metrics.failed_exchanges);
+  probes_.add("exchange_repair", metrics.exchange_repairs);
   probes_.add("conflict_seen", metrics.conflicts_seen);
   probes_.add("quorum_failed", metrics.quorum_failures);
   probes_.add("fallback_coordinated", metrics.fallback_coordinated);

@@ -78,6 +78,8 @@ class SimCluster {
   void check_key(uint32_t key, const ClusterDocument& document);
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
+  void exchange_everywhere();
+  void check_equal(uint32_t key, const ClusterDocument& document);
   void check_trees(const ClusterDocument& document);
   void check_hints();
 

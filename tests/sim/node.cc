@@ -20,7 +20,8 @@ size_t shard_for(const Message& message, size_t shards) {
           return one.key.partition % shards;
         } else if constexpr (std::is_same_v<Type, PassOn>) {
           return one.operation->key.partition % shards;
-        } else if constexpr (std::is_same_v<Type, FetchRange>) {
+        } else if constexpr (std::is_same_v<Type, FetchRange> || std::is_same_v<Type, TreeFetch> ||
+                             std::is_same_v<Type, KeyDigestsFetch>) {
           return one.partition % shards;
         } else {
           return (one.id >> 56) % shards;
@@ -85,7 +86,7 @@ void SimNode::stop(bool with_machine) {
   drop_requests();
 }
 
-void SimNode::stop_orderly(std::function<void()> stopped) {
+void SimNode::stop_orderly(const std::function<void()>& stopped) {
   note("is asked to stop");
   for (ShardHost* host : shards()) {
     host->shard().drain();

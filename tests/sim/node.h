@@ -81,7 +81,7 @@ class SimNode final : public MembershipPorts {
   void start();
   void stop(bool with_machine);
   /// Ends what is in flight, then the process, all that it wrote synced.
-  void stop_orderly(std::function<void()> stopped);
+  void stop_orderly(const std::function<void()>& stopped);
   /// Takes a frame in; false where it is no good.
   [[nodiscard]] bool deliver(Number from, const Parcel& parcel);
   void link_changed(Number to, bool is_up);

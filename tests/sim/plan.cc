@@ -139,6 +139,11 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   plan.clocks_jump = plan.clock_skew_ms_max != 0 && prng.one_in(2);
   Prng sloppy(seed * 2 + 0x510ff);
   choose_sloppy(plan, sloppy);
+  Prng exchanging(seed * 2 + 0x3c4a6);
+  if (exchanging.one_in(3)) {
+    plan.exchange_every_ms = static_cast<uint32_t>(exchanging.between(200, 3'000));
+    plan.heals_by_exchange = true;
+  }
   return plan;
 }
 
@@ -159,7 +164,9 @@ std::string describe(const Plan& plan) {
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
          number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms) +
          number("store_failure", plan.store_failure_chance) +
-         number("store_refusal", plan.store_refusal_chance);
+         number("store_refusal", plan.store_refusal_chance) +
+         number("exchange", plan.exchange_every_ms) +
+         number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0);
 }
 
 }  // namespace kindred::sim

@@ -66,6 +66,11 @@ struct Plan {
   int64_t clock_skew_ms_max = 0;
   bool clocks_jump = false;
 
+  // Anti-entropy: a cycle every so many ms, 0: none; and whether it alone makes copies equal at the
+  // end, before anything is read.
+  uint32_t exchange_every_ms = 0;
+  bool heals_by_exchange = false;
+
   // Faults, one every so many ms on average; 0: never.
   uint32_t cut_every_ms = 0;
   uint32_t crash_every_ms = 0;

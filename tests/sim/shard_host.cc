@@ -18,7 +18,29 @@ ShardHost::ShardHost(SimNode& node, const ShardConfig& config)
     : node_(node),
       cluster_(node.cluster()),
       index_(config.shard_index),
-      shard_(config, node.id(), *this) {}
+      shard_(config, node.id(), *this) {
+  await_exchanges();
+}
+
+/// Begins cycles of anti-entropy from time to time, until the run's end.
+void ShardHost::await_exchanges() {
+  const uint64_t every_us = uint64_t{cluster_.plan().exchange_every_ms} * 1000;
+  if (every_us == 0) {
+    return;
+  }
+  node_.later(cluster_.prng().between(every_us / 2, every_us * 2), [this] {
+    if (!cluster_.is_healing()) {
+      start_exchanges();
+      await_exchanges();
+    }
+  });
+}
+
+void ShardHost::start_exchanges() {
+  begin(Step{});
+  shard_.start_anti_entropy(node_.now());
+  end();
+}
 
 void ShardHost::begin(Step step) {
   step_ = std::move(step);
@@ -474,6 +496,9 @@ uint64_t ShardHost::random() {
 void ShardHost::reply(ClientToken token, Outcome&& outcome) {
   node_.answer(token, std::move(outcome), [this](uint32_t key) { return answer_met(key); });
 }
+
+/// Nobody asks for one here: cycles do the same.
+void ShardHost::reply_repair(RepairToken, const RepairReport&) {}
 
 void ShardHost::reply_scan(ClientToken token, ScanPage&& page) {
   // Not within the step: the client asks for the next page at once.

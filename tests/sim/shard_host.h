@@ -39,6 +39,8 @@ class ShardHost final : public ShardPorts {
   void range_read(const FetchRange& range, StoreToken token);
   void set_alive(NodeId peer, bool is_up);
   void tick();
+  /// Begins a cycle of anti-entropy.
+  void start_exchanges();
   /// Sees to it that ticks come as long as the shard needs them.
   void wake() { end(); }
 
@@ -54,11 +56,13 @@ class ShardHost final : public ShardPorts {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
   void copies_changed() override {}
   uint64_t random() override;
 
  private:
+  void await_exchanges();
   /// What the step under way is about.
   struct Step {
     uint64_t id = 0;  // the coordinator's op where it is known

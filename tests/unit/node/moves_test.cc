@@ -13,6 +13,7 @@ constexpr Step kMoved = 2;
 
 std::vector<NodeId> targets(const std::vector<Sent>& messages) {
   std::vector<NodeId> result;
+  result.reserve(messages.size());
   for (const Sent& one : messages) {
     result.push_back(one.to);
   }

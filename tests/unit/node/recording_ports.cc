@@ -89,6 +89,10 @@ void RecordingPorts::reply_scan(ClientToken token, ScanPage&& page) {
   EXPECT_TRUE(pages_.emplace(token, std::move(page)).second) << "answered twice: " << token;
 }
 
+void RecordingPorts::reply_repair(RepairToken token, const RepairReport& report) {
+  EXPECT_TRUE(repairs.emplace(token, report).second) << "answered twice: " << token;
+}
+
 State RecordingPorts::held(std::string_view key) const {
   State state;
   if (auto place = engine_.find(key); place != engine_.end()) {
@@ -137,6 +141,20 @@ Message RecordingPorts::keep(const Message& message) {
       entries.push_back({keep(entry.key), keep(entry.record)});
     }
     range_reply->entries = entries;
+  } else if (auto* tree_fetch = std::get_if<TreeFetch>(&kept)) {
+    nodes_.emplace_back(tree_fetch->nodes.begin(), tree_fetch->nodes.end());
+    tree_fetch->nodes = nodes_.back();
+  } else if (auto* tree_reply = std::get_if<TreeReply>(&kept)) {
+    hashes_.emplace_back(tree_reply->hashes.begin(), tree_reply->hashes.end());
+    tree_reply->hashes = hashes_.back();
+  } else if (auto* digests = std::get_if<KeyDigestsFetch>(&kept)) {
+    digests->after_key = keep(digests->after_key);
+  } else if (auto* digests_reply = std::get_if<KeyDigestsReply>(&kept)) {
+    std::vector<StateDigest>& digest_entries = digests_.emplace_back();
+    for (const StateDigest& entry : digests_reply->entries) {
+      digest_entries.push_back({keep(entry.key), entry.digest});
+    }
+    digests_reply->entries = digest_entries;
   }
   return kept;
 }

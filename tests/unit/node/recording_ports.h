@@ -64,6 +64,7 @@ class RecordingPorts : public ShardPorts {
   void send(NodeId to, const Message& message) override;
   void reply(ClientToken token, Outcome&& outcome) override;
   void reply_scan(ClientToken token, ScanPage&& page) override;
+  void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override { documents_wanted.push_back(holder); }
   void copies_changed() override { ++copy_changes; }
   uint64_t random() override { return next_random_++; }
@@ -96,6 +97,7 @@ class RecordingPorts : public ShardPorts {
   std::vector<Stored> stores;
   std::vector<RangeRead> range_reads;
   std::vector<std::string> quarantined;
+  std::map<RepairToken, RepairReport> repairs;
   std::vector<NodeId> documents_wanted;
   int copy_changes = 0;
   Records records;
@@ -110,6 +112,9 @@ class RecordingPorts : public ShardPorts {
   std::deque<Operation> operations_;
   std::deque<Outcome> outcomes_;
   std::deque<std::vector<RangeEntry>> entries_;
+  std::deque<std::vector<uint32_t>> nodes_;
+  std::deque<std::vector<uint64_t>> hashes_;
+  std::deque<std::vector<StateDigest>> digests_;
   std::vector<Sent> sent_;
   std::map<ClientToken, Outcome> replies_;
   std::map<ClientToken, ScanPage> pages_;

@@ -115,6 +115,13 @@ class MessageTest : public ::testing::Test {
     KeyRef hint = make_key("k", kPartitions);
     hint.hint_for = 0x0102;
     messages_.emplace_back(Replicate{15, 1, hint, "r", Durability::kLogged, false});
+    digests_.push_back({make_key("a", kPartitions), 0xd16e57});
+    digests_.push_back({make_key("", kPartitions), 0});
+    messages_.emplace_back(TreeFetch{16, 300, 255, 77, 22, nodes_});
+    messages_.emplace_back(TreeReply{17, FetchStatus::kOk, 14, 1000, hashes_});
+    messages_.emplace_back(KeyDigestsFetch{18, 1, 255, 77, 16383, 10, 16383, 11, 12, "after"});
+    messages_.emplace_back(KeyDigestsReply{19, FetchStatus::kOk, true, digests_});
+    messages_.emplace_back(TreeReply{20, FetchStatus::kStale, 0, 0, {}});
     for (const Message& message : messages_) {
       payload_ += bytes_of(message);
     }
@@ -138,6 +145,9 @@ class MessageTest : public ::testing::Test {
   Operation operation_;
   Outcome outcome_;
   std::vector<RangeEntry> entries_;
+  std::vector<uint32_t> nodes_ = {0, 1, 5, (1U << 22) - 1};
+  std::vector<uint64_t> hashes_ = {0, 1, ~uint64_t{0}};
+  std::vector<StateDigest> digests_;
   std::vector<Message> messages_;
   std::string payload_;
   std::string bytes_;
@@ -152,6 +162,7 @@ void expect_same_key(const KeyRef& a, const KeyRef& b) {
 }
 
 TEST_F(MessageTest, GoldenBytes) {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): long ones go over lines
   const std::vector<std::string> golden = {
       "01510000000100000000000000ac020201087b7461677d6b657905b7f28101a202000000000000003200"
       "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
@@ -180,7 +191,14 @@ TEST_F(MessageTest, GoldenBytes) {
       "080d0000000e000000000000000403000000",
       "01160000000f0000000000000001010202010000000000000"
       "16b72",
+      "101d0000001000000000000000ac02ff004d000000000000001604000003f9ffff01",
+      "11250000001100000000000000000ee8070300000000000000000100000000000000ffffffffffffffff",
+      "1230000000120000000000000001ff004d00000000000000ff3f0a00000000000000ff3f0b0000000000"
+      "00000c0000006166746572",
+      "131e00000013000000000000000001020161576ed10000000000000000000000000000",
+      "110c000000140000000000000005000000",
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   ASSERT_EQ(messages_.size(), golden.size());
   for (size_t i = 0; i < golden.size(); ++i) {
     EXPECT_EQ(hex(bytes_of(messages_[i])), golden[i]) << "message " << i;
@@ -300,6 +318,51 @@ TEST_F(MessageTest, RangesComeBack) {
   EXPECT_EQ(reply.entries[0].record, record_);
   expect_same_key(reply.entries[1].key, entries_[1].key);
   EXPECT_EQ(reply.entries[1].record, "damaged");
+}
+
+TEST_F(MessageTest, TreesAndDigestsComeBack) {
+  const auto fetch = passed<TreeFetch>(12);
+  EXPECT_EQ(fetch.step, 300U);
+  EXPECT_EQ(fetch.partition, 255);
+  EXPECT_EQ(fetch.flush_stamp, 77U);
+  EXPECT_EQ(fetch.level, 22);
+  EXPECT_TRUE(std::equal(fetch.nodes.begin(), fetch.nodes.end(), nodes_.begin(), nodes_.end()));
+  const auto reply = passed<TreeReply>(13);
+  EXPECT_EQ(reply.leaf_level, 14);
+  EXPECT_EQ(reply.keys, 1000U);
+  EXPECT_TRUE(std::equal(reply.hashes.begin(), reply.hashes.end(), hashes_.begin(), hashes_.end()));
+  const auto digests = passed<KeyDigestsFetch>(14);
+  EXPECT_EQ(digests.from_slot, 16383);
+  EXPECT_EQ(digests.from_hash, 10U);
+  EXPECT_EQ(digests.last_slot, 16383);
+  EXPECT_EQ(digests.last_hash, 11U);
+  EXPECT_EQ(digests.entries_max, 12U);
+  EXPECT_EQ(digests.after_key, "after");
+  const auto listed = passed<KeyDigestsReply>(15);
+  EXPECT_TRUE(listed.done);
+  ASSERT_EQ(listed.entries.size(), 2U);
+  expect_same_key(listed.entries[0].key, digests_[0].key);
+  EXPECT_EQ(listed.entries[0].digest, 0xd16e57U);
+  EXPECT_EQ(listed.entries[1].digest, 0U);
+}
+
+TEST_F(MessageTest, ATreeIsAskedForNodesThatItsLevelHas) {
+  // A body by hand: id, step, partition, flush stamp, level 2, then the nodes.
+  const auto asks = [this](std::string_view nodes) {
+    std::string body(8, 'i');
+    body += std::string("\1\0\0", 3) + std::string(8, 'f') + '\2' + std::string(nodes);
+    std::string bytes(1, static_cast<char>(MessageKind::kTreeFetch));
+    const auto size = static_cast<uint32_t>(body.size());
+    bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+    bytes += body;
+    reader_.start(frame_of(bytes, 1));
+    return reader_.next() != nullptr;
+  };
+  EXPECT_TRUE(asks(std::string_view("\2\0\2", 3)));  // nodes 0 and 3
+  EXPECT_FALSE(asks(std::string_view("\2\0\3", 3)));
+  EXPECT_FALSE(asks(std::string_view("\1\4", 2)));
+  EXPECT_TRUE(asks(std::string_view("\4\0\0\0\0", 5)));
+  EXPECT_FALSE(asks(std::string_view("\5\0\0\0\0\0", 6)));
 }
 
 // Reads a payload whole; true where it was well-formed, and then what was read is written again to
