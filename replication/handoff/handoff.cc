@@ -118,9 +118,7 @@ bool Handoff::choose_partition(NodeId whose, Target& target, Now now) const {
     if (partition != target.partition || target.is_at_begin) {
       target.partition = partition;
       target.is_at_begin = false;
-      target.after_key.clear();
-      target.hash = 0;
-      target.slot = slot_range(partition, core_.cluster().ring.partition_count()).first;
+      target.place.go_to_begin(partition, core_.cluster().ring.partition_count());
     }
     target.way = way;
     return true;
@@ -150,13 +148,8 @@ void Handoff::go_on(NodeId whose, Target& target, Now now) {
 }
 
 void Handoff::read_page(NodeId whose, Target& target, Now now) {
-  FetchRange range;
-  range.id = ++last_read_;
-  range.partition = target.partition;
+  FetchRange range = target.place.range(target.partition, ++last_read_);
   range.hint_for = whose;
-  range.from_slot = target.slot;
-  range.from_hash = target.hash;
-  range.after_key = target.after_key;
   range.entries_max = kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
   target.request = range.id;
@@ -184,9 +177,7 @@ void Handoff::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> en
   target.has_failed = !ok;
   target.page_is_last = ok && done;
   if (ok && !entries.empty()) {
-    target.slot = entries.back().key.slot;
-    target.hash = entries.back().key.hash;
-    target.after_key.assign(entries.back().key.key);
+    target.place.go_behind(entries.back().key);
   }
   ++target.items_left;  // so that the page can't end half way
   for (const RangeEntry& entry : entries) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "replication/node/key_holder.h"
+#include "replication/node/key_place.h"
 #include "replication/node/op_table.h"
 #include "replication/node/replica.h"
 #include "replication/node/shard_core.h"
@@ -43,9 +44,7 @@ class Handoff {
     uint64_t request = 0;  // range read under way
     uint32_t items_left = 0;
     uint16_t partition = 0;
-    uint16_t slot = 0;
-    uint64_t hash = 0;
-    std::string after_key;
+    KeyPlace place;
     Way way = Way::kNone;  // of the page
     bool has_page = false;
     bool is_at_begin = true;    // of the partition

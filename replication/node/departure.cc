@@ -105,7 +105,7 @@ void Departure::rewind(uint16_t partition, Leaving& leaving) {
   drop_items(partition);
   leaving = Leaving{};
   leaving.step = core_.step(partition);
-  leaving.slot = slot_range(partition, core_.cluster().ring.partition_count()).first;
+  leaving.place.go_to_begin(partition, core_.cluster().ring.partition_count());
 }
 
 bool Departure::holders_are_up(uint16_t partition) const {
@@ -115,12 +115,7 @@ bool Departure::holders_are_up(uint16_t partition) const {
 }
 
 void Departure::read_page(uint16_t partition, Leaving& leaving, Now now) {
-  FetchRange range;
-  range.id = next_id();
-  range.partition = partition;
-  range.from_slot = leaving.slot;
-  range.from_hash = leaving.hash;
-  range.after_key = leaving.after_key;
+  FetchRange range = leaving.place.range(partition, next_id());
   range.entries_max = kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
   leaving.request = range.id;
@@ -150,10 +145,10 @@ void Departure::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> 
     return;
   }
   leaving.page_is_last = done;
-  leaving.page_slot = entries.empty() ? leaving.slot : entries.back().key.slot;
-  leaving.page_hash = entries.empty() ? leaving.hash : entries.back().key.hash;
-  leaving.page_key.assign(entries.empty() ? std::string_view(leaving.after_key)
-                                          : entries.back().key.key);
+  leaving.page_end = leaving.place;
+  if (!entries.empty()) {
+    leaving.page_end.go_behind(entries.back().key);
+  }
   for (const RangeEntry& entry : entries) {
     if (!leaving.erases) {
       hand_over(leaving, entry);
@@ -270,9 +265,7 @@ void Departure::drop_items(uint16_t partition) {
 
 void Departure::page_done(uint16_t partition, Leaving& leaving) {
   leaving.has_page = false;
-  leaving.slot = leaving.page_slot;
-  leaving.hash = leaving.page_hash;
-  leaving.after_key = leaving.page_key;
+  leaving.place = leaving.page_end;
   if (!leaving.page_is_last) {
     return;  // the next tick reads on
   }
@@ -280,9 +273,7 @@ void Departure::page_done(uint16_t partition, Leaving& leaving) {
     return end(partition);
   }
   leaving.erases = true;
-  leaving.slot = slot_range(partition, core_.cluster().ring.partition_count()).first;
-  leaving.hash = 0;
-  leaving.after_key.clear();
+  leaving.place.go_to_begin(partition, core_.cluster().ring.partition_count());
 }
 
 /// Nothing writes to a departing copy, so the record is what a load would show. One whose erasing

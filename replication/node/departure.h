@@ -8,6 +8,7 @@
 
 #include "replication/node/coordinator.h"
 #include "replication/node/key_holder.h"
+#include "replication/node/key_place.h"
 #include "replication/node/op_table.h"
 #include "replication/node/shard_core.h"
 
@@ -44,18 +45,14 @@ class Departure {
   /// One partition under way.
   struct Leaving {
     Step step = 0;
-    bool erases = false;  // all is handed over
-    uint16_t slot = 0;    // position: everything up to (slot, hash, key) is done
-    uint64_t hash = 0;
-    std::string after_key;
+    bool erases = false;   // all is handed over
+    KeyPlace place;        // everything up to here is done
     uint64_t request = 0;  // the page being read
     bool has_page = false;
     bool page_failed = false;
     bool page_is_last = false;
-    size_t items_left = 0;   // of the page
-    uint16_t page_slot = 0;  // its last entry
-    uint64_t page_hash = 0;
-    std::string page_key;
+    size_t items_left = 0;  // of the page
+    KeyPlace page_end;
     uint64_t next_page_us = 0;
     uint64_t page_ends_us = 0;
     Progress progress;

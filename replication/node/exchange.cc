@@ -111,7 +111,7 @@ void Exchanges::advance(Exchange& exchange, Now now) {
 bool Exchanges::next_span(Exchange& exchange) {
   exchange.span = exchange.descent->take_span(tree_of(exchange));
   if (exchange.span) {
-    exchange.page_start = Cursor{exchange.span->first.slot, exchange.span->first.hash, {}};
+    exchange.page_start = KeyPlace{exchange.span->first.slot, exchange.span->first.hash, {}};
   }
   return exchange.span.has_value();
 }
@@ -213,12 +213,7 @@ void Exchanges::on_key_digests_reply(NodeId from, const KeyDigestsReply& reply, 
 /// This side's part of the page: up to the peer's last key, or to the end of the span.
 void Exchanges::read_own(Exchange& exchange) {
   table_.renew(exchange);
-  FetchRange range;
-  range.id = exchange.id;
-  range.partition = exchange.end.partition;
-  range.from_slot = exchange.own.slot;
-  range.from_hash = exchange.own.hash;
-  range.after_key = exchange.own.after_key;
+  FetchRange range = exchange.own.range(exchange.end.partition, exchange.id);
   range.last_slot = exchange.span->last.slot;
   range.last_hash = exchange.span->last.hash;
   if (!exchange.page_is_last) {

@@ -10,6 +10,7 @@
 #include "replication/entropy/budget.h"
 #include "replication/entropy/descent.h"
 #include "replication/node/key_holder.h"
+#include "replication/node/key_place.h"
 #include "replication/node/op_table.h"
 #include "replication/node/shard_core.h"
 
@@ -49,17 +50,6 @@ class Exchanges {
   void tick(Now now);
 
  private:
-  /// A place in the stored order.
-  struct Cursor {
-    uint16_t slot = 0;
-    uint64_t hash = 0;
-    std::string after_key;
-    void go_behind(const KeyRef& key) {
-      slot = key.slot;
-      hash = key.hash;
-      after_key.assign(key.key);
-    }
-  };
   struct PeerKey {
     KeyHolder key;
     Digest digest = 0;
@@ -73,8 +63,8 @@ class Exchanges {
     bool is_waiting = false;  // for the peer's or the engine's answer to `id`
     std::optional<Descent> descent;
     std::optional<KeySpan> span;  // whose keys are being compared, page by page
-    Cursor page_start;
-    Cursor own;  // how far this side has come in the page
+    KeyPlace page_start;
+    KeyPlace own;  // how far this side has come in the page
     bool has_page = false;
     bool page_is_last = false;
     bool own_is_read = false;  // all of this side's part of the page

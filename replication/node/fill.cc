@@ -151,9 +151,6 @@ void Fill::start(uint16_t partition, Now) {
 void Fill::rewind(PartitionFill& fill) {
   fill.progress.source = 0;
   fill.request = 0;
-  fill.slot = 0;
-  fill.hash = 0;
-  fill.after_key.clear();
   fill.failed = false;
 }
 
@@ -183,16 +180,10 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
     if (fill.progress.source == 0) {
       return;  // nobody to ask now; the next tick looks again
     }
-    const uint32_t count = core_.cluster().ring.partition_count();
-    fill.slot = slot_range(partition, count).first;
+    fill.place.go_to_begin(partition, core_.cluster().ring.partition_count());
   }
-  FetchRange range;
-  range.id = next_id();
+  FetchRange range = fill.place.range(partition, next_id());
   range.step = fill.step;
-  range.partition = partition;
-  range.from_slot = fill.slot;
-  range.from_hash = fill.hash;
-  range.after_key = fill.after_key;
   range.entries_max = kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
   fill.request = range.id;
@@ -215,10 +206,7 @@ void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   }
   fill->page_is_last = reply.done;
   if (!reply.entries.empty()) {
-    const KeyRef& last = reply.entries.back().key;
-    fill->slot = last.slot;
-    fill->hash = last.hash;
-    fill->after_key.assign(last.key);
+    fill->place.go_behind(reply.entries.back().key);
   } else if (!reply.done) {
     return rewind(*fill);
   }
@@ -353,9 +341,6 @@ void Fill::on_peer_down(NodeId peer) {
     if (fill.progress.source == peer) {
       fill.request = 0;
       fill.progress.source = 0;
-      fill.slot = 0;
-      fill.hash = 0;
-      fill.after_key.clear();
     }
   }
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "replication/node/key_place.h"
 #include "replication/node/shard_core.h"
 
 namespace kindred {
@@ -45,9 +46,7 @@ class Fill {
     NodeId last_source = 0;                     // the others are tried before it is again
     MessageId request = 0;
     uint64_t asked_us = 0;
-    uint16_t slot = 0;  // position: everything up to (slot, hash, key) is merged
-    uint64_t hash = 0;
-    std::string after_key;
+    KeyPlace place;  // everything up to here is merged
     bool page_is_last = false;
     uint32_t stores_waiting = 0;
     bool failed = false;  // a store of this page failed: read it again

@@ -265,18 +265,11 @@ void Replica::on_fetch(NodeId from, const Fetch& message, Now) {
   switch (core_.load(message.key, &state)) {
     case LoadStatus::kLoaded:
       return answer_fetch(from, message, state);
-    case LoadStatus::kPending: {
-      if (table_.size() >= kTasksMax) {
-        return fail_fetch(from, message.id, FetchStatus::kOverloaded);
+    case LoadStatus::kPending:
+      if (const Task* task = begin_fetch(from, message)) {
+        core_.ports.load(message.key, task->id);
       }
-      Task& task = table_.make();
-      task.kind = Task::Kind::kFetch;
-      task.from = from;
-      task.key.assign(message.key);
-      task.fetch = message;
-      task.fetch.key = task.key.ref();
-      return core_.ports.load(message.key, task.id);
-    }
+      return;
     case LoadStatus::kCorrupt:
       core_.quarantine(message.key);
       [[fallthrough]];
@@ -312,8 +305,15 @@ void Replica::fetch_from_hints(NodeId from, const Fetch& message) {
   if (status != LoadStatus::kPending) {
     return fail_fetch(from, message.id, FetchStatus::kFailed);
   }
+  if (const Task* task = begin_fetch(from, message)) {
+    core_.hint_reader.read(message.key, task->id);
+  }
+}
+
+Replica::Task* Replica::begin_fetch(NodeId from, const Fetch& message) {
   if (table_.size() >= kTasksMax) {
-    return fail_fetch(from, message.id, FetchStatus::kOverloaded);
+    fail_fetch(from, message.id, FetchStatus::kOverloaded);
+    return nullptr;
   }
   Task& task = table_.make();
   task.kind = Task::Kind::kFetch;
@@ -321,7 +321,7 @@ void Replica::fetch_from_hints(NodeId from, const Fetch& message) {
   task.key.assign(message.key);
   task.fetch = message;
   task.fetch.key = task.key.ref();
-  core_.hint_reader.read(message.key, task.id);
+  return &task;
 }
 
 void Replica::answer_from_hints(NodeId from, const Fetch& message, const State& state) {

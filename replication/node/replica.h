@@ -52,6 +52,8 @@ class Replica {
   void refuse_flushed(NodeId from, const Replicate& message);
   void acknowledge(NodeId to, const ReplicateAck& ack);
   void answer_fetch(NodeId from, const Fetch& message, const State& state);
+  /// Null where too many are under way already: the asker has been told then.
+  Task* begin_fetch(NodeId from, const Fetch& message);
   void fail_fetch(NodeId from, MessageId id, FetchStatus status);
   AckStatus held_status(uint16_t partition) const;
   enum class Agreement : uint8_t { kSame, kStale, kBehind, kNotHeld };

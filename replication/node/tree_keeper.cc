@@ -48,9 +48,7 @@ void TreeKeeper::find_work() {
     next_ = p + 1;
     partition_ = p;
     copy.tree.begin_build(core_.tree_level_max());
-    slot_ = slot_range(p, core_.cluster().ring.partition_count()).first;
-    hash_ = 0;
-    after_key_.clear();
+    place_.go_to_begin(static_cast<uint16_t>(p), core_.cluster().ring.partition_count());
     request_ = 0;
     return;
   }
@@ -63,14 +61,10 @@ void TreeKeeper::read() {
     partition_ = kNone;  // in doubt again, or gone
     return;
   }
-  FetchRange range;
   counter_ = (counter_ + 1) & ((uint64_t{1} << 52) - 1);
-  range.id = (uint64_t{core_.config.shard_index} << 56) |
-             (uint64_t{static_cast<uint8_t>(IdKind::kTree)} << 52) | counter_;
-  range.partition = static_cast<uint16_t>(partition_);
-  range.from_slot = slot_;
-  range.from_hash = hash_;
-  range.after_key = after_key_;
+  const uint64_t id = (uint64_t{core_.config.shard_index} << 56) |
+                      (uint64_t{static_cast<uint8_t>(IdKind::kTree)} << 52) | counter_;
+  FetchRange range = place_.range(static_cast<uint16_t>(partition_), id);
   range.entries_max = kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
   range.values_wanted = false;
@@ -111,9 +105,7 @@ void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry>
   }
   if (!entries.empty()) {
     const KeyRef& last = entries.back().key;
-    slot_ = last.slot;
-    hash_ = last.hash;
-    after_key_.assign(last.key);
+    place_.go_behind(last);
     tree.building()->end_page({last.slot, last.hash});
   }
   if (--pages_left_ > 0) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "replication/node/key_place.h"
 #include "replication/node/shard_core.h"
 
 namespace kindred {
@@ -34,9 +35,7 @@ class TreeKeeper {
   uint32_t pages_left_ = 0;     // of this tick
   uint64_t counter_ = 0;
   uint64_t request_ = 0;
-  uint16_t slot_ = 0;
-  uint64_t hash_ = 0;
-  std::string after_key_;
+  KeyPlace place_;
 };
 
 }  // namespace kindred
