@@ -232,6 +232,23 @@ TEST(Moves, AWriterAsksAgainWhoWentByAnotherStep) {
   EXPECT_EQ(node.outcome(token).code, OutcomeCode::kOk);
 }
 
+TEST(Moves, AWriterReadsItsCopyAgainBeforeItAsksWhoWentByAnotherStep) {
+  Node node;
+  const ClientToken token = node.submit(Node::set("v"));
+  const std::vector<Sent> writes = node.ports.take<Replicate>();
+  node.ack(writes[0], AckStatus::kBehind);
+  node.ports.load_status = LoadStatus::kPending;
+  node.pass_ms(20);
+  EXPECT_TRUE(node.ports.take<Replicate>().empty());
+  ASSERT_EQ(node.ports.loads.size(), 1U);
+  node.shard().loaded(node.ports.loads[0].token, LoadStatus::kLoaded, node.ports.held("k"),
+                      node.now);
+  const std::vector<Sent> again = node.ports.take<Replicate>();
+  EXPECT_EQ(targets(again), (std::vector<NodeId>{2}));
+  node.ack(again[0]);
+  EXPECT_EQ(node.outcome(token).code, OutcomeCode::kOk);
+}
+
 TEST(Moves, AWriterAsksAgainUntilItsTimeIsOver) {
   Node node;
   const ClientToken token = node.submit(Node::set("v"));
