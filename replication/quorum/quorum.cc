@@ -152,8 +152,11 @@ ResolvedQuorum resolve_quorum(const QuorumSpec& spec, const QuorumDefaults& defa
   result.write.needed = std::max<uint8_t>(1, choose(spec.w, defaults.write, copies));
   result.write.primary = spec.pw;
   result.write.durable = choose(spec.dw, defaults.durable, copies);
-  result.modify_read =
-      std::max(result.read.needed, beside_write(replicas, result.write.needed, copies));
+  // What it has to meet was written with the configured W: a larger one of its own helps no read.
+  const uint8_t earlier = KINDRED_BUG(modify_read_by_own_write)
+                              ? result.write.needed
+                              : std::min(result.write.needed, std::max<uint8_t>(1, defaults.write));
+  result.modify_read = std::max(result.read.needed, beside_write(replicas, earlier, copies));
   if (KINDRED_BUG(modify_without_quorum_read)) {
     result.modify_read = 1;
   }

@@ -38,6 +38,26 @@ TEST(Modify, ReadsAQuorumFirst) {
   EXPECT_EQ(node.outcome(token).integer, 42);
 }
 
+// Node 1 was cut off while W=2 of the others acknowledged: all three have to store the sum, but
+// that does not make what they hold known here.
+TEST(Modify, ALargerWriteQuorumOfItsOwnReadsNoFewerCopies) {
+  ShardConfig config = Node::default_config();
+  config.quorum = {1, 2, 0};
+  Node node({1, 2, 3}, config);
+  Operation operation = increment();
+  operation.quorum.w = 3;
+  node.submit(operation);
+  EXPECT_TRUE(node.ports.stores.empty());
+  const std::vector<Sent> reads = node.ports.take<Fetch>();
+  ASSERT_EQ(reads.size(), 1U);
+  const State elsewhere = register_state({stamp_ms_from(node.now, -5), 9}, "41");
+  node.answer(reads[0], elsewhere);
+  node.answer(node.ports.take<Fetch>()[0], elsewhere);
+  const std::vector<Sent> writes = node.ports.take<Replicate>();
+  ASSERT_EQ(writes.size(), 2U);
+  EXPECT_EQ(text(node.state_in(writes[0]).siblings[0].value), "42");
+}
+
 TEST(Modify, OneRunsAtATimeInOrder) {
   Node node;
   const ClientToken first = node.submit(increment());

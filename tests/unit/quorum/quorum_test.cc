@@ -198,6 +198,15 @@ TEST(ResolveQuorum, AModifyReadsWhatWritesReach) {
   }
 }
 
+// What was written before it met the configured W, not its own.
+TEST(ResolveQuorum, AModifyWithALargerWriteQuorumReadsNoFewer) {
+  QuorumSpec spec;
+  spec.w = 3;
+  EXPECT_EQ(resolve_quorum(spec, {1, 2, 0}, 3, 3).modify_read, 2);
+  spec.w = 1;
+  EXPECT_EQ(resolve_quorum(spec, {1, 2, 0}, 3, 3).modify_read, 3) << "its own kind come before it";
+}
+
 struct SourcesCase {
   uint8_t write;
   uint8_t replicas;
