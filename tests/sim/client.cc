@@ -49,7 +49,11 @@ void Client::count(Probes& probes) const {
 }
 
 Number Client::any_node() {
-  return static_cast<Number>(1 + prng_.below(cluster_.node_count()));
+  std::vector<SimNode*> members = cluster_.members();
+  // One that is going, or never was there, is asked at times.
+  return members.empty() || prng_.one_in(20)
+             ? static_cast<Number>(1 + prng_.below(cluster_.node_count()))
+             : members[prng_.below(members.size())]->number();
 }
 
 void Client::think() {

@@ -11,14 +11,16 @@ SimCluster::SimCluster(const Plan& plan, Trace& trace, Probes& probes)
     : plan_(plan),
       trace_(trace),
       probes_(probes),
-      prng_(plan.seed * 0x9e3779b97f4a7c15ULL + 17),
+      streams_(plan.seed),
       actors_(plan.seed * 0x2545f4914f6cdd1dULL + 5),
       oracle_(plan_),
       network_(*this),
       membership_judge_(*this),
-      faults_(*this) {
+      faults_(*this),
+      operator_(*this) {
+  Prng& names = prng(Chance::kWorld);
   for (uint32_t i = 0; i < plan_.keys.size(); ++i) {
-    key_names_.push_back("key:" + std::to_string(i) + ":" + std::to_string(prng_.below(10'000)));
+    key_names_.push_back("key:" + std::to_string(i) + ":" + std::to_string(names.below(10'000)));
   }
   for (const std::string& name : key_names_) {
     key_refs_.push_back(make_key(name, plan_.partitions));
@@ -40,17 +42,26 @@ void SimCluster::start_nodes() {
   for (Number number = 1; number <= plan_.nodes; ++number) {
     seeds.push_back(SimNode::address_of(number));
   }
-  for (Number number = 1; number <= plan_.nodes; ++number) {
+  for (Number number = 1; number <= plan_.nodes + plan_.spare_nodes; ++number) {
     nodes_.push_back(std::make_unique<SimNode>(*this, number, plan_.shards[number - 1]));
     SimNode& node = *nodes_.back();
     node.set_seeds(seeds);
     const int64_t bound = plan_.clock_skew_ms_max;
-    node.skew_ms =
-        bound == 0
-            ? 0
-            : static_cast<int64_t>(prng_.below(static_cast<uint64_t>(2 * bound + 1))) - bound;
+    const uint64_t skew = prng(Chance::kWorld).below(static_cast<uint64_t>(2 * bound + 1));
+    node.skew_ms = static_cast<int64_t>(skew) - bound;
   }
+  operator_.schedule();
   faults_.start_nodes();
+}
+
+std::vector<SimNode*> SimCluster::members() {
+  std::vector<SimNode*> result;
+  for (auto& node : nodes_) {
+    if (operator_.is_wanted(node->number())) {
+      result.push_back(node.get());
+    }
+  }
+  return result;
 }
 
 void SimCluster::run() {

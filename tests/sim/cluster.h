@@ -13,6 +13,7 @@
 #include "tests/sim/membership_judge.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/prng.h"
@@ -35,9 +36,13 @@ class SimCluster {
   void run();
   Oracle& oracle() { return oracle_; }
   MembershipJudge& membership_judge() { return membership_judge_; }
+  Faults& faults() { return faults_; }
+  Operator& ring_operator() { return operator_; }
+  /// The nodes that are to be members.
+  std::vector<SimNode*> members();
   const Plan& plan() const { return plan_; }
   EventQueue& queue() { return queue_; }
-  Prng& prng() { return prng_; }
+  Prng& prng(Chance purpose) { return streams_.of(purpose); }
   Prng& actors() { return actors_; }
   Trace& trace() { return trace_; }
   Probes& probes() { return probes_; }
@@ -46,7 +51,6 @@ class SimCluster {
   uint32_t key_index(const KeyRef& key) const;
   uint32_t node_count() const { return static_cast<uint32_t>(nodes_.size()); }
   SimNode& node(Number number) { return *nodes_[number - 1]; }
-  SimNode& any_node() { return *nodes_[prng_.below(nodes_.size())]; }
   bool is_healing() const { return is_healing_; }
   uint64_t end_us() const { return plan_.seconds * uint64_t{1'000'000}; }
 
@@ -75,6 +79,7 @@ class SimCluster {
   void converge();
   void read_everywhere(uint32_t key);
   void check_end();
+  void check_unowned(const ClusterDocument& document);
   void check_key(uint32_t key, const ClusterDocument& document);
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
@@ -89,13 +94,14 @@ class SimCluster {
   const Plan plan_;
   Trace& trace_;
   Probes& probes_;
-  Prng prng_;
+  Streams streams_;
   Prng actors_;
   EventQueue queue_;
   Oracle oracle_;
   Network network_;
   MembershipJudge membership_judge_;
   Faults faults_;
+  Operator operator_;
   std::vector<std::string> key_names_;
   std::vector<KeyRef> key_refs_;
   std::vector<std::unique_ptr<SimNode>> nodes_;

@@ -95,6 +95,7 @@ class Disk {
   }
   bool is_synced() const { return unsynced_.empty(); }
 
+  void erase_all() { restore_keys(std::vector<KeptRecord>(keys_.size())); }
   /// An orderly stop: all that loads show is synced.
   void log_all() {
     for (uint32_t key = 0; key < keys_.size(); ++key) {

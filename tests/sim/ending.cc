@@ -20,20 +20,23 @@ constexpr uint64_t kSettleUs = 60'000'000;
 }  // namespace
 
 bool SimCluster::all_see_each_other() {
-  return std::all_of(nodes_.begin(), nodes_.end(), [this](const auto& node) {
-    return node->sees_all_up() && *node->document() == *nodes_.front()->document();
+  const std::vector<SimNode*> wanted = members();
+  return std::all_of(wanted.begin(), wanted.end(), [&](SimNode* node) {
+    return node->sees_all_up() && node->document()->members.size() == wanted.size() &&
+           *node->document() == *wanted.front()->document();
   });
 }
 
 bool SimCluster::has_settled() {
-  return all_see_each_other() && std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) {
-           return node->all_whole() && node->idle();
-         });
+  const std::vector<SimNode*> wanted = members();
+  return all_see_each_other() && operator_.has_settled() &&
+         std::all_of(wanted.begin(), wanted.end(),
+                     [](SimNode* node) { return node->all_whole() && node->idle(); });
 }
 
 std::string SimCluster::what_is_unsettled() {
   std::string why;
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     why += " node " + std::to_string(node->number());
     if (!node->is_ready()) {
       why += node->is_up() ? " no member" : " down";
@@ -41,9 +44,16 @@ std::string SimCluster::what_is_unsettled() {
     }
     why += std::string(node->sees_all_up() ? "" : " misses members") +
            (node->all_whole() ? "" : " filling") + (node->idle() ? "" : " busy") +
-           (*node->document() == *nodes_.front()->document() ? "" : " other document");
+           (*node->document() == *members().front()->document() ? "" : " other document");
   }
-  return why;
+  const auto document = members().front()->document();
+  if (document != nullptr) {
+    why += "; " + std::to_string(document->members.size()) + " members, " +
+           std::to_string(document->moves.size()) + " moves, " +
+           std::to_string(document->staged.size()) + " staged, epoch " +
+           std::to_string(document->epoch);
+  }
+  return why + operator_.what_is_open();
 }
 
 /// Faults end, nodes come back, copies fill, what is under way ends.
@@ -55,6 +65,8 @@ void SimCluster::heal() {
   }
   const uint64_t until_us = queue_.now_us() + kSettleUs;
   run_until_us(queue_.now_us() + kQuietUs);
+  while (!oracle_.failed() && !operator_.has_settled() && queue_.run_one(until_us)) {
+  }
   const uint64_t agreed_us = queue_.now_us() + kAgreeUs;
   while (!oracle_.failed() && !all_see_each_other() && queue_.run_one(agreed_us)) {
   }
@@ -69,7 +81,7 @@ void SimCluster::heal() {
 }
 
 void SimCluster::read_everywhere(uint32_t key) {
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     Request request;
     Operation& operation = request.operation;
     operation.kind = OpKind::kRead;
@@ -133,7 +145,7 @@ void SimCluster::converge() {
 
 /// A SCAN at each node shows the keys that have a living version, and no others.
 void SimCluster::scan_everywhere(const ClusterDocument& document) {
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     std::vector<bool> seen(key_refs_.size());
     for (uint64_t cursor = 0; !oracle_.failed();) {
       bool is_done = false;
@@ -191,7 +203,7 @@ void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
   State state;
   Knowledge met;
   for (const NodeId owner : document.ring.owners(key_refs_[key].partition)) {
-    SimNode& holder = node(node(1).number_at(document.find_member(owner)->peer_address));
+    SimNode& holder = node(members().front()->number_at(document.find_member(owner)->peer_address));
     const KeptRecord& record = holder.disk().at(key).visible;
     met = join(met, record.met);
     State other;
@@ -209,18 +221,32 @@ void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
   oracle_.check_final(key, state, met);
 }
 
+/// No member keeps what it does not own.
+void SimCluster::check_unowned(const ClusterDocument& document) {
+  for (SimNode* node : members()) {
+    for (uint32_t key = 0; key < key_refs_.size(); ++key) {
+      if (!document.holds(key_refs_[key].partition, node->id()) &&
+          !node->disk().at(key).visible.bytes.empty()) {
+        return oracle_.fail("node " + std::to_string(node->number()) + " still has key " +
+                            std::to_string(key) + ", which it does not own");
+      }
+    }
+  }
+}
+
 void SimCluster::check_end() {
-  const auto document = node(1).document();
+  const auto document = members().front()->document();
   for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
     check_key(key, *document);
   }
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     if (!node->idle()) {
       oracle_.fail("node " + std::to_string(node->number()) + " has work left over");
     }
   }
   check_hints();
   scan_everywhere(*document);
+  check_unowned(*document);
   check_counts(*document);
   check_trees(*document);
   membership_judge_.check();
@@ -246,7 +272,7 @@ void SimCluster::check_hints() {
 
 /// DBSIZE's counters against what the engines hold.
 void SimCluster::check_counts(const ClusterDocument& document) {
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     uint64_t counted = 0;
     uint64_t live = 0;
     const uint64_t now_ms = node->now().cluster_ms;
@@ -270,7 +296,7 @@ void SimCluster::check_counts(const ClusterDocument& document) {
 
 /// Merkle trees against what the engines hold.
 void SimCluster::check_trees(const ClusterDocument& document) {
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     for (uint32_t p = 0; p < plan_.partitions && !oracle_.failed(); ++p) {
       const auto partition = static_cast<uint16_t>(p);
       const Copy& copy = node->shard_of_partition(partition).shard().copies().at(partition);

@@ -14,8 +14,13 @@ constexpr Number kNobody = kNodesMax;
 
 }  // namespace
 
+SimNode& Faults::any_node() {
+  const uint64_t choice = cluster_.prng(Chance::kFaults).below(cluster_.node_count());
+  return cluster_.node(static_cast<Number>(1 + choice));
+}
+
 void Faults::start_nodes() {
-  Prng& prng = cluster_.prng();
+  Prng& prng = cluster_.prng(Chance::kFaults);
   const Plan& plan = cluster_.plan();
   const auto late = static_cast<Number>(prng.between(1, plan.nodes));
   for (Number number = 1; number <= plan.nodes; ++number) {
@@ -40,7 +45,7 @@ void Faults::start_nodes() {
 void Faults::start_later(SimNode& node, uint64_t delay_us) {
   const uint64_t mine = node.incarnation;
   cluster_.queue().after(delay_us, [&node, mine] {
-    if (node.incarnation == mine) {
+    if (node.incarnation == mine && !node.cluster().ring_operator().is_dead(node.number())) {
       node.start();
     }
   });
@@ -64,37 +69,38 @@ void Faults::mend_seeds() {
     node.set_seeds(std::move(seeds));
     if (node.is_up()) {
       node.stop(false);
-      start_later(node, cluster_.prng().below(kSecondUs));
+      start_later(node, cluster_.prng(Chance::kFaults).below(kSecondUs));
     }
   }
 }
 
 /// While no member has anything to lose: a node dies, perhaps with its directory.
 void Faults::disturb_founding() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   if (!node.is_up() || node.document() != nullptr || cluster_.is_healing()) {
     return;
   }
-  const bool loses = cluster_.prng().one_in(2);
+  const bool loses = cluster_.prng(Chance::kFaults).one_in(2);
   cluster_.probes().add(loses ? "founder_lost_disk" : "founder_crashed");
   node.stop(false);
   if (loses) {
     node.disk().wipe();
   }
-  start_later(node, cluster_.prng().below(2 * kSecondUs));
+  start_later(node, cluster_.prng(Chance::kFaults).below(2 * kSecondUs));
 }
 
 void Faults::every(uint32_t mean_ms, void (Faults::*fault)()) {
   if (mean_ms == 0) {
     return;
   }
-  cluster_.queue().after(cluster_.prng().between(mean_ms * 200ULL, mean_ms * 1800ULL),
-                         [this, mean_ms, fault] {
-                           if (!cluster_.is_healing()) {
-                             (this->*fault)();
-                             every(mean_ms, fault);
-                           }
-                         });
+  cluster_.queue().after(
+      cluster_.prng(Chance::kFaults).between(mean_ms * 200ULL, mean_ms * 1800ULL),
+      [this, mean_ms, fault] {
+        if (!cluster_.is_healing()) {
+          (this->*fault)();
+          every(mean_ms, fault);
+        }
+      });
 }
 
 void Faults::schedule() {
@@ -121,11 +127,11 @@ void Faults::sync_disks() {
 
 void Faults::cut() {
   cluster_.probes().add("cut");
-  Prng& prng = cluster_.prng();
-  const Number one = cluster_.any_node().number();
+  Prng& prng = cluster_.prng(Chance::kFaults);
+  const Number one = any_node().number();
   const bool both_ways = !prng.one_in(3);
   const bool from_all = prng.one_in(2);
-  const Number other = cluster_.any_node().number();
+  const Number other = any_node().number();
   for (Number to = 1; to <= cluster_.node_count(); ++to) {
     if (to != one && (from_all || to == other)) {
       Network& network = cluster_.network();
@@ -153,7 +159,7 @@ void Faults::cut() {
 }
 
 void Faults::restart_later(SimNode& node) {
-  start_later(node, cluster_.prng().between(20'000, 3'000'000));
+  start_later(node, cluster_.prng(Chance::kFaults).between(20'000, 3'000'000));
 }
 
 /// `forgets`: what it acknowledged may be gone.
@@ -178,7 +184,6 @@ void Faults::refresh_loss() {
   }
 }
 
-/// Whether a copy may lose what it acknowledged: the design bears one such copy at a time.
 bool Faults::loss_allowed() {
   if (cluster_.plan().quorum.write < 2) {
     return false;
@@ -197,7 +202,7 @@ bool Faults::loss_allowed() {
 }
 
 void Faults::crash() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   const bool forgets = cluster_.plan().durability == Durability::kMemory;
   if (!node.is_up() || (forgets && !loss_allowed())) {
     return;
@@ -210,7 +215,7 @@ void Faults::crash() {
 
 /// An operator stops a node, and starts it again.
 void Faults::stop() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   const bool forgets = cluster_.plan().durability == Durability::kMemory;
   if (!node.is_up() || (forgets && !loss_allowed())) {
     return;
@@ -226,7 +231,7 @@ void Faults::stop() {
 }
 
 void Faults::crash_machine() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   const Durability durability = cluster_.plan().durability;
   const bool may_forget = durability != Durability::kSynced;
   if (!node.is_up() || (may_forget && !loss_allowed())) {
@@ -235,18 +240,18 @@ void Faults::crash_machine() {
   cluster_.probes().add("machine_crash");
   end_process(node, true, may_forget);
   if (durability == Durability::kLogged) {
-    node.disk().lose_unsynced(cluster_.prng().below(101));
+    node.disk().lose_unsynced(cluster_.prng(Chance::kFaults).below(101));
   }
   restart_later(node);
 }
 
 /// A directory is wiped or an older copy of it put back, or a record rots.
 void Faults::lose() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   if (!node.is_up() || !loss_allowed()) {
     return;
   }
-  const uint64_t how = cluster_.prng().below(3);
+  const uint64_t how = cluster_.prng(Chance::kFaults).below(3);
   if (cluster_.plan().durability == Durability::kMemory || how == 2) {
     wipe(node);
   } else if (how == 1) {
@@ -257,7 +262,8 @@ void Faults::lose() {
 }
 
 void Faults::damage_record(SimNode& node) {
-  const auto key = static_cast<uint32_t>(cluster_.prng().below(cluster_.plan().keys.size()));
+  const auto key =
+      static_cast<uint32_t>(cluster_.prng(Chance::kFaults).below(cluster_.plan().keys.size()));
   DiskKey& kept = node.disk().at(key);
   if (!kept.pending.empty() || kept.visible.bytes.empty() || !node.is_ready()) {
     return;
@@ -281,20 +287,22 @@ void Faults::restore_later(SimNode& node) {
     return;  // a backup that is worth its name is of a member
   }
   const Backup old = node.disk().backup();
-  cluster_.queue().after(cluster_.prng().between(500'000, 4'000'000), [this, &node, old] {
-    if (cluster_.is_healing() || !loss_allowed()) {
-      return;
-    }
-    cluster_.probes().add("restored");
-    if (node.is_up()) {
-      end_process(node, false, true);
-    }
-    node.is_lossy = true;
-    cluster_.note_loss();
-    node.disk().restore(old);
-    node.directory_lost_us = cluster_.queue().now_us();
-    restart_later(node);
-  });
+  cluster_.queue().after(
+      cluster_.prng(Chance::kFaults).between(500'000, 4'000'000), [this, &node, old] {
+        const bool is_same = node.document() != nullptr && node.disk().files.record == old.record;
+        if (cluster_.is_healing() || !loss_allowed() || !is_same) {
+          return;
+        }
+        cluster_.probes().add("restored");
+        if (node.is_up()) {
+          end_process(node, false, true);
+        }
+        node.is_lossy = true;
+        cluster_.note_loss();
+        node.disk().restore(old);
+        node.directory_lost_us = cluster_.queue().now_us();
+        restart_later(node);
+      });
 }
 
 void Faults::wipe(SimNode& node) {
@@ -306,12 +314,13 @@ void Faults::wipe(SimNode& node) {
 }
 
 void Faults::pause() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   const uint64_t now_us = cluster_.queue().now_us();
   if (node.is_up() && node.paused_until_us < now_us) {
     cluster_.probes().add("pause");
-    const bool is_long = cluster_.prng().one_in(4);
-    const uint64_t length_us = cluster_.prng().between(50'000, is_long ? 6'000'000 : 1'500'000);
+    const bool is_long = cluster_.prng(Chance::kFaults).one_in(4);
+    const uint64_t length_us =
+        cluster_.prng(Chance::kFaults).between(50'000, is_long ? 6'000'000 : 1'500'000);
     node.paused_until_us = now_us + length_us;
     cluster_.note_pause(length_us);
     cluster_.membership_judge().fault_of(node.number());
@@ -320,8 +329,8 @@ void Faults::pause() {
 
 /// A link breaks without cause: its owner takes the other for down.
 void Faults::doubt() {
-  SimNode& node = cluster_.any_node();
-  SimNode& other = cluster_.any_node();
+  SimNode& node = any_node();
+  SimNode& other = any_node();
   if (&node != &other && node.is_up()) {
     cluster_.probes().add("doubt");
     cluster_.membership_judge().fault(node.number(), other.number());
@@ -332,12 +341,14 @@ void Faults::doubt() {
 void Faults::jump_clock() {
   cluster_.probes().add("clock_jump");
   const int64_t bound = cluster_.plan().clock_skew_ms_max;
-  cluster_.any_node().skew_ms =
-      static_cast<int64_t>(cluster_.prng().below(static_cast<uint64_t>(2 * bound + 1))) - bound;
+  any_node().skew_ms =
+      static_cast<int64_t>(
+          cluster_.prng(Chance::kFaults).below(static_cast<uint64_t>(2 * bound + 1))) -
+      bound;
 }
 
 void Faults::flush() {
-  SimNode& node = cluster_.any_node();
+  SimNode& node = any_node();
   if (is_flushing_ || !node.is_ready()) {
     return;
   }

@@ -15,13 +15,15 @@ class Faults {
   /// The nodes start for the first time.
   void start_nodes();
   void schedule();
+  /// Whether a copy may lose what it acknowledged: the design bears one such copy at a time.
+  bool loss_allowed();
 
  private:
+  SimNode& any_node();
   void every(uint32_t mean_ms, void (Faults::*fault)());
   void start_later(SimNode& node, uint64_t delay_us);
   void restart_later(SimNode& node);
   void end_process(SimNode& node, bool with_machine, bool forgets);
-  bool loss_allowed();
   void refresh_loss();
   void mend_seeds();
   void disturb_founding();

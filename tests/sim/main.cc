@@ -65,8 +65,19 @@ bool activate([[maybe_unused]] const std::string& name) {
 #endif
 }
 
+/// --ring-changes
+bool with_ring_changes = false;
+
+Plan plan_of(uint64_t seed, uint32_t seconds) {
+  Plan plan = make_plan(seed, seconds);
+  if (with_ring_changes) {
+    add_ring_changes(plan);
+  }
+  return plan;
+}
+
 std::string run_seed(uint64_t seed, uint32_t seconds, Trace& trace, Probes& probes) {
-  SimCluster cluster(make_plan(seed, seconds), trace, probes);
+  SimCluster cluster(plan_of(seed, seconds), trace, probes);
   cluster.run();
   return cluster.oracle().verdict();
 }
@@ -80,7 +91,7 @@ void show_failure(const Options& options, uint64_t seed, const std::string& verd
     std::printf("%s\n", line.c_str());
   }
   std::printf("seed %llu, commit %s\nplan:%s\nverdict: %s\n", static_cast<unsigned long long>(seed),
-              KINDRED_COMMIT, describe(make_plan(seed, options.seconds)).c_str(), again.c_str());
+              KINDRED_COMMIT, describe(plan_of(seed, options.seconds)).c_str(), again.c_str());
   if (again != verdict) {
     std::printf("NOT REPEATED: the second run of the seed ended otherwise\n");
   }
@@ -354,6 +365,8 @@ int main(int argc, char** argv) {
       options.keeps_going = true;
     } else if (name == "--resume") {
       options.resume = value();
+    } else if (name == "--ring-changes") {
+      sim::with_ring_changes = true;
     } else if (name == "--twice") {
       options.runs_twice = true;
     } else if (name == "--verbose") {

@@ -4,20 +4,6 @@
 
 namespace kindred::sim {
 
-namespace {
-
-/// The flush stamp is spread within an epoch as well, and alone.
-bool same_but_for_flush(const ClusterDocument& one, const ClusterDocument& other) {
-  if (one.flush_stamp == other.flush_stamp) {
-    return one == other;
-  }
-  ClusterDocument copy = one;
-  copy.flush_stamp = other.flush_stamp;
-  return copy == other;
-}
-
-}  // namespace
-
 void MembershipJudge::installed(Number number, const ClusterDocument& document) {
   for (Number other = 1; other <= cluster_.node_count(); ++other) {
     const auto held = cluster_.node(other).document();
@@ -25,7 +11,7 @@ void MembershipJudge::installed(Number number, const ClusterDocument& document) 
         held->epoch != document.epoch) {
       continue;
     }
-    if (!same_but_for_flush(document, *held)) {
+    if (!(document == *held)) {
       cluster_.oracle().fail("two documents of epoch " + std::to_string(document.epoch) +
                              ": nodes " + std::to_string(number) + " and " + std::to_string(other) +
                              " differ");
@@ -33,13 +19,13 @@ void MembershipJudge::installed(Number number, const ClusterDocument& document) 
   }
 }
 
-void MembershipJudge::alive_changed(Number observer, Number subject, bool is_up) {
-  bool& believed = believed_up_[observer][subject];
-  if (believed == is_up) {
+void MembershipJudge::alive_changed(Number observer, Number subject, NodeId id, bool is_up) {
+  std::set<NodeId>& believed = believed_up_[observer];
+  const bool is_news = is_up ? believed.insert(id).second : believed.erase(id) != 0;
+  if (!is_news) {
     cluster_.oracle().fail("node " + std::to_string(observer) + " says twice that node " +
                            std::to_string(subject) + (is_up ? " is up" : " is down"));
   }
-  believed = is_up;
   if (!is_up) {
     ++pairs_[observer][subject].downs;
     cluster_.oracle().disturbed();

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 
 #include "replication/membership/cluster.h"
 #include "tests/sim/network.h"
@@ -19,8 +20,8 @@ class MembershipJudge {
 
   void installed(Number number, const ClusterDocument& document);
   /// The process is new: it takes all others for down.
-  void started(Number number) { believed_up_[number] = {}; }
-  void alive_changed(Number observer, Number subject, bool is_up);
+  void started(Number number) { believed_up_[number].clear(); }
+  void alive_changed(Number observer, Number subject, NodeId id, bool is_up);
 
   /// Something happened that may make each of two nodes take the other for down once.
   void fault(Number one, Number other);
@@ -42,7 +43,7 @@ class MembershipJudge {
 
   SimCluster& cluster_;
   std::array<Row, kNodesMax + 1> pairs_{};  // [observer][subject]
-  std::array<std::array<bool, kNodesMax + 1>, kNodesMax + 1> believed_up_{};
+  std::array<std::set<NodeId>, kNodesMax + 1> believed_up_;
 };
 
 }  // namespace kindred::sim

@@ -19,7 +19,7 @@ constexpr uint64_t kLateUs = 100'000;
 
 uint64_t Network::delay_us() {
   const Plan& plan = cluster_.plan();
-  return plan.delay_us + cluster_.prng().below(plan.delay_spread_us + 1);
+  return plan.delay_us + cluster_.prng(Chance::kNetwork).below(plan.delay_spread_us + 1);
 }
 
 void Network::send(Number from, Number to, std::shared_ptr<const Parcel> parcel) {
@@ -56,7 +56,7 @@ void Network::try_to_connect(Number from, Number to, uint64_t version) {
   SimNode& target = cluster_.node(to);
   if (cut_[from][to] || cut_[to][from] || !target.machine_is_up) {
     // Nobody answers; the system tries again.
-    cluster_.queue().after(cluster_.prng().between(300'000, 1'200'000),
+    cluster_.queue().after(cluster_.prng(Chance::kNetwork).between(300'000, 1'200'000),
                            [this, from, to, version] { try_to_connect(from, to, version); });
     return;
   }
@@ -91,7 +91,8 @@ void Network::redial_later(Number from, Number to) {
   Link& link = links_[from][to];
   link.state = State::kPausing;
   const uint64_t version = ++link.version;
-  const uint64_t pause_us = cluster_.prng().between(link.pause_us / 2, link.pause_us);
+  const uint64_t pause_us =
+      cluster_.prng(Chance::kNetwork).between(link.pause_us / 2, link.pause_us);
   link.pause_us = std::min(2 * link.pause_us, kPauseUsMax);
   cluster_.queue().after(pause_us, [this, from, to, version] {
     if (links_[from][to].version == version) {
@@ -137,7 +138,7 @@ void Network::process_ended(Number number, bool with_machine) {
 
 void Network::transmit(Number from, Number to, const std::shared_ptr<const Parcel>& parcel) {
   const Plan& plan = cluster_.plan();
-  Prng& prng = cluster_.prng();
+  Prng& prng = cluster_.prng(Chance::kNetwork);
   const bool calm = cluster_.is_healing();
   cluster_.trace().mix(cluster_.queue().now_us() << 8 | from << 4 | to);
   cluster_.trace().mix(hash64(parcel->frame));
@@ -183,7 +184,7 @@ void Network::arrive(Number from, Number to, const Parcel& parcel, bool is_garbl
     return;
   }
   Parcel garbled = parcel;
-  const uint64_t bit = cluster_.prng().below(garbled.frame.size() * 8);
+  const uint64_t bit = cluster_.prng(Chance::kNetwork).below(garbled.frame.size() * 8);
   garbled.frame[bit / 8] = static_cast<char>(garbled.frame[bit / 8] ^ (1 << (bit % 8)));
   cluster_.probes().add("garbled");
   if (target.deliver(from, garbled)) {

@@ -72,7 +72,8 @@ void SimNode::stop(bool with_machine) {
   }
   // Of the records on their way to the disk, those up to some one got there.
   std::deque<std::string>& pending = disk_.files.pending;
-  if (const uint64_t arrived = cluster_.prng().below(pending.size() + 1); arrived != 0) {
+  if (const uint64_t arrived = cluster_.prng(Chance::kEngine).below(pending.size() + 1);
+      arrived != 0) {
     disk_.files.record = pending[arrived - 1];
   }
   pending.clear();
@@ -124,7 +125,7 @@ void SimNode::later(uint64_t delay_us, std::function<void()> action) {
 
 void SimNode::post(uint8_t shard, std::function<void()> action) {
   const uint64_t now_us = cluster_.queue().now_us();
-  const uint64_t delay_us = shard_count_ == 1 ? 0 : cluster_.prng().below(300);
+  const uint64_t delay_us = shard_count_ == 1 ? 0 : cluster_.prng(Chance::kThreads).below(300);
   mail_us_[shard] = std::max(mail_us_[shard], now_us + delay_us);
   later(mail_us_[shard] - now_us, std::move(action));
 }
@@ -194,8 +195,8 @@ StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token, 
   store.token = token;
   store.record = disk_.at(key).visible;
   disk_.at(key).pending.push_back(std::move(store));
-  const bool ok =
-      cluster_.is_healing() || !cluster_.prng().chance(cluster_.plan().store_failure_chance);
+  const bool ok = cluster_.is_healing() ||
+                  !cluster_.prng(Chance::kEngine).chance(cluster_.plan().store_failure_chance);
   later(delay_us, [this, key, number = last_store_, ok] { store_done(key, number, ok); });
   return StoreStatus::kPending;
 }

@@ -96,6 +96,7 @@ class SimNode final : public MembershipPorts {
   bool machine_is_up = true;
   uint64_t paused_until_us = 0;
   int64_t skew_ms = 0;
+  bool joins_by_itself = true;
   bool is_lossy = false;           // has lost what it acknowledged, and is not whole again
   uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
   bool count_is_exact = true;      // no record was damaged, no store failed since the start
@@ -107,6 +108,13 @@ class SimNode final : public MembershipPorts {
   void scan_done(ClientToken token, const ScanPage& page);
   void answer(ClientToken token, Outcome&& outcome, const std::function<Knowledge(uint32_t)>& met);
   void ask_flush(std::function<void(FlushEnd)> done);
+  /// Told "lost" where the process ends first.
+  using ChangeDone = std::function<void(const std::string& error, uint64_t epoch)>;
+  void ask_change(RingChange change, ChangeDone done);
+  void ask_commit(ChangeDone done);
+  void ask_clear(ChangeDone done);
+  /// A shard's copies, or the document it goes by, changed.
+  void tell_progress(uint8_t shard);
   void send_data(NodeId to, std::string_view frame, Ghost ghost, bool may_repeat);
   FrameOrigin origin() const;
   /// A shard met a newer document at `holder`.
@@ -178,6 +186,10 @@ class SimNode final : public MembershipPorts {
   std::optional<ContextCodec> codec_;
   std::map<FlushToken, std::function<void(FlushEnd)>> flushes_;
   FlushToken last_flush_ = 0;
+  std::map<ChangeToken, ChangeDone> changes_;
+  ChangeToken last_change_ = 0;
+  std::vector<MemberProgress> progress_;  // by shard
+  bool is_leaving_ = false;
 
   MessageReader reader_;
   uint64_t machine_run_ = 1;

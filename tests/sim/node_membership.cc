@@ -47,6 +47,7 @@ MembershipConfig SimNode::membership_config() const {
   config.seeds = seeds_;
   config.partition_count = cluster_.plan().partitions;
   config.replicas = cluster_.plan().replicas;
+  config.auto_join = joins_by_itself;
   config.request_timeout_ms = cluster_.plan().request_timeout_ms;
   return config;
 }
@@ -58,6 +59,11 @@ NodeRecord SimNode::boot() {
   if (!files.record.empty() &&
       decode_node_record(files.record, &record) != NodeRecordBytes::kValid) {
     cluster_.oracle().fail("a node record can't be read");
+  }
+  if (record.data_is_void) {
+    disk_.erase_all();
+    record.data_is_void = false;
+    encode_node_record(record, &files.record);
   }
   const Durability durability = cluster_.plan().durability;
   BootSituation situation;
@@ -84,6 +90,8 @@ void SimNode::start() {
   timer_us_ = kNever;
   record_synced_us_ = 0;
   peers_.clear();
+  progress_.assign(shard_count_, MemberProgress{});
+  is_leaving_ = false;
   NodeRecord record = boot();
   note(std::string("starts") + (record.document == nullptr ? ", no member yet" : "") +
        (record.copies_filling ? ", its copies filling" : ""));
@@ -150,7 +158,7 @@ void SimNode::persist(const NodeRecord& record, PersistToken token) {
   std::string bytes;
   encode_node_record(record, &bytes);
   disk_.files.pending.push_back(std::move(bytes));
-  Prng& prng = cluster_.prng();
+  Prng& prng = cluster_.prng(Chance::kEngine);
   const uint64_t slow_us = prng.one_in(20) && !cluster_.is_healing() ? 300'000 : 0;
   const uint64_t now_us = cluster_.queue().now_us();
   record_synced_us_ =
@@ -205,7 +213,7 @@ void SimNode::install_in_shard(uint8_t shard,
     config.siblings_max = 40;
     shards_[shard] = std::make_unique<ShardHost>(*this, config);
   }
-  shards_[shard]->shard().set_cluster(document, fresh, now());
+  shards_[shard]->set_cluster(document, fresh);
   if (is_first) {
     take_inventory(shard);
     post(0, [this] {
@@ -214,6 +222,40 @@ void SimNode::install_in_shard(uint8_t shard,
     });
   }
   shards_[shard]->wake();
+  tell_progress(shard);
+}
+
+/// Of the shard that is furthest behind, all together. Only the inventory shows copies that are to
+/// be handed over, so nothing is told before.
+void SimNode::tell_progress(uint8_t index) {
+  post(index, [this, index] {
+    const Shard& shard = shards_[index]->shard();
+    MemberProgress progress;
+    progress.epoch = shards_[index]->document_epoch();
+    for (const Transfer& transfer : shard.transfers()) {
+      if (transfer.state == CopyState::kDeparting) {
+        progress.is_departing = true;
+      } else {
+        progress.not_whole.push_back(transfer.partition);
+      }
+    }
+    post(0, [this, index, progress] {
+      progress_[index] = progress;
+      MemberProgress sum = progress_.front();
+      for (const MemberProgress& each : progress_) {
+        sum.epoch = std::min(sum.epoch, each.epoch);
+        sum.is_departing |= each.is_departing;
+      }
+      sum.not_whole.clear();
+      for (const MemberProgress& each : progress_) {
+        sum.not_whole.insert(sum.not_whole.end(), each.not_whole.begin(), each.not_whole.end());
+      }
+      std::sort(sum.not_whole.begin(), sum.not_whole.end());
+      step_membership([&](Membership& membership, LocalTime now) {
+        membership.set_progress(std::move(sum), now);
+      });
+    });
+  });
 }
 
 void SimNode::take_inventory(uint8_t index) {
@@ -238,7 +280,7 @@ void SimNode::take_inventory(uint8_t index) {
 void SimNode::alive_changed(NodeId member, bool is_up) {
   note("takes node " + std::to_string(peers_[member]) + " for " + (is_up ? "up" : "down"));
   cluster_.probes().add(is_up ? "seen_up" : "seen_down");
-  cluster_.membership_judge().alive_changed(number_, peers_[member], is_up);
+  cluster_.membership_judge().alive_changed(number_, peers_[member], member, is_up);
   for (uint8_t i = 0; i < shard_count_; ++i) {
     if (i == 0) {
       shards_[i]->set_alive(member, is_up);
@@ -298,12 +340,52 @@ void SimNode::flush_done(FlushToken token, std::string_view error) {
                                        : FlushEnd::kRefused);
 }
 
-void SimNode::change_done(ChangeToken /*token*/, std::string_view /*error*/, uint64_t /*epoch*/) {
-  cluster_.oracle().fail("a ring change that nobody asked for is answered");
+void SimNode::ask_change(RingChange change, ChangeDone done) {
+  const ChangeToken token = ++last_change_;
+  changes_.emplace(token, std::move(done));
+  later(0, [this, token, change = std::move(change)] {
+    note("is asked for a ring change of kind " + std::to_string(static_cast<int>(change.kind)) +
+         ": " + change.node + " " + change.replacement);
+    step_membership([&](Membership& membership, LocalTime now) {
+      membership.request_change(token, change, now);
+    });
+  });
 }
 
-void SimNode::left(std::string_view why, bool /*starts_anew*/) {
-  cluster_.oracle().fail("node " + std::to_string(number_) + " left: " + std::string(why));
+void SimNode::ask_commit(ChangeDone done) {
+  const ChangeToken token = ++last_change_;
+  changes_.emplace(token, std::move(done));
+  later(0, [this, token] {
+    step_membership(
+        [token](Membership& membership, LocalTime now) { membership.commit_staged(token, now); });
+  });
+}
+
+void SimNode::ask_clear(ChangeDone done) {
+  const ChangeToken token = ++last_change_;
+  changes_.emplace(token, std::move(done));
+  later(0, [this, token] {
+    step_membership(
+        [token](Membership& membership, LocalTime now) { membership.clear_staged(token, now); });
+  });
+}
+
+void SimNode::change_done(ChangeToken token, std::string_view error, uint64_t epoch) {
+  const auto at = changes_.find(token);
+  if (at == changes_.end()) {
+    return cluster_.oracle().fail("a ring change was answered twice");
+  }
+  note("ends a ring change: " + (error.empty() ? std::to_string(epoch) : std::string(error)));
+  later(0, [done = std::move(at->second), text = std::string(error), epoch] { done(text, epoch); });
+  changes_.erase(at);
+}
+
+void SimNode::left(std::string_view why, bool starts_anew) {
+  note("leaves: " + std::string(why));
+  is_leaving_ = true;
+  later(0, [this, starts_anew] {
+    stop_orderly([this, starts_anew] { cluster_.ring_operator().has_left(*this, starts_anew); });
+  });
 }
 
 void SimNode::log(LogLevel /*level*/, std::string_view text) {

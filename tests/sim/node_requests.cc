@@ -9,7 +9,7 @@ void SimNode::ask(ClientToken token, Request request, std::function<void(Reply&&
   waiting.kind = request.operation.kind;
   waiting.done = std::move(done);
   waiting_.emplace(token, std::move(waiting));
-  later(cluster_.prng().below(200),
+  later(cluster_.prng(Chance::kThreads).below(200),
         [this, token, request = std::move(request)] { take(token, request); });
 }
 
@@ -93,7 +93,7 @@ void SimNode::write_context(Reply& reply, const Waiting& waiting) {
 void SimNode::ask_scan(ClientToken token, const ScanRequest& request,
                        std::function<void(const ScanPage&)> done) {
   scans_.emplace(token, std::move(done));
-  later(cluster_.prng().below(200), [this, token, request] {
+  later(cluster_.prng(Chance::kThreads).below(200), [this, token, request] {
     if (!is_ready()) {
       return scan_done(token, ScanPage{});
     }
@@ -126,6 +126,11 @@ void SimNode::drop_requests() {
   scans.swap(scans_);
   for (auto& [token, done] : scans) {
     done(ScanPage{});
+  }
+  std::map<ChangeToken, ChangeDone> changes;
+  changes.swap(changes_);
+  for (auto& [token, done] : changes) {
+    done("lost", 0);
   }
   std::map<FlushToken, std::function<void(FlushEnd)>> flushes;
   flushes.swap(flushes_);

@@ -147,6 +147,15 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   return plan;
 }
 
+void add_ring_changes(Plan& plan) {
+  Prng prng(plan.seed * 2 + 101);
+  plan.ring_change_every_ms = static_cast<uint32_t>(prng.between(1'000, 5'000));
+  plan.spare_nodes = static_cast<uint32_t>(prng.between(1, 3));
+  for (uint32_t i = 0; i < plan.spare_nodes; ++i) {
+    plan.shards.push_back(prng.one_in(3) ? 2 : 1);
+  }
+}
+
 std::string describe(const Plan& plan) {
   auto number = [](const char* name, uint64_t value) {
     return " " + std::string(name) + "=" + std::to_string(value);
@@ -163,6 +172,7 @@ std::string describe(const Plan& plan) {
          number("stop", plan.stop_every_ms) + number("machine_crash", plan.machine_crash_every_ms) +
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
          number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms) +
+         number("ring_change", plan.ring_change_every_ms) + number("spare", plan.spare_nodes) +
          number("store_failure", plan.store_failure_chance) +
          number("store_refusal", plan.store_refusal_chance) +
          number("exchange", plan.exchange_every_ms) +

@@ -80,6 +80,8 @@ struct Plan {
   uint32_t pause_every_ms = 0;
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
+  uint32_t ring_change_every_ms = 0;  // nodes join, leave, are removed or replaced
+  uint32_t spare_nodes = 0;           // that may join
 
   uint64_t hint_ttl_ms = 10'800'000;
 
@@ -92,12 +94,14 @@ struct Plan {
   bool is_calm() const {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
            machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 &&
-           doubt_every_ms == 0 && flush_every_ms == 0 && store_failure_chance == 0 &&
-           store_refusal_chance == 0;
+           doubt_every_ms == 0 && flush_every_ms == 0 && ring_change_every_ms == 0 &&
+           store_failure_chance == 0 && store_refusal_chance == 0;
   }
 };
 
 [[nodiscard]] Plan make_plan(uint64_t seed, uint32_t seconds);
+/// Lets nodes join, leave, be removed and replaced meanwhile.
+void add_ring_changes(Plan& plan);
 [[nodiscard]] std::string describe(const Plan& plan);
 
 }  // namespace kindred::sim

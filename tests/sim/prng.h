@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace kindred::sim {
@@ -8,7 +10,7 @@ namespace kindred::sim {
 /// the same run on every machine.
 class Prng {
  public:
-  explicit Prng(uint64_t seed) : state_(seed) {}
+  explicit Prng(uint64_t seed = 0) : state_(seed) {}
 
   uint64_t next() {
     uint64_t word = state_ += 0x9e3779b97f4a7c15ULL;
@@ -25,6 +27,25 @@ class Prng {
 
  private:
   uint64_t state_;
+};
+
+/// What chance is drawn for. Each has a stream of its own, so that a new kind of fault leaves the
+/// draws of the others alone.
+enum class Chance : uint8_t { kWorld, kNetwork, kEngine, kThreads, kFaults, kOperator };
+
+/// All streams of one seed. Clients have their own.
+class Streams {
+ public:
+  explicit Streams(uint64_t seed) {
+    Prng first(seed * 0x9e3779b97f4a7c15ULL + 17);
+    for (Prng& stream : streams_) {
+      stream = Prng(first.next());
+    }
+  }
+  Prng& of(Chance purpose) { return streams_[static_cast<size_t>(purpose)]; }
+
+ private:
+  std::array<Prng, static_cast<size_t>(Chance::kOperator) + 1> streams_;
 };
 
 }  // namespace kindred::sim

@@ -28,7 +28,7 @@ void ShardHost::await_exchanges() {
   if (every_us == 0) {
     return;
   }
-  node_.later(cluster_.prng().between(every_us / 2, every_us * 2), [this] {
+  node_.later(cluster_.prng(Chance::kEngine).between(every_us / 2, every_us * 2), [this] {
     if (!cluster_.is_healing()) {
       start_exchanges();
       await_exchanges();
@@ -133,10 +133,31 @@ void ShardHost::note_op(uint64_t id) {
   }
 }
 
+/// The dot that an op wrote under this id. More may be sent under it later: to hints, for primaries
+/// that turn out to be down.
+void ShardHost::note_dot(StoreToken token, uint32_t key, const State& state, ActorId actor) {
+  if (TableId::kind_of(token) != IdKind::kCoordinated) {
+    return;
+  }
+  for (const CausalContext::Entry& entry : state.context.vector()) {
+    if (entry.actor == actor) {
+      sent_dot_.try_emplace(token, cluster_.oracle().number_of(key, Dot{entry.stamp, actor}));
+    }
+  }
+}
+
 /// The dot that an op would stamp again, were it to store now.
 uint32_t ShardHost::restamped_dot(uint64_t id) const {
   const auto sent = sent_dot_.find(id);
   return sent == sent_dot_.end() ? kNone : sent->second;
+}
+
+void ShardHost::set_cluster(const std::shared_ptr<const ClusterDocument>& document,
+                            CopyState fresh) {
+  begin(Step{});
+  shard_.set_cluster(document, fresh, node_.now());
+  document_epoch_ = document->epoch;
+  end();
 }
 
 void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t write) {
@@ -256,7 +277,8 @@ bool ShardHost::decode(const KeyRef& key, std::string_view record, State* state)
 
 LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
   DiskKey& kept = node_.disk().at(place_of(key));
-  if (!cluster_.is_healing() && cluster_.prng().chance(cluster_.plan().load_pending_chance)) {
+  if (!cluster_.is_healing() &&
+      cluster_.prng(Chance::kEngine).chance(cluster_.plan().load_pending_chance)) {
     return LoadStatus::kPending;
   }
   if (kept.is_damaged) {
@@ -266,6 +288,16 @@ LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
     cluster_.oracle().fail("an engine holds a record that can't be read");
   }
   return LoadStatus::kLoaded;
+}
+
+/// A read of a key's hints loads them side by side and takes in what is stored meanwhile, which may
+/// be handed over before its last load ends.
+void ShardHost::gather(uint32_t key, const Knowledge& met) {
+  for (auto& [token, waiting] : loading_) {
+    if (waiting.gathered_key == key) {
+      waiting.gathered = join(waiting.gathered, met);
+    }
+  }
 }
 
 void ShardHost::load(const KeyRef& key, StoreToken token) {
@@ -283,15 +315,16 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
       waiting.brought = join(waiting.brought, met);
     }
   }
-  const uint64_t delay_us = cluster_.prng().one_in(20) ? cluster_.prng().between(10'000, 400'000)
-                                                       : cluster_.prng().between(50, 5'000);
+  const uint64_t delay_us = cluster_.prng(Chance::kEngine).one_in(20)
+                                ? cluster_.prng(Chance::kEngine).between(10'000, 400'000)
+                                : cluster_.prng(Chance::kEngine).between(50, 5'000);
   node_.later(delay_us, [this, token, place = place_of(key)] { loaded(token, place); });
 }
 
 StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durability durability,
                              StoreToken token) {
   const Plan& plan = cluster_.plan();
-  Prng& prng = cluster_.prng();
+  Prng& prng = cluster_.prng(Chance::kEngine);
   const uint32_t index = cluster_.key_index(key);
   const uint32_t disk_place = place_of(key);
   const bool is_hint = key.hint_for != 0;
@@ -327,12 +360,10 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
       is_hint ? shard_.hints().actor(key) : shard_.copies().at(key.partition).actor;
   next.met = cluster_.oracle().stored(index, state, actor, cause);
   next.shown = cluster_.oracle().shown(index, state);
-  step_.new_dot = actor == 0 ? step_.new_dot : kNone;
-  for (const CausalContext::Entry& entry : state.context.vector()) {
-    if (entry.actor == actor) {
-      step_.new_dot = cluster_.oracle().number_of(index, Dot{entry.stamp, actor});
-    }
+  if (is_hint) {
+    gather(index, next.met);
   }
+  note_dot(token, index, state, actor);
   if (cluster_.trace().on()) {
     std::string line = "node " + std::to_string(node_.number()) + " stores key " +
                        std::to_string(index) +
@@ -363,7 +394,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
 void ShardHost::read_range(const FetchRange& range, StoreToken token) {
   FetchRange kept = range;
   kept.after_key = {};
-  node_.later(cluster_.prng().between(50, 3'000),
+  node_.later(cluster_.prng(Chance::kEngine).between(50, 3'000),
               [this, kept, after = std::string(range.after_key), token] {
                 FetchRange asked = kept;
                 asked.after_key = after;
@@ -386,7 +417,8 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
     }
   }
   std::sort(found.begin(), found.end());
-  const size_t limit = std::min<size_t>(range.entries_max, cluster_.prng().between(1, 3));
+  const size_t limit =
+      std::min<size_t>(range.entries_max, cluster_.prng(Chance::kEngine).between(1, 3));
   const bool done = found.size() <= limit;
   found.resize(std::min(found.size(), limit));
   std::vector<std::string> records;
@@ -401,7 +433,7 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
     entries.push_back(RangeEntry{key_at(found[i].second), records[i]});
   }
   begin(Step{});
-  const bool ok = cluster_.is_healing() || !cluster_.prng().chance(20'000);
+  const bool ok = cluster_.is_healing() || !cluster_.prng(Chance::kEngine).chance(20'000);
   shard_.range_read(token, ok, ok ? entries : std::vector<RangeEntry>{}, done, node_.now());
   end();
 }
@@ -443,7 +475,6 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
       met = join(met, held(key));
       sent_of_key_[key] = join(sent_of_key_[key], met);
       ghost.met = met;
-      sent_dot_[replicate->id] = step_.new_dot;
     } else {
       ghost.met = read_by_step(key);
       step_.brought = join(step_.brought, ghost.met);
@@ -487,6 +518,10 @@ void ShardHost::send(NodeId to, const Message& message) {
 
 void ShardHost::document_wanted(NodeId holder) {
   node_.want_document(holder);
+}
+
+void ShardHost::copies_changed() {
+  node_.tell_progress(index_);
 }
 
 uint64_t ShardHost::random() {

@@ -26,6 +26,9 @@ class ShardHost final : public ShardPorts {
   uint8_t index() const { return index_; }
 
   Shard& shard() { return shard_; }
+  void set_cluster(const std::shared_ptr<const ClusterDocument>& document, CopyState fresh);
+  /// Of the document that the shard goes by.
+  uint64_t document_epoch() const { return document_epoch_; }
   /// As of the last step.
   uint32_t filling_copies() const { return filling_copies_; }
 
@@ -58,7 +61,7 @@ class ShardHost final : public ShardPorts {
   void reply_scan(ClientToken token, ScanPage&& page) override;
   void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
-  void copies_changed() override {}
+  void copies_changed() override;
   uint64_t random() override;
 
  private:
@@ -69,7 +72,6 @@ class ShardHost final : public ShardPorts {
     uint32_t write = kNone;
     uint32_t about = kNone;  // the write of the op that goes on
     uint32_t restamped_dot = kNone;
-    uint32_t new_dot = kNone;
     Knowledge brought;
     Knowledge answer;    // a passed-on request's
     Knowledge gathered;  // of `gathered_key`, from hints that may be gone by now
@@ -86,12 +88,14 @@ class ShardHost final : public ShardPorts {
   void end();
   Knowledge held(uint32_t key) const;
   Knowledge shown(uint32_t key, bool by_hints) const;
+  void gather(uint32_t key, const Knowledge& met);
   uint32_t place_of(const KeyRef& key) const;
   KeyRef key_at(uint32_t place) const;
   Knowledge read_by_step(uint32_t key) const;
   Knowledge answer_met(uint32_t key) const;
   Ghost ghost_of(NodeId to, const Message& message);
   void note_op(uint64_t id);
+  void note_dot(StoreToken token, uint32_t key, const State& state, ActorId actor);
   uint32_t restamped_dot(uint64_t id) const;
 
   SimNode& node_;
@@ -103,12 +107,13 @@ class ShardHost final : public ShardPorts {
   FrameBuilder builder_;
   bool tick_due_ = false;
   uint32_t filling_copies_ = 0;
+  uint64_t document_epoch_ = 0;
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                  // by token
   std::unordered_map<uint64_t, Knowledge> sent_met_;            // by op: what came with its record
   std::unordered_map<uint32_t, Knowledge> sent_of_key_;         // all of that, by key
-  std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot being replicated
+  std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot that it wrote
   std::unordered_map<uint64_t, uint32_t> op_write_;             // by op: the client's write
   std::unordered_map<uint64_t, uint32_t> passed_write_;         // by op
   std::map<std::pair<NodeId, uint64_t>, uint32_t> passed_key_;  // by asker and its op

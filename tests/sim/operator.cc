@@ -1,0 +1,278 @@
+#include "tests/sim/operator.h"
+
+#include <algorithm>
+
+#include "tests/sim/cluster.h"
+
+namespace kindred::sim {
+
+namespace {
+
+constexpr uint64_t kLookUs = 300'000;
+/// Fewer members than N would make W and R of fewer copies.
+constexpr size_t kMembersMin = 3;
+
+std::string name_of(Number number) {
+  return address_text(SimNode::address_of(number));
+}
+
+}  // namespace
+
+void Operator::schedule() {
+  roles_.assign(cluster_.node_count() + 1, NodeRole{});
+  for (Number number = 1; number <= cluster_.plan().nodes; ++number) {
+    roles_[number].role = Role::kIn;
+  }
+  if (cluster_.plan().ring_change_every_ms != 0) {
+    cluster_.queue().after(kLookUs, [this] { look(); });
+  }
+}
+
+/// Of the documents that nodes held, the latest.
+std::shared_ptr<const ClusterDocument> Operator::newest() {
+  std::shared_ptr<const ClusterDocument>& latest = newest_;
+  for (Number number = 1; number <= cluster_.node_count(); ++number) {
+    const auto held = cluster_.node(number).document();
+    if (held != nullptr && (latest == nullptr || std::pair(latest->generation, latest->epoch) <
+                                                     std::pair(held->generation, held->epoch))) {
+      latest = held;
+    }
+  }
+  return latest;
+}
+
+std::vector<Number> Operator::of_role(Role role) const {
+  std::vector<Number> numbers;
+  for (Number number = 1; number < roles_.size(); ++number) {
+    if (roles_[number].role == role) {
+      numbers.push_back(number);
+    }
+  }
+  return numbers;
+}
+
+SimNode* Operator::any_member() {
+  std::vector<SimNode*> ready;
+  for (const Number number : of_role(Role::kIn)) {
+    if (cluster_.node(number).is_ready()) {
+      ready.push_back(&cluster_.node(number));
+    }
+  }
+  return ready.empty() ? nullptr : ready[cluster_.prng(Chance::kOperator).below(ready.size())];
+}
+
+/// Nothing changes: the members are those wanted, and no partition moves.
+bool Operator::is_steady() {
+  const auto document = newest();
+  const std::vector<Number> wanted = of_role(Role::kIn);
+  return document != nullptr && document->moves.empty() && document->staged.empty() &&
+         document->members.size() == wanted.size() && of_role(Role::kGoing).empty() &&
+         of_role(Role::kDead).empty() &&
+         std::all_of(wanted.begin(), wanted.end(), [&](Number number) {
+           const Member* member = document->find_peer_address(SimNode::address_of(number));
+           return member != nullptr && !member->is_leaving;
+         });
+}
+
+bool Operator::has_settled() {
+  return cluster_.plan().ring_change_every_ms == 0 || is_steady();
+}
+
+std::string Operator::what_is_open() const {
+  std::string open;
+  for (const Number number : of_role(Role::kGoing)) {
+    open += ", node " + std::to_string(number) + " is to go";
+  }
+  for (const Number number : of_role(Role::kDead)) {
+    open += ", node " + std::to_string(number) + " is dead";
+  }
+  return open;
+}
+
+/// All founders are members: nodes that start from now on find a cluster.
+void Operator::begin() {
+  for (const Number number : of_role(Role::kIn)) {
+    if (!cluster_.node(number).is_ready()) {
+      return;
+    }
+  }
+  has_begun_ = true;
+  std::vector<Address> seeds;
+  for (Number number = 1; number <= cluster_.node_count(); ++number) {
+    seeds.push_back(SimNode::address_of(number));
+  }
+  for (Number number = 1; number <= cluster_.node_count(); ++number) {
+    cluster_.node(number).set_seeds(seeds);
+  }
+}
+
+void Operator::look() {
+  cluster_.queue().after(kLookUs, [this] { look(); });
+  if (!has_begun_) {
+    return begin();
+  }
+  const bool is_asked =
+      std::any_of(roles_.begin(), roles_.end(), [](const NodeRole& role) { return role.is_asked; });
+  if (!is_asked && !newest()->staged.empty()) {
+    return clear_staged();
+  }
+  for (Number number = 1; number < roles_.size(); ++number) {
+    go_on(number);
+  }
+  const uint64_t now_us = cluster_.queue().now_us();
+  if (now_us >= next_change_us_ && !cluster_.is_healing()) {
+    next_change_us_ = now_us + cluster_.prng(Chance::kOperator).between(200, 1'800) *
+                                   cluster_.plan().ring_change_every_ms;
+    begin_change();
+  }
+}
+
+void Operator::begin_change() {
+  Prng& prng = cluster_.prng(Chance::kOperator);
+  const std::vector<Number> in = of_role(Role::kIn);
+  const std::vector<Number> out = of_role(Role::kOut);
+  const uint64_t what = prng.below(10);
+  if (what < 5 && !out.empty()) {
+    cluster_.probes().add("join_asked");
+    return add(out[prng.below(out.size())], !prng.one_in(3));
+  }
+  if (in.size() <= kMembersMin) {
+    return;
+  }
+  const Number chosen = in[prng.below(in.size())];
+  if (what < 8) {
+    cluster_.probes().add("leave_asked");
+    roles_[chosen].role = Role::kGoing;
+    cluster_.membership_judge().fault_of(chosen);
+  } else if (cluster_.faults().loss_allowed() && cluster_.node(chosen).is_ready()) {
+    let_die(chosen);
+    if (!out.empty() && prng.one_in(2)) {
+      cluster_.probes().add("replace_asked");
+      roles_[chosen].replacement = out[prng.below(out.size())];
+      add(roles_[chosen].replacement, false);
+    } else {
+      cluster_.probes().add("remove_asked");
+    }
+  }
+}
+
+/// A node starts with an empty directory, every other one its seed.
+void Operator::add(Number number, bool joins_by_itself) {
+  SimNode& node = cluster_.node(number);
+  roles_[number] = NodeRole{Role::kIn, joins_by_itself, 0, false, roles_[number].came_back};
+  node.disk().wipe();
+  node.is_lossy = false;
+  node.joins_by_itself = joins_by_itself;
+  node.start();
+}
+
+void Operator::let_die(Number number) {
+  SimNode& node = cluster_.node(number);
+  roles_[number].role = Role::kDead;
+  roles_[number].replacement = 0;
+  cluster_.note_loss();
+  node.is_lossy = true;
+  node.stop(cluster_.prng(Chance::kOperator).one_in(2));
+}
+
+/// Asks for what is still to come about, unless it was asked for and not answered yet.
+void Operator::go_on(Number number) {
+  NodeRole& role = roles_[number];
+  const auto document = newest();
+  const Member* member = document->find_peer_address(SimNode::address_of(number));
+  SimNode* at = any_member();
+  if (role.is_asked || at == nullptr) {
+    return;
+  }
+  RingChange change;
+  change.now = !cluster_.prng(Chance::kOperator).one_in(4);
+  change.node = name_of(number);
+  if (role.role == Role::kIn && member == nullptr && !role.joins_by_itself) {
+    change.kind = ChangeKind::kJoin;
+    SimNode& waiting = cluster_.node(number);
+    if (waiting.is_up() && cluster_.prng(Chance::kOperator).one_in(2)) {
+      change.node = name_of(at->number());
+      return ask(waiting, change, number);
+    }
+    return ask(*at, change, number);
+  }
+  if (role.role == Role::kGoing && member != nullptr && !member->is_leaving) {
+    change.kind = ChangeKind::kLeave;
+    return ask(*at, change, number);
+  }
+  if (role.role != Role::kDead) {
+    return;
+  }
+  if (member == nullptr) {
+    if (document->moves.empty()) {
+      role.came_back = true;
+      role.role = Role::kOut;  // its copies are made again elsewhere
+      cluster_.node(number).is_lossy = false;
+    }
+    return;
+  }
+  if (member->is_leaving) {
+    return;
+  }
+  const Number replacement = role.replacement;
+  const bool may_replace =
+      replacement != 0 && document->find_peer_address(SimNode::address_of(replacement)) == nullptr;
+  change.kind = may_replace ? ChangeKind::kReplace : ChangeKind::kRemove;
+  change.replacement = may_replace ? name_of(replacement) : "";
+  ask(*at, change, number);
+}
+
+void Operator::ask(SimNode& at, RingChange change, Number about) {
+  roles_[about].is_asked = true;
+  const bool is_staged = !change.now;
+  at.ask_change(change, [this, about, is_staged](const std::string& error, uint64_t) {
+    if (error.empty() && is_staged) {
+      return commit_staged(about);
+    }
+    roles_[about].is_asked = false;
+    cluster_.probes().add(error.empty() ? "change_made" : "change_refused");
+  });
+}
+
+void Operator::commit_staged(Number about) {
+  SimNode* at = any_member();
+  if (at == nullptr) {
+    roles_[about].is_asked = false;
+    return;
+  }
+  at->ask_commit([this, about](const std::string& error, uint64_t) {
+    roles_[about].is_asked = false;
+    cluster_.probes().add(error.empty() ? "staged_committed" : "change_refused");
+  });
+}
+
+/// What was staged and could not be committed must not be so by a later commit.
+void Operator::clear_staged() {
+  SimNode* at = any_member();
+  if (at == nullptr || is_clearing_) {
+    return;
+  }
+  is_clearing_ = true;
+  at->ask_clear([this](const std::string&, uint64_t) { is_clearing_ = false; });
+}
+
+void Operator::has_left(SimNode& node, bool starts_anew) {
+  NodeRole& role = roles_[node.number()];
+  cluster_.probes().add("left");
+  if (role.role == Role::kIn && !starts_anew && !role.came_back) {
+    return cluster_.oracle().fail("node " + std::to_string(node.number()) +
+                                  " left, and nobody asked for it");
+  }
+  if (role.role == Role::kGoing) {
+    role.role = Role::kOut;
+    role.came_back = true;
+    node.is_lossy = false;
+  } else if (role.role == Role::kIn) {
+    // A member that is behind took it for the one it was before.
+    cluster_.probes().add("started_anew");
+    role.joins_by_itself = node.joins_by_itself = true;
+    node.start();
+  }
+}
+
+}  // namespace kindred::sim
