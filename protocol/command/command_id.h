@@ -125,6 +125,7 @@ enum class CommandId : uint8_t {
   kRingPlan,
   kRingPreflist,
   kRingRemove,
+  kRingRepair,
   kRingReplace,
   kRingStatus,
   kRingTransfers,

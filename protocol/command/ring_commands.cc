@@ -80,6 +80,18 @@ constexpr CommandSpec kRingSubcommands[] = {
     change("ring|remove", CommandId::kRingRemove, -3,
            "Stages that a dead node is taken off the ring; FORCE: at once, without a majority.",
            "node [FORCE] [NOW]"),
+    {.name = "ring|repair",
+     .id = CommandId::kRingRepair,
+     .arity = -2,
+     .flags = {CommandFlag::kAdmin, CommandFlag::kNoscript, CommandFlag::kNoMulti},
+     .group = "ring",
+     .since = "0.2.0",
+     .complexity = "O(N) in the number of keys that differ and of partitions",
+     .summary =
+         "Compares this node's copies, or the one of a partition, with the other owners' now "
+         "and repairs what differs.",
+     .syntax = "[partition]",
+     .tips = kFacts},
     change("ring|replace", CommandId::kRingReplace, -4,
            "Stages that a waiting node takes the places of a dead one.",
            "dead host:peerport [NOW]"),

@@ -44,6 +44,7 @@ void AntiEntropy::start_cycle(Now now) {
 void AntiEntropy::repair(uint16_t partition, RepairToken token, Now now) {
   Repair asked;
   asked.token = token;
+  asked.begun_before = begun_;
   asked.report.ok = core_.has_cluster() && partition < core_.copies.size() &&
                     core_.is_mine(partition) && core_.serves(partition);
   if (asked.report.ok) {
@@ -58,7 +59,7 @@ void AntiEntropy::repair(uint16_t partition, RepairToken token, Now now) {
   if (asked.pairs.empty()) {
     return core_.ports.reply_repair(token, asked.report);
   }
-  repairs_.push_back(std::move(asked));
+  repairs_.emplace(partition, std::move(asked));
   go_on(now);
 }
 
@@ -79,15 +80,15 @@ void AntiEntropy::go_on(Now now) {
     }
     again = false;
     for (auto pair = waiting_.begin(); pair != waiting_.end() && running_.size() < kExchangesMax;) {
-      if (std::find(running_.begin(), running_.end(), *pair) != running_.end()) {
+      if (find_running(*pair) != running_.end()) {
         ++pair;  // asked for twice: one after the other
         continue;
       }
       const Pair next = *pair;
       waiting_.erase(pair);
-      running_.push_back(next);
+      running_.push_back({next, ++begun_});
       if (!exchanges_.start(next.partition, next.peer, now)) {
-        end_pair(next, ExchangeEnd{next.partition, next.peer, false, 0, 0, 0});
+        end_pair(ExchangeEnd{next.partition, next.peer, false, 0, 0, 0});
       }
       again = true;
       break;
@@ -107,15 +108,21 @@ void AntiEntropy::take_end(const ExchangeEnd& end) {
   metrics.exchanged_keys += end.keys_compared;
   metrics.exchange_repairs += end.keys_repaired;
   metrics.exchanged_bytes += end.bytes;
-  end_pair(Pair{end.partition, end.peer}, end);
+  end_pair(end);
 }
 
-void AntiEntropy::end_pair(const Pair& pair, const ExchangeEnd& end) {
+void AntiEntropy::end_pair(const ExchangeEnd& end) {
+  const Pair pair{end.partition, end.peer};
+  const auto ended = find_running(pair);
+  const uint64_t number = ended->number;
+  running_.erase(ended);
   has_missed_ = has_missed_ || !end.ok;
-  running_.erase(std::find(running_.begin(), running_.end(), pair));
-  for (Repair& repair : repairs_) {
+  const auto [first, behind] = repairs_.equal_range(pair.partition);
+  for (auto asked = first; asked != behind;) {
+    Repair& repair = asked->second;
     const auto place = std::find(repair.pairs.begin(), repair.pairs.end(), pair);
-    if (place == repair.pairs.end()) {
+    if (place == repair.pairs.end() || number <= repair.begun_before) {
+      ++asked;
       continue;
     }
     repair.pairs.erase(place);
@@ -124,11 +131,13 @@ void AntiEntropy::end_pair(const Pair& pair, const ExchangeEnd& end) {
     repair.report.keys_compared += end.keys_compared;
     repair.report.keys_repaired += end.keys_repaired;
     repair.report.bytes += end.bytes;
-    if (repair.pairs.empty()) {
-      core_.ports.reply_repair(repair.token, repair.report);
+    if (!repair.pairs.empty()) {
+      ++asked;
+      continue;
     }
+    core_.ports.reply_repair(repair.token, repair.report);
+    asked = repairs_.erase(asked);
   }
-  std::erase_if(repairs_, [](const Repair& repair) { return repair.pairs.empty(); });
 }
 
 }  // namespace kindred

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -37,22 +38,32 @@ class AntiEntropy {
     NodeId peer = 0;
     friend auto operator<=>(const Pair&, const Pair&) = default;
   };
+  struct Running {
+    Pair pair;
+    uint64_t number = 0;  // of all that began
+  };
   struct Repair {
     RepairToken token = 0;
-    std::vector<Pair> pairs;  // not yet ended
+    uint64_t begun_before = 0;  // exchanges up to this number may have compared too early
+    std::vector<Pair> pairs;    // not yet ended
     RepairReport report;
   };
 
   bool begins(uint16_t partition, NodeId peer) const;
   void go_on(Now now);
   void take_end(const ExchangeEnd& end);
-  void end_pair(const Pair& pair, const ExchangeEnd& end);
+  void end_pair(const ExchangeEnd& end);
+  auto find_running(const Pair& pair) {
+    return std::find_if(running_.begin(), running_.end(),
+                        [&pair](const Running& one) { return one.pair == pair; });
+  }
 
   ShardCore& core_;
   Exchanges exchanges_;
   std::deque<Pair> waiting_;
-  std::vector<Pair> running_;
-  std::vector<Repair> repairs_;
+  std::vector<Running> running_;
+  uint64_t begun_ = 0;
+  std::multimap<uint16_t, Repair> repairs_;  // by partition
   bool is_cycle_ = false;
   bool has_missed_ = false;  // an exchange of the cycle came to nothing
   uint64_t cycle_began_us_ = 0;

@@ -100,6 +100,7 @@ class Node final : public NodeControl,
   void say_hello();
   bool is_yielding(NodeId member) const;
   void tell_yielding();
+  void sum_ring_figures(Asker asker, const std::function<void(Worker&, const FiguresAnswer&)>& ask);
   void hear_yielding(NodeId member);
 
   // Questions to the whole node (node_questions.cc).
@@ -125,6 +126,7 @@ class Node final : public NodeControl,
   void name_actors(Asker asker, std::vector<ActorId> actors) override;
   void tell_info(Asker asker, std::vector<std::string> sections) override;
   void tell_ring_figures(Asker asker) override;
+  void repair(Asker asker, std::optional<PartitionIndex> partition) override;
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;

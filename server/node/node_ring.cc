@@ -11,21 +11,36 @@ constexpr uint64_t kYieldingUs = 4 * Membership::kRoundUs;  // good for so long 
 }
 
 void Node::tell_ring_figures(Asker asker) {
+  sum_ring_figures(
+      asker, [](Worker& worker, const FiguresAnswer& answer) { answer(worker.ring_figures()); });
+}
+
+void Node::repair(Asker asker, std::optional<PartitionIndex> partition) {
+  sum_ring_figures(asker, [partition](Worker& worker, const FiguresAnswer& answer) {
+    worker.repair(partition, answer);
+  });
+}
+
+// Asks each worker, on its thread; it may answer later.
+void Node::sum_ring_figures(Asker asker,
+                            const std::function<void(Worker&, const FiguresAnswer&)>& ask) {
   struct Sum {
     size_t missing;
     RingFigures figures;
   };
   const auto sum = std::make_shared<Sum>(Sum{workers_.size(), {}});
-  post_to_all([this, asker, sum](Worker& worker) {
-    const auto taken = std::make_shared<RingFigures>(worker.ring_figures());
-    workers_.front()->post_errand([this, asker, sum, taken] {
-      sum->figures.add(*taken);
-      if (--sum->missing == 0) {
-        Worker& asking = *workers_[asker.worker];
-        asking.post_errand([&asking, token = asker.token, sum] {
-          asking.hub().ring_figures_done(token, std::move(sum->figures));
-        });
-      }
+  post_to_all([this, asker, sum, ask](Worker& worker) {
+    ask(worker, [this, asker, sum](RingFigures&& figures) {
+      const auto taken = std::make_shared<RingFigures>(std::move(figures));
+      workers_.front()->post_errand([this, asker, sum, taken] {
+        sum->figures.add(*taken);
+        if (--sum->missing == 0) {
+          Worker& asking = *workers_[asker.worker];
+          asking.post_errand([&asking, token = asker.token, sum] {
+            asking.hub().ring_figures_done(token, std::move(sum->figures));
+          });
+        }
+      });
     });
   });
 }

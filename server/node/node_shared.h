@@ -2,8 +2,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +52,9 @@ struct Asker {
   ClientToken token = 0;
 };
 
+/// Takes a worker's part of an answer; on any thread, once.
+using FiguresAnswer = std::function<void(RingFigures&&)>;
+
 /// What only the node as a whole can do. On worker 0's thread; answers through the worker of the
 /// asker, perhaps much later.
 class NodeControl {
@@ -60,6 +65,7 @@ class NodeControl {
   virtual void name_actors(Asker asker, std::vector<ActorId> actors) = 0;
   virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
   virtual void tell_ring_figures(Asker asker) = 0;
+  virtual void repair(Asker asker, std::optional<PartitionIndex> partition) = 0;
   virtual void ask_ring_change(Asker asker, const RingRequest& request) = 0;
   virtual void drain_node(Asker asker) = 0;
   virtual void set_config(Asker asker,

@@ -28,19 +28,6 @@ ClientToken without_origin(ClientToken token) {
   return token & ((ClientToken{1} << kOriginShift) - 1);
 }
 
-std::string_view copy_name(CopyState state) {
-  switch (state) {
-    case CopyState::kFilling:
-      return "filling";
-    case CopyState::kArriving:
-      return "arriving";
-    case CopyState::kDeparting:
-      return "departing";
-    default:
-      return "whole";
-  }
-}
-
 std::unique_ptr<StateStore> make_store(plugins::Engine& engine, std::function<void()> wake) {
   if (engine.capabilities().nonblocking) {
     return std::make_unique<DirectStore>(engine);
@@ -283,30 +270,6 @@ WorkerFigures Worker::figures() {
       }
       figures.actor = figures.actor != 0 ? figures.actor : copy.actor;
     }
-  }
-  return figures;
-}
-
-RingFigures Worker::ring_figures() {
-  RingFigures figures;
-  if (engine_capabilities_.thread_bound || setup_.index == 0) {
-    // What an engine has not written out yet it may not count as data.
-    const plugins::EngineStats stats = engine_.stats();
-    figures.data_bytes = stats.data_bytes != 0 ? stats.data_bytes : stats.memory_bytes;
-  }
-  if (!driver_) {
-    return figures;
-  }
-  Shard& shard = driver_->shard();
-  figures.copies = shard.copies().count(CopyState::kWhole);
-  for (const Transfer& transfer : shard.transfers()) {
-    figures.copies += 1;
-    figures.transfers.push_back({transfer.partition, copy_name(transfer.state), transfer.source,
-                                 transfer.keys, transfer.bytes});
-  }
-  for (const HintsOfTarget& one : shard.hints().pending()) {
-    const uint64_t age_ms = now_.cluster_ms - std::min(now_.cluster_ms, one.oldest_ms);
-    figures.hints.push_back({one.target, one.count, one.bytes, age_ms});
   }
   return figures;
 }

@@ -83,6 +83,8 @@ class Worker final : public ShardOutlet {
   WorkerFigures figures();
   /// This worker's part of RING HINTS and RING TRANSFERS.
   RingFigures ring_figures();
+  /// NodeService::repair(); answered once, perhaps within the call.
+  void repair(std::optional<PartitionIndex> wanted, const FiguresAnswer& answer);
   /// Any thread; up to date within a moment.
   uint32_t filling_copies() const { return filling_copies_.load(std::memory_order_relaxed); }
 

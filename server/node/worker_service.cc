@@ -62,6 +62,12 @@ void WorkerService::ring_figures(ClientToken token) {
   });
 }
 
+void WorkerService::repair(ClientToken token, std::optional<PartitionIndex> partition) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}, partition] {
+    node.repair(asker, partition);
+  });
+}
+
 void WorkerService::config_set(ClientToken token,
                                std::vector<std::pair<std::string, std::string>> settings) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},

@@ -21,6 +21,7 @@ class WorkerService final : public NodeService {
   void drain(ClientToken token) override;
   void change_ring(ClientToken token, RingRequest request) override;
   void ring_figures(ClientToken token) override;
+  void repair(ClientToken token, std::optional<PartitionIndex> partition) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(

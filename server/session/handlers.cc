@@ -128,6 +128,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kRingPlan, {run_ring_plan, false, kCluster}},
     {CommandId::kRingPreflist, {run_ring_preflist, false, kCluster}},
     {CommandId::kRingRemove, {run_ring_remove, kAll, kCluster}},
+    {CommandId::kRingRepair, {run_ring_repair, kAll, kCluster}},
     {CommandId::kRingReplace, {run_ring_replace, kAll, kCluster}},
     {CommandId::kRingStatus, {run_ring_status, false, kCluster}},
     {CommandId::kRingTransfers, {run_ring_transfers, false, kCluster}},

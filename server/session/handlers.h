@@ -116,6 +116,7 @@ void run_ring_members(Call& call);
 void run_ring_owners(Call& call);
 void run_ring_preflist(Call& call);
 void run_ring_status(Call& call);
+void run_ring_repair(Call& call);
 void run_ring_transfers(Call& call);
 
 }  // namespace kindred

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,9 @@ class NodeService {
   virtual void drain(ClientToken token) = 0;
   /// What this node counts about the ring (RING HINTS) into ring_figures_done().
   virtual void ring_figures(ClientToken token) = 0;
+  /// RING REPAIR of one partition or, where none is named, of all that this node holds; what was
+  /// found comes into ring_figures_done(). A partition of which it holds no copy brings nothing.
+  virtual void repair(ClientToken token, std::optional<PartitionIndex> partition) = 0;
   /// CONFIG SET; status_done() tells.
   virtual void config_set(ClientToken token,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;

@@ -41,6 +41,9 @@ class OkService final : public NodeService {
     client_.status_done(token, "ERR a node of one has no ring to change");
   }
   void ring_figures(ClientToken token) override { client_.ring_figures_done(token, {}); }
+  void repair(ClientToken token, std::optional<PartitionIndex>) override {
+    client_.ring_figures_done(token, {});
+  }
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 
 #include "protocol/command/errors.h"
 #include "replication/ring/slot.h"
 #include "server/session/handlers.h"
+#include "server/session/options.h"
 #include "server/session/ring_view.h"
 #include "server/session/task.h"
 
@@ -209,7 +211,70 @@ class Transfers final : public Task {
   }
 };
 
+/// RING REPAIR: one entry a partition that was compared.
+class Repair final : public Task {
+ public:
+  explicit Repair(std::optional<PartitionIndex> partition) : partition_(partition) {}
+
+  void start(Call& call) override {
+    call.ask_service(
+        [this](NodeService& service, ClientToken token) { service.repair(token, partition_); });
+  }
+
+  void ring_figures_done(Call& call, RingFigures& figures) override {
+    const RingView view = ring_view(call);
+    if (partition_ && figures.repairs.empty()) {
+      return refuse(call, view);
+    }
+    std::sort(
+        figures.repairs.begin(), figures.repairs.end(),
+        [](const RepairFigure& a, const RepairFigure& b) { return a.partition < b.partition; });
+    ReplyWriter& reply = call.reply();
+    reply.array(figures.repairs.size());
+    for (const RepairFigure& figure : figures.repairs) {
+      reply.map(6);
+      write_number_field(reply, "partition", figure.partition);
+      write_text_field(reply, "result", figure.is_complete ? "complete" : "incomplete");
+      write_number_field(reply, "exchanges", figure.exchanges);
+      write_number_field(reply, "keys_compared", figure.keys_compared);
+      write_number_field(reply, "keys_repaired", figure.keys_repaired);
+      write_number_field(reply, "bytes", figure.bytes);
+    }
+  }
+
+ private:
+  void refuse(Call& call, const RingView& view) const {
+    std::string error = "ERR this node holds no copy of partition " + std::to_string(*partition_) +
+                        "; those that do:";
+    for (const NodeId owner : view.cluster->serving_owners(*partition_)) {
+      error += ' ' + view.name_of(owner);
+    }
+    call.error(error);
+  }
+
+  std::optional<PartitionIndex> partition_;
+};
+
 }  // namespace
+
+void run_ring_repair(Call& call) {
+  std::optional<PartitionIndex> partition;
+  if (call.arg_count() > 3) {
+    return call.error(error_text::kSyntax);
+  }
+  if (call.arg_count() == 3) {
+    const auto number = integer_argument(call, 2);
+    if (!number) {
+      return;
+    }
+    const uint32_t partitions = call.hub().partition_count();
+    if (*number < 0 || *number >= partitions) {
+      return call.error("ERR partitions are numbered from 0 to " + std::to_string(partitions - 1));
+    }
+    partition = static_cast<PartitionIndex>(*number);
+  }
+  call.start(std::make_unique<Repair>(partition));
+}
 
 void run_ring_status(Call& call) {
   call.start(std::make_unique<Status>());

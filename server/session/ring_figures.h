@@ -25,12 +25,23 @@ struct TransferFigure {
   uint64_t bytes = 0;
 };
 
+/// What comparing a copy with those of all other owners came to (RING REPAIR).
+struct RepairFigure {
+  uint16_t partition = 0;
+  bool is_complete = false;  // compared with each of them
+  uint64_t exchanges = 0;    // that came to their end
+  uint64_t keys_compared = 0;
+  uint64_t keys_repaired = 0;
+  uint64_t bytes = 0;
+};
+
 /// What a node counts about the ring, of all its workers.
 struct RingFigures {
   std::vector<HintFigure> hints;  // one a target
   std::vector<TransferFigure> transfers;
-  uint64_t copies = 0;      // of partitions, here
-  uint64_t data_bytes = 0;  // that they take
+  std::vector<RepairFigure> repairs;  // of those that were asked for
+  uint64_t copies = 0;                // of partitions, here
+  uint64_t data_bytes = 0;            // that they take
 
   void add(const RingFigures& other);
 };

@@ -28,6 +28,7 @@ bool contains(std::span<const NodeId> nodes, NodeId node) {
 
 void RingFigures::add(const RingFigures& other) {
   transfers.insert(transfers.end(), other.transfers.begin(), other.transfers.end());
+  repairs.insert(repairs.end(), other.repairs.begin(), other.repairs.end());
   copies += other.copies;
   data_bytes += other.data_bytes;
   for (const HintFigure& theirs : other.hints) {

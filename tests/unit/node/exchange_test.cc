@@ -344,6 +344,18 @@ TEST(Exchange, OfOneKeyWrittenOnBothSidesKeepsBothVersions) {
   EXPECT_EQ(state.siblings.size(), 2U);
 }
 
+TEST(AntiEntropy, ARepairThatIsAskedForComparesAnewBesideARunningExchange) {
+  World world(6);
+  fill(world, 100, 0);
+  Shard& asking = world.peer(1).shard();
+  asking.repair(kPartition, 100, world.now);  // has asked for the root by now
+  asking.repair(kPartition, 101, world.now);
+  world.settle();
+  EXPECT_EQ(world.peer(1).reports.at(100).exchanges, 1U);
+  EXPECT_EQ(world.peer(1).reports.at(101).exchanges, 1U);
+  EXPECT_EQ(asking.metrics().exchanges, 2U);
+}
+
 TEST(Exchange, EndsWithoutHarmWhereMessagesAreLost) {
   World world(6);
   fill(world, 500, 200);

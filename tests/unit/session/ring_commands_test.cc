@@ -64,6 +64,50 @@ TEST_F(RingCommandsTest, HelpAndErrorsAreThoseOfContainers) {
   EXPECT_TRUE(parsed(say(session_, "RING HELP")).elements.at(0).text.starts_with("RING <sub"));
 }
 
+class RingRepairTest : public testing::Test {
+ protected:
+  void answer(std::vector<RepairFigure> repairs) {
+    RingFigures figures;
+    figures.repairs = std::move(repairs);
+    worker_.service().client().ring_figures_done(worker_.service().repairs().back().first,
+                                                 std::move(figures));
+  }
+
+  Worker<ScriptedService> worker_;
+  Session& session_ = worker_.connect();
+};
+
+TEST_F(RingRepairTest, TellsOfEachPartitionInOrder) {
+  receive(session_, line("RING REPAIR"));
+  EXPECT_EQ(worker_.service().repairs().back().second, std::nullopt);
+  answer({{9, false, 1, 20, 3, 700}, {4, true, 2, 0, 0, 128}});
+  const Reply reply = parsed(sent(session_));
+  ASSERT_EQ(reply.elements.size(), 2U);
+  EXPECT_EQ(reply.elements[0].find("partition")->integer, 4);
+  EXPECT_EQ(reply.elements[0].find("result")->text, "complete");
+  EXPECT_EQ(reply.elements[0].find("exchanges")->integer, 2);
+  EXPECT_EQ(reply.elements[0].find("bytes")->integer, 128);
+  EXPECT_EQ(reply.elements[1].find("partition")->integer, 9);
+  EXPECT_EQ(reply.elements[1].find("result")->text, "incomplete");
+  EXPECT_EQ(reply.elements[1].find("keys_compared")->integer, 20);
+  EXPECT_EQ(reply.elements[1].find("keys_repaired")->integer, 3);
+}
+
+TEST_F(RingRepairTest, AsksForTheOneThatIsNamed) {
+  receive(session_, line("RING REPAIR 15"));
+  EXPECT_EQ(worker_.service().repairs().back().second, 15U);
+  answer({});
+  EXPECT_EQ(sent(session_), "-ERR this node holds no copy of partition 15; those that do: ok\r\n");
+}
+
+TEST_F(RingRepairTest, MistakesAreNamed) {
+  EXPECT_EQ(say(session_, "RING REPAIR 16"), "-ERR partitions are numbered from 0 to 15\r\n");
+  EXPECT_EQ(say(session_, "RING REPAIR -1"), "-ERR partitions are numbered from 0 to 15\r\n");
+  EXPECT_EQ(say(session_, "RING REPAIR x"), "-ERR value is not an integer or out of range\r\n");
+  EXPECT_EQ(say(session_, "RING REPAIR 1 2"), "-ERR syntax error\r\n");
+  EXPECT_TRUE(worker_.service().repairs().empty());
+}
+
 class RingChangesTest : public testing::Test {
  protected:
   const RingRequest& asked() { return worker_.service().ring_requests().back().second; }

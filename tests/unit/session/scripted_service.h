@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,6 +73,10 @@ class ScriptedService final : public NodeService {
   }
   std::vector<std::pair<ClientToken, RingRequest>>& ring_requests() { return ring_requests_; }
   void ring_figures(ClientToken token) override { other_tokens_.push_back(token); }
+  void repair(ClientToken token, std::optional<PartitionIndex> partition) override {
+    repairs_.emplace_back(token, partition);
+  }
+  std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>>& repairs() { return repairs_; }
   void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
     other_tokens_.push_back(token);
   }
@@ -98,6 +103,7 @@ class ScriptedService final : public NodeService {
   std::vector<Asked> asked_;
   std::vector<std::pair<ClientToken, ScanRequest>> scans_;
   std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
+  std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>> repairs_;
   std::vector<ClientToken> other_tokens_;
   uint64_t now_ms_ = 1'700'000'000'000;
   size_t prefetches_ = 0;
