@@ -9,14 +9,14 @@ namespace {
 template <typename Enum>
 using Names = std::array<std::string_view, static_cast<size_t>(Enum::kCount)>;
 
-constexpr Names<CommandFlag> kFlagNames = {"write",    "readonly", "denyoom",  "admin",
-                                           "noscript", "loading",  "stale",    "skip_slowlog",
-                                           "fast",     "no_auth",  "no_multi", "allow_busy"};
-constexpr Names<AclCategory> kCategoryNames = {"keyspace",   "read",       "write", "string",
-                                               "admin",      "fast",       "slow",  "dangerous",
-                                               "connection", "transaction"};
+constexpr Names<CommandFlag> kFlagNames = {
+    "write", "readonly",     "denyoom", "admin",   "pubsub",           "noscript", "loading",
+    "stale", "skip_slowlog", "fast",    "no_auth", "no_async_loading", "no_multi", "allow_busy"};
+constexpr Names<AclCategory> kCategoryNames = {
+    "keyspace", "read", "write",     "string",     "bitmap",      "pubsub",   "admin",
+    "fast",     "slow", "dangerous", "connection", "transaction", "scripting"};
 constexpr Names<KeyFlag> kKeyFlagNames = {
-    "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags"};
+    "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags", "not_key"};
 
 }  // namespace
 

@@ -39,12 +39,14 @@ enum class CommandFlag : uint8_t {
   kReadonly,
   kDenyoom,
   kAdmin,
+  kPubsub,
   kNoscript,
   kLoading,
   kStale,
   kSkipSlowlog,
   kFast,
   kNoAuth,
+  kNoAsyncLoading,
   kNoMulti,
   kAllowBusy,
   kCount,
@@ -57,12 +59,15 @@ enum class AclCategory : uint8_t {
   kRead,
   kWrite,
   kString,
+  kBitmap,
+  kPubsub,
   kAdmin,
   kFast,
   kSlow,
   kDangerous,
   kConnection,
   kTransaction,
+  kScripting,
   kCount,
 };
 
@@ -77,6 +82,7 @@ enum class KeyFlag : uint8_t {
   kInsert,
   kDelete,
   kVariableFlags,
+  kNotKey,  // a channel, placed by its name like a key
   kCount,
 };
 
@@ -95,6 +101,7 @@ struct KeyPositions {
   int last = 0;
   int step = 0;
   KeyFlags flags;
+  KeyFlags rest = {};  // of all but the first key, where they differ
 };
 
 struct CommandSpec {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/command/families.h"
+#include "protocol/resp/ascii.h"
 
 namespace kindred {
 
@@ -15,9 +16,9 @@ constexpr size_t kMaxNameBytes = 16;
 constexpr size_t kSlotBits = 8;
 constexpr size_t kSlots = size_t{1} << kSlotBits;
 
-// A name of up to 16 bytes as two words, in lower case. Names are letters only (a test sees to
-// that), and setting bit 5 turns nothing but a letter into a letter, so keys are equal exactly if
-// the names are but for case.
+// A name of up to 16 bytes as two words, in lower case. Setting bit 5 turns nothing but a letter
+// into a letter, so keys of names of letters are equal exactly if the names are but for case; of
+// others they may be equal for names that are not.
 struct NameKey {
   uint64_t head = 0;
   uint64_t tail = 0;
@@ -57,18 +58,14 @@ size_t slot_of(const NameKey& key) {
   return (key.head * kHeadFactor + key.tail * kTailFactor) >> (64 - kSlotBits);
 }
 
-bool equal_but_for_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && !a.empty() && a.size() <= kMaxNameBytes &&
-         name_key(a) == name_key(b);
-}
-
 // Open addressing with room to spare.
 class CommandIndex {
  public:
   CommandIndex() {
     for (const auto family :
          {connection_commands(), server_commands(), generic_commands(), string_commands(),
-          transaction_commands(), cluster_commands(), kindred_commands(), ring_commands()}) {
+          bitmap_commands(), transaction_commands(), scripting_commands(), cluster_commands(),
+          kindred_commands(), ring_commands()}) {
       for (const CommandSpec& spec : family) {
         commands_.push_back(&spec);
         insert(spec);
@@ -84,8 +81,10 @@ class CommandIndex {
     }
     const NameKey key = name_key(name);
     for (size_t slot = slot_of(key); slots_[slot].spec != nullptr; slot = (slot + 1) % kSlots) {
-      if (slots_[slot].key == key && slots_[slot].spec->name.size() == name.size()) {
-        return slots_[slot].spec;
+      const Slot& found = slots_[slot];
+      if (found.key == key && found.spec->name.size() == name.size() &&
+          (found.letters_only || equals_ignoring_case(found.spec->name, name))) {
+        return found.spec;
       }
     }
     return nullptr;
@@ -95,6 +94,7 @@ class CommandIndex {
   struct Slot {
     NameKey key;
     const CommandSpec* spec = nullptr;
+    bool letters_only = true;
   };
 
   void insert(const CommandSpec& spec) {
@@ -103,7 +103,7 @@ class CommandIndex {
     while (slots_[slot].spec != nullptr) {
       slot = (slot + 1) % kSlots;
     }
-    slots_[slot] = {key, &spec};
+    slots_[slot] = {key, &spec, spec.name.find_first_of("_-") == std::string_view::npos};
   }
 
   std::vector<const CommandSpec*> commands_;
@@ -127,7 +127,7 @@ const CommandSpec* find_command(std::string_view name) {
 
 const CommandSpec* find_subcommand(const CommandSpec& container, std::string_view name) {
   for (const CommandSpec& spec : container.subcommands) {
-    if (equal_but_for_case(short_name(spec), name)) {
+    if (equals_ignoring_case(short_name(spec), name)) {
       return &spec;
     }
   }

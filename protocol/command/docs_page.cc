@@ -23,8 +23,10 @@ constexpr Group kGroups[] = {
      "array of\n"
      "fields and values. `node` is a name or host:peerport."},
     {"string", "Strings", ""},
+    {"bitmap", "Bitmaps", "Strings, bit by bit."},
     {"generic", "Keys and expiry", ""},
     {"transactions", "Transactions", "Commands are queued and run in their order."},
+    {"scripting", "Scripts", "There are none yet."},
     {"connection", "Connections", ""},
     {"server", "Server", ""},
     {"cluster", "Cluster", "Redis Cluster's view of the ring, for its clients."},

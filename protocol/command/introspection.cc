@@ -40,15 +40,10 @@ void write_names(BitSet<Enum> members, std::string_view prefix, ReplyWriter& wri
   }
 }
 
-void write_key_specs(const KeyPositions& keys, ReplyWriter& writer) {
-  if (keys.first == 0) {
-    writer.set(0);
-    return;
-  }
-  writer.set(1);
+void write_key_spec(int first, int last, int step, KeyFlags flags, ReplyWriter& writer) {
   writer.map(3);
   writer.bulk("flags");
-  write_names(keys.flags, "", writer);
+  write_names(flags, "", writer);
   writer.bulk("begin_search");
   writer.map(2);
   writer.bulk("type");
@@ -56,7 +51,7 @@ void write_key_specs(const KeyPositions& keys, ReplyWriter& writer) {
   writer.bulk("spec");
   writer.map(1);
   writer.bulk("index");
-  writer.integer(keys.first);
+  writer.integer(first);
   writer.bulk("find_keys");
   writer.map(2);
   writer.bulk("type");
@@ -65,11 +60,26 @@ void write_key_specs(const KeyPositions& keys, ReplyWriter& writer) {
   writer.map(3);
   writer.bulk("lastkey");
   // Here relative to the first key, unlike in the reply's own field.
-  writer.integer(keys.last < 0 ? keys.last : keys.last - keys.first);
+  writer.integer(last < 0 ? last : last - first);
   writer.bulk("keystep");
-  writer.integer(keys.step);
+  writer.integer(step);
   writer.bulk("limit");
   writer.integer(0);
+}
+
+void write_key_specs(const KeyPositions& keys, ReplyWriter& writer) {
+  if (keys.first == 0) {
+    writer.set(0);
+    return;
+  }
+  if (keys.rest.empty()) {
+    writer.set(1);
+    write_key_spec(keys.first, keys.last, keys.step, keys.flags, writer);
+    return;
+  }
+  writer.set(2);
+  write_key_spec(keys.first, keys.first, keys.step, keys.flags, writer);
+  write_key_spec(keys.first + keys.step, keys.last, keys.step, keys.rest, writer);
 }
 
 void write_info(const CommandSpec& spec, ReplyWriter& writer) {

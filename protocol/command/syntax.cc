@@ -30,7 +30,9 @@ Type type_of_value(std::string_view name) {
                                             "index",   "start",        "end",       "offset",
                                             "slot",    "numreplicas",  "timeout",   "protover",
                                             "copies",  "increment",    "decrement", "client-id"};
-  if (name == "key") {
+  constexpr std::string_view kKeys[] = {"key",     "key1",   "key2",       "newkey",
+                                        "destkey", "source", "destination"};
+  if (std::find(std::begin(kKeys), std::end(kKeys), name) != std::end(kKeys)) {
     return Type::kKey;
   }
   if (name == "pattern") {

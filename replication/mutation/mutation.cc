@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
+
+#include "replication/mutation/bitfield.h"
 
 namespace kindred {
 
@@ -156,6 +159,27 @@ Mutation mutate_set_range(const Operation& operation, const Sibling* old,
   return result;
 }
 
+/// SETBIT, BITFIELD: the string grows to hold all that may be written, also where an overflow then
+/// refuses it (Redis: BITFIELD).
+Mutation mutate_bitfield(const Operation& operation, const Sibling* old,
+                         const MutationLimits& limits) {
+  std::vector<BitfieldOp> ops;
+  if (!decode_bitfield(operation.value.bytes(), &ops)) {
+    return refuse(OutcomeCode::kStorageFailed);
+  }
+  std::string bytes(old != nullptr ? old->value.bytes() : std::string_view());
+  const uint64_t size = std::max<uint64_t>(bytes.size(), bytes_written(ops));
+  if (size > limits.value_bytes_max) {
+    return refuse(OutcomeCode::kTooLong);
+  }
+  bytes.resize(size, '\0');
+  const std::vector<BitfieldResult> results = run_bitfield(ops, &bytes);
+  Mutation result = write_value(Value::copied(bytes), old != nullptr ? old->expire_at_ms : 0);
+  result.outcome.value = Value::copied(encode_results(results));
+  result.outcome.has_value = true;
+  return result;
+}
+
 Mutation mutate_increment(const Operation& operation, const Sibling* old) {
   int64_t number = 0;
   if (old != nullptr && !parse_integer(old->value.bytes(), &number)) {
@@ -262,6 +286,8 @@ Mutation mutate(const Operation& operation, const State& state, uint64_t now_ms,
       return mutate_append(operation, old, limits);
     case Modification::kSetRange:
       return mutate_set_range(operation, old, limits);
+    case Modification::kBitfield:
+      return mutate_bitfield(operation, old, limits);
     case Modification::kIncrement:
       return mutate_increment(operation, old);
     case Modification::kIncrementByFloat:

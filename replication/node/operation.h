@@ -43,6 +43,7 @@ enum class Modification : uint8_t {
   kIncrementByFloat,  // INCRBYFLOAT; value: the increment as text
   kExpire,            // EXPIRE family, GETEX with a time; expire_at_ms, keeps every sibling
   kPersist,           // PERSIST, GETEX PERSIST
+  kBitfield,          // SETBIT, BITFIELD; value: what encode_bitfield() made, as is the outcome's
 };
 
 /// Bits of Operation::flags.

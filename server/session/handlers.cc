@@ -52,18 +52,28 @@ constexpr Entry kEntries[] = {
     {CommandId::kShutdown, {run_shutdown, kAll}},
     {CommandId::kTime, {run_time}},
 
+    {CommandId::kCopy, {run_copy, kAll, kCluster}},
     {CommandId::kDel, {run_del, false, kCluster}},
+    {CommandId::kDump, {run_dump, false, kCluster}},
     {CommandId::kExists, {run_exists, false, kCluster}},
     {CommandId::kExpire, {run_expire, false, kCluster}},
     {CommandId::kExpireat, {run_expire, false, kCluster}},
     {CommandId::kExpiretime, {run_ttl, false, kCluster}},
     {CommandId::kKeys, {run_keys, kAll, kCluster}},
+    {CommandId::kObjectEncoding, {run_object, false, kCluster}},
+    {CommandId::kObjectFreq, {run_object, false, kCluster}},
+    {CommandId::kObjectHelp, {run_help}},
+    {CommandId::kObjectIdletime, {run_object, false, kCluster}},
+    {CommandId::kObjectRefcount, {run_object, false, kCluster}},
     {CommandId::kPersist, {run_persist, false, kCluster}},
     {CommandId::kPexpire, {run_expire, false, kCluster}},
     {CommandId::kPexpireat, {run_expire, false, kCluster}},
     {CommandId::kPexpiretime, {run_ttl, false, kCluster}},
     {CommandId::kPttl, {run_ttl, false, kCluster}},
     {CommandId::kRandomkey, {run_randomkey, kAll, kCluster}},
+    {CommandId::kRename, {run_rename, kAll, kCluster}},
+    {CommandId::kRenamenx, {run_rename, kAll, kCluster}},
+    {CommandId::kRestore, {run_restore, false, kCluster}},
     {CommandId::kScan, {run_scan, kAll, kCluster}},
     {CommandId::kTouch, {run_exists, false, kCluster}},
     {CommandId::kTtl, {run_ttl, false, kCluster}},
@@ -82,8 +92,10 @@ constexpr Entry kEntries[] = {
     {CommandId::kIncr, {run_increment, false, kCluster}},
     {CommandId::kIncrby, {run_increment, false, kCluster}},
     {CommandId::kIncrbyfloat, {run_incrbyfloat, false, kCluster}},
+    {CommandId::kLcs, {run_lcs, kAll, kCluster}},
     {CommandId::kMget, {run_mget, false, kCluster}},
     {CommandId::kMset, {run_mset, false, kCluster}},
+    {CommandId::kMsetnx, {run_msetnx, kAll, kCluster}},
     {CommandId::kPsetex, {run_setex, false, kCluster}},
     {CommandId::kSet, {run_set, false, kCluster}},
     {CommandId::kSetex, {run_setex, false, kCluster}},
@@ -92,9 +104,20 @@ constexpr Entry kEntries[] = {
     {CommandId::kStrlen, {run_strlen, false, kCluster}},
     {CommandId::kSubstr, {run_getrange, false, kCluster}},
 
+    {CommandId::kBitcount, {run_bitcount, false, kCluster}},
+    {CommandId::kBitfield, {run_bitfield, false, kCluster}},
+    {CommandId::kBitfieldRo, {run_bitfield, false, kCluster}},
+    {CommandId::kBitop, {run_bitop, kAll, kCluster}},
+    {CommandId::kBitpos, {run_bitpos, false, kCluster}},
+    {CommandId::kGetbit, {run_getbit, false, kCluster}},
+    {CommandId::kSetbit, {run_setbit, false, kCluster}},
+
     {CommandId::kDiscard, {run_discard}},
     {CommandId::kExec, {run_exec, kAll}},
     {CommandId::kMulti, {run_multi}},
+
+    {CommandId::kFunctionFlush, {run_function_flush}},
+    {CommandId::kFunctionHelp, {run_help}},
 
     {CommandId::kAsking, {run_ok}},
     {CommandId::kClusterCountkeysinslot, {run_cluster_countkeysinslot, kAll, kCluster}},
@@ -148,7 +171,8 @@ constexpr HandlerTable kHandlers = make_table();
 
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
-         id == CommandId::kCluster || id == CommandId::kRing;
+         id == CommandId::kCluster || id == CommandId::kRing || id == CommandId::kObject ||
+         id == CommandId::kFunction;
 }
 
 constexpr bool every_command_has_a_handler() {

@@ -54,10 +54,15 @@ void run_time(Call& call);
 void run_flush(Call& call);
 void run_dbsize(Call& call);
 
+void run_copy(Call& call);
 void run_del(Call& call);
+void run_dump(Call& call);
 void run_exists(Call& call);
 void run_expire(Call& call);
+void run_object(Call& call);
 void run_persist(Call& call);
+void run_rename(Call& call);
+void run_restore(Call& call);
 void run_ttl(Call& call);
 void run_type(Call& call);
 void run_wait(Call& call);
@@ -74,17 +79,28 @@ void run_getrange(Call& call);
 void run_getset(Call& call);
 void run_increment(Call& call);
 void run_incrbyfloat(Call& call);
+void run_lcs(Call& call);
 void run_mget(Call& call);
 void run_mset(Call& call);
+void run_msetnx(Call& call);
 void run_set(Call& call);
 void run_setex(Call& call);
 void run_setnx(Call& call);
 void run_setrange(Call& call);
 void run_strlen(Call& call);
 
+void run_bitcount(Call& call);
+void run_bitfield(Call& call);
+void run_bitop(Call& call);
+void run_bitpos(Call& call);
+void run_getbit(Call& call);
+void run_setbit(Call& call);
+
 void run_discard(Call& call);
 void run_exec(Call& call);
 void run_multi(Call& call);
+
+void run_function_flush(Call& call);
 
 void run_ok(Call& call);
 void run_cluster_countkeysinslot(Call& call);

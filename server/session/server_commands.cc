@@ -215,6 +215,18 @@ void run_flush(Call& call) {
   call.start(std::make_unique<Flush>());
 }
 
+/// There are no functions, so none is left.
+void run_function_flush(Call& call) {
+  const bool valid =
+      call.arg_count() == 2 ||
+      (call.arg_count() == 3 && (is_word(call.arg(2), "async") || is_word(call.arg(2), "sync")));
+  if (!valid) {
+    call.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    return;
+  }
+  call.reply().ok();
+}
+
 /// No reply: the connection ends with the process.
 void run_shutdown(Call& call) {
   bool save = false;

@@ -5,6 +5,7 @@
 
 #include "protocol/command/command_table.h"
 #include "protocol/command/errors.h"
+#include "protocol/command/missing_commands.h"
 #include "protocol/record/key.h"
 #include "server/session/call.h"
 #include "server/session/handlers.h"
@@ -233,7 +234,10 @@ bool Session::execute_next() {
 /// Answers a request that may not run and returns true.
 bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> args) {
   if (spec == nullptr) {
-    reject(nullptr, unknown_command_error(args));
+    const std::string missing = missing_command_error(args[0]);
+    reject(nullptr, missing.empty() ? unknown_command_error(args) : missing);
+  } else if (spec->id == CommandId::kFunction && args.size() > 1) {
+    reject(spec, missing_command_error(args[0]));
   } else if (spec->is_container() && args.size() > 1) {
     reject(spec, unknown_subcommand_error(*spec, args[1]));
   } else if (!spec->accepts_arg_count(args.size())) {

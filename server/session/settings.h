@@ -22,6 +22,11 @@ struct SessionSettings {
   /// enough to be answered long before they time out, however many clients pipeline.
   size_t operations_max = 1024;
   uint32_t in_flight_max = 512;  // commands of one session waiting for answers, <= kSlotsMax
+
+  /// The longest value that there may be.
+  uint64_t value_bytes_max() const {
+    return static_cast<uint64_t>(request_limits.proto_max_bulk_len);
+  }
 };
 
 }  // namespace kindred

@@ -1,0 +1,273 @@
+#include <string_view>
+
+#include "tests/unit/session/like_redis.h"
+
+// Bitmaps, and commands that move values between keys, beside Redis.
+
+namespace kindred {
+namespace {
+
+constexpr std::string_view kBits = R"(
+SETBIT b 7 1
+GET b
+SETBIT b 7 0
+SETBIT b 100 1
+STRLEN b
+GETBIT b 100
+GETBIT b 101
+GETBIT b 99999
+GETBIT none 5
+SETBIT b -1 1
+SETBIT b x 1
+SETBIT b 4294967296 1
+SETBIT b 1 2
+SETBIT b 1 x
+SETBIT b 1
+GETBIT b -1
+GETBIT b x
+GETBIT b
+SET s foobar
+BITCOUNT s
+BITCOUNT s 0 0
+BITCOUNT s 1 1
+BITCOUNT s 0 -5
+BITCOUNT s -2 -1
+BITCOUNT s 5 30 BIT
+BITCOUNT s 5 30 BYTE
+BITCOUNT s 5 30 bogus
+BITCOUNT s -1 -5
+BITCOUNT s -5 -1 BIT
+BITCOUNT s 4 2
+BITCOUNT s 100 200
+BITCOUNT s 0
+BITCOUNT s x 1
+BITCOUNT s 0 x
+BITCOUNT s 0 1 BIT x
+BITCOUNT none 0 x
+BITCOUNT none 0
+BITCOUNT none
+BITCOUNT
+BITPOS s 1
+BITPOS s 0
+BITPOS s 1 2
+BITPOS s 0 2 3
+BITPOS s 1 7 15 BIT
+BITPOS s 0 7 15 BIT
+BITPOS s 1 -1
+BITPOS s 1 -100 -200
+BITPOS s 1 5 2
+BITPOS s 2
+BITPOS s x
+BITPOS s 1 x
+BITPOS s 1 0 x
+BITPOS s 1 0 1 bogus
+BITPOS s 1 0 1 BIT x
+BITPOS none 1
+BITPOS none 0
+BITPOS none 0 x
+SETBIT ones 0 1
+BITFIELD ones SET u8 0 255 SET u8 8 255
+BITPOS ones 0
+BITPOS ones 0 0
+BITPOS ones 0 0 -1
+BITPOS ones 0 0 -1 BIT
+BITPOS ones 0 5
+SET a abcdef
+SET c 12
+BITOP AND r a c
+GET r
+BITOP OR r a c none
+GET r
+BITOP XOR r a c
+GET r
+BITOP NOT r a
+BITOP AND r none
+EXISTS r
+BITOP NOT r a c
+BITOP FOO r a
+BITOP AND r
+BITOP or a a a
+GET a
+BITFIELD f INCRBY i5 100 1 GET u4 0
+BITFIELD f SET u8 0 200 SET u8 0 100 GET u8 0
+BITFIELD f INCRBY u8 0 200
+BITFIELD f OVERFLOW SAT INCRBY u8 0 200
+BITFIELD f OVERFLOW FAIL INCRBY u8 0 200 GET u8 0
+BITFIELD f OVERFLOW SAT INCRBY i8 8 1000 INCRBY i8 8 -1000 OVERFLOW WRAP INCRBY i8 8 -1
+BITFIELD f SET i64 0 -1 GET i64 0 GET u63 0 INCRBY i64 0 1
+BITFIELD f SET i64 0 9223372036854775807 INCRBY i64 0 1
+BITFIELD f OVERFLOW SAT SET i64 0 -9223372036854775808 INCRBY i64 0 -1
+BITFIELD f SET u63 0 -1 OVERFLOW SAT SET u63 0 -1 OVERFLOW FAIL SET u63 0 -1
+BITFIELD f SET u8 #1 77 GET u8 #1 GET u8 8
+BITFIELD f SET i4 3 9 GET i4 3 OVERFLOW SAT SET i4 3 9 GET i4 3
+BITFIELD f SET u1 0 5 GET u1 0
+BITFIELD newf OVERFLOW FAIL SET u8 80 300
+STRLEN newf
+GET f
+BITFIELD f GET u64 0
+BITFIELD f GET i65 0
+BITFIELD f GET x8 0
+BITFIELD f GET u0 0
+BITFIELD f GET u8
+BITFIELD f GET u8 x
+BITFIELD f GET u8 -1
+BITFIELD f GET u8 #x
+BITFIELD f SET u8 0 x
+BITFIELD f SET u8 9223372036854775807 1
+BITFIELD f SET u8 #9223372036854775807 1
+BITFIELD f OVERFLOW bogus
+BITFIELD f bogus
+BITFIELD f
+BITFIELD
+BITFIELD none GET u8 0
+EXISTS none
+BITFIELD_RO f GET u8 0 GET i8 4
+BITFIELD_RO f SET u8 0 1
+BITFIELD_RO f INCRBY u8 0 1
+BITFIELD_RO none GET u8 100
+BITFIELD_RO f
+bitfield_ro f get u8 0
+SETRANGE lim 536870911 x
+BITCOUNT lim
+DEL lim
+SETBIT lim 4294967295 1
+STRLEN lim
+DEL lim
+)";
+
+constexpr std::string_view kMoves = R"(
+SET a 1
+RENAME a b
+GET a
+GET b
+RENAME none x
+RENAME b b
+RENAME none none
+RENAME b
+SET t 5 EX 100
+RENAME t b
+TTL b
+GET b
+SET c 7
+RENAMENX b c
+RENAMENX b d
+EXISTS b
+TTL d
+RENAMENX none x
+RENAMENX d d
+RENAMENX none none
+COPY d e
+TTL e
+COPY d c
+COPY d c REPLACE
+GET c
+COPY d d
+COPY none x
+COPY d f DB 0
+COPY d f2 DB 99
+COPY d f2 DB x
+COPY d f2 bogus
+COPY d f2 DB
+COPY d
+MSETNX m1 1 m2 2
+MSETNX m2 3 m3 4
+EXISTS m3
+MGET m1 m2 m3
+MSETNX n1 1 n1 2
+GET n1
+MSETNX n1
+MSETNX n5 1 n6
+OBJECT ENCODING n1
+SET long aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+OBJECT ENCODING long
+SET long aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+OBJECT ENCODING long
+SET big 99999999999999999999
+OBJECT ENCODING big
+OBJECT ENCODING none
+OBJECT REFCOUNT none
+OBJECT IDLETIME none
+OBJECT IDLETIME long
+OBJECT FREQ long
+OBJECT FREQ none
+OBJECT REFCOUNT long
+OBJECT
+OBJECT bogus
+OBJECT ENCODING
+RESTORE r x payload
+RESTORE r -1 payload
+RESTORE r 0 payload
+RESTORE r 0 payload bogus
+RESTORE r 0 payload FREQ 256
+RESTORE r 0 payload FREQ x
+RESTORE r 0 payload IDLETIME -1
+RESTORE r 0 payload IDLETIME
+RESTORE r 0
+DUMP none
+DUMP
+SET l1 ohmytext
+SET l2 mynewtext
+LCS l1 l2
+LCS l1 l2 LEN
+LCS l1 l2 IDX
+LCS l1 l2 IDX MINMATCHLEN 4
+LCS l1 l2 IDX MINMATCHLEN 4 WITHMATCHLEN
+LCS l1 l2 IDX WITHMATCHLEN
+LCS l1 l2 LEN IDX
+LCS l1 none
+LCS none none2 IDX
+LCS l1 l2 bogus
+LCS l1 l2 MINMATCHLEN x
+LCS l1
+FUNCTION FLUSH
+FUNCTION FLUSH ASYNC
+FUNCTION FLUSH bogus
+FUNCTION
+COMMAND GETKEYS BITOP AND a b c
+COMMAND GETKEYS RENAME a b
+COMMAND GETKEYS LCS a b
+COMMAND GETKEYS OBJECT ENCODING a
+)";
+
+constexpr std::string_view kMovesInTransactions = R"(
+SET a 1
+MULTI
+RENAME a b
+COPY b c
+MSETNX c 1 d 2
+BITOP NOT e b
+SETBIT b 0 1
+BITCOUNT b
+GET b
+LCS b c
+EXEC
+)";
+
+constexpr std::string_view kMovesInResp3 = R"(
+SET a ohmytext
+SET b mynewtext
+LCS a b IDX
+BITFIELD f OVERFLOW FAIL SET u2 0 4
+OBJECT ENCODING none
+DUMP none
+)";
+
+class LikeRedisKeysTest : public LikeRedisTest {};
+
+TEST_F(LikeRedisKeysTest, Bits) {
+  compare(kBits);
+}
+TEST_F(LikeRedisKeysTest, Moves) {
+  compare(kMoves);
+}
+TEST_F(LikeRedisKeysTest, MovesInTransactions) {
+  compare(kMovesInTransactions);
+}
+TEST_F(LikeRedisKeysTest, Resp3) {
+  talk(session_, line("HELLO 3"));
+  redis_->talk(connection_, line("HELLO 3"));
+  compare(kMovesInResp3);
+}
+
+}  // namespace
+}  // namespace kindred
