@@ -49,6 +49,7 @@ class FieldWriter {
 
  private:
   void field(bool value) { bytes_.boolean(value); }
+  void field(uint8_t value) { bytes_.u8(value); }
   void field(uint16_t value) { bytes_.u16(value); }
   void field(uint32_t value) { bytes_.u32(value); }
   void field(uint64_t value) { bytes_.u64(value); }
@@ -102,6 +103,7 @@ class FieldReader {
 
  private:
   void field(bool& value) { value = bytes_.boolean(); }
+  void field(uint8_t& value) { value = bytes_.u8(); }
   void field(uint16_t& value) { value = bytes_.u16(); }
   void field(uint32_t& value) { value = bytes_.u32(); }
   void field(uint64_t& value) { value = bytes_.u64(); }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 constexpr size_t kAddressBytesMin = 3;
+constexpr size_t kRumourBytes = 18;
 
 }  // namespace
 
@@ -53,8 +54,27 @@ template <typename Io>
 void tell(Io& /*io*/, typename Io::template Value<DocumentRequest>& /*request*/) {}
 
 template <typename Io>
-void tell(Io& io, typename Io::template Value<Probe>& probe) {
-  io(probe.is_reply, probe.sequence, probe.unix_ms, probe.version, probe.is_whole);
+void tell(Io& io, typename Io::template Value<Rumour>& rumour) {
+  io(rumour.node, rumour.incarnation);
+  io.choice(rumour.state, SwimState::kDead);
+  io(rumour.flags);
+  io.require(rumour.state != SwimState::kUnknown);
+}
+
+/// encoded_bytes() counts the same.
+template <typename Io>
+void tell(Io& io, typename Io::template Value<SwimMessage>& message) {
+  io.choice(message.kind, SwimKind::kExchangeReply);
+  io.require(message.kind >= SwimKind::kPing);
+  io(message.sequence, message.subject, message.incarnation, message.flags, message.buckets);
+  io.list(message.rumours, kRumourBytes, Swim::rumours_max(message.kind));
+  io.list(message.digests, sizeof(uint64_t), Swim::kBuckets);
+  io.require(message.digests.size() == Swim::digests_of(message.kind));
+}
+
+template <typename Io>
+void tell(Io& io, typename Io::template Value<Gossip>& gossip) {
+  io(gossip.unix_ms, gossip.version, gossip.message);
 }
 
 template <typename Io>

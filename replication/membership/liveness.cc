@@ -3,104 +3,124 @@
 #include <algorithm>
 #include <utility>
 
-#include "replication/membership/cluster_clock.h"
-
 namespace kindred {
+namespace {
 
-void Liveness::set_members(const ClusterDocument& document, NodeId self, uint64_t first_sequence) {
+constexpr uint8_t kWholeFlag = 1;  // on the wire, so it never changes its meaning
+
+}  // namespace
+
+void Liveness::set_members(const ClusterDocument& document, NodeId self, uint64_t prng_seed) {
   std::vector<MemberView> views;
-  std::vector<Track> tracks;
+  std::vector<std::optional<int64_t>> differences;
+  std::vector<NodeId> others;
   for (const Member& member : document.members) {
     if (member.id == self) {
       continue;
     }
-    if (const auto known = index_of(member.id)) {
-      views.push_back(views_[*known]);
-      tracks.push_back(tracks_[*known]);
-    } else {
-      views.emplace_back().id = member.id;
-      tracks.emplace_back().last_sequence = first_sequence;
-    }
+    const auto known = index_of(member.id);
+    views.push_back(known ? views_[*known] : MemberView{});
+    views.back().id = member.id;
     views.back().peer_address = member.peer_address;
+    differences.push_back(known ? clock_differences_ms_[*known] : std::nullopt);
+    others.push_back(member.id);
   }
   views_ = std::move(views);
-  tracks_ = std::move(tracks);
+  clock_differences_ms_ = std::move(differences);
+  if (!swim_) {
+    swim_.emplace(self, SwimConfig{}, prng_seed);
+    set_whole(is_whole_);
+  }
+  swim_->set_members(others);
 }
 
-uint64_t Liveness::begin_probe(NodeId member, uint64_t mono_us, uint64_t unix_ms) {
-  const auto index = index_of(member);
-  if (!index) {
-    return 0;
+void Liveness::set_whole(bool is_whole) {
+  is_whole_ = is_whole;
+  if (swim_) {
+    swim_->set_flags(is_whole ? kWholeFlag : 0);
   }
-  Track& track = tracks_[*index];
-  const uint64_t sequence = ++track.last_sequence;
-  track.sent[sequence % kProbesKept] = {sequence, mono_us};
-  if (views_[*index].ping_sent_ms == 0) {
-    views_[*index].ping_sent_ms = unix_ms;
-  }
-  return sequence;
 }
 
-bool Liveness::answered(const Probe& reply, uint64_t mono_us, uint64_t unix_ms) {
-  const auto index = index_of(reply.sender.node);
-  if (!index || reply.sequence < tracks_[*index].accepted_from) {
-    return false;
+void Liveness::receive(const Gossip& gossip, LocalTime now, SwimEffects* effects) {
+  if (!swim_) {
+    return;
   }
-  const SentProbe& sent = tracks_[*index].sent[reply.sequence % kProbesKept];
-  if (sent.sequence != reply.sequence || mono_us - sent.sent_us >= kSilenceUsMax) {
-    return false;
+  const std::size_t answered = effects->answers.size();
+  swim_->receive(gossip.sender.node, gossip.message, now.mono_us, effects);
+  for (std::size_t i = answered; i < effects->answers.size(); ++i) {
+    take_clock(effects->answers[i], gossip.unix_ms, now);
   }
-  MemberView& view = views_[*index];
-  Track& track = tracks_[*index];
-  view.is_whole = reply.is_whole;
-  view.version = reply.version;
-  view.ping_sent_ms = 0;
-  view.pong_received_ms = unix_ms;
-  // An answer to an older probe is the staler one: it tells of an earlier moment.
-  track.accepted_from = reply.sequence;
-  track.silence_ends_us = mono_us + kSilenceUsMax;
-  const uint64_t half_trip_ms = (mono_us - sent.sent_us) / 2 / 1000;
-  const uint64_t their_ms = std::min(reply.unix_ms, ClusterClock::kUnixMsMax) + half_trip_ms;
-  const uint64_t our_ms = std::min(unix_ms, ClusterClock::kUnixMsMax);
-  track.clock_difference_ms = static_cast<int64_t>(their_ms) - static_cast<int64_t>(our_ms);
-  return !std::exchange(view.is_up, true);
+  refresh(now);
 }
 
-bool Liveness::link_lost(NodeId member) {
-  const auto index = index_of(member);
-  if (!index) {
-    return false;
+void Liveness::look_at(NodeId member, LocalTime now, SwimEffects* effects) {
+  if (swim_) {
+    swim_->look_at(member, now.mono_us, effects);
+    refresh(now);
   }
-  tracks_[*index].accepted_from = tracks_[*index].last_sequence + 1;
-  return std::exchange(views_[*index].is_up, false);
 }
 
-std::vector<NodeId> Liveness::expire(uint64_t mono_us) {
-  std::vector<NodeId> silent;
+void Liveness::link_lost(NodeId member, LocalTime now, SwimEffects* effects) {
+  if (swim_) {
+    swim_->link_lost(member, now.mono_us, effects);
+    refresh(now);
+  }
+}
+
+void Liveness::tick(LocalTime now, SwimEffects* effects) {
+  if (swim_ && swim_->next_deadline_us() <= now.mono_us) {
+    swim_->tick(now.mono_us, effects);
+    refresh(now);
+  }
+}
+
+uint64_t Liveness::next_deadline_us() const {
+  return views_.empty() ? kNever : swim_->next_deadline_us();
+}
+
+void Liveness::clear_gossip() {
+  if (swim_) {
+    swim_->clear_gossip();
+  }
+}
+
+void Liveness::refresh(LocalTime now) {
   for (std::size_t i = 0; i < views_.size(); ++i) {
-    if (views_[i].is_up && tracks_[i].silence_ends_us <= mono_us) {
-      views_[i].is_up = false;
-      silent.push_back(views_[i].id);
+    MemberView& view = views_[i];
+    const SwimPeer& peer = *swim_->find(view.id);
+    view.is_up = peer.is_up;
+    view.word = peer.word;
+    view.is_whole = (peer.word.flags & kWholeFlag) != 0;
+    view.phi = swim_->phi(peer);
+    if (peer.unanswered_since_us == 0) {
+      view.ping_sent_ms = 0;
+    } else if (view.ping_sent_ms == 0) {
+      view.ping_sent_ms = now.unix_ms;
+    }
+    if (!peer.is_up) {
+      clock_differences_ms_[i].reset();
     }
   }
-  return silent;
 }
 
-uint64_t Liveness::next_expiry_us() const {
-  uint64_t next = kNever;
-  for (std::size_t i = 0; i < views_.size(); ++i) {
-    if (views_[i].is_up) {
-      next = std::min(next, tracks_[i].silence_ends_us);
-    }
+void Liveness::take_clock(const SwimEffects::Answer& answer, uint64_t their_unix_ms,
+                          LocalTime now) {
+  const std::size_t index = *index_of(answer.member);
+  views_[index].pong_received_ms = now.unix_ms;
+  if (answer.round_trip_us >= kReadingUsMax) {
+    return;
   }
-  return next;
+  const uint64_t half_trip_ms = answer.round_trip_us / 2 / 1000;
+  const uint64_t their_ms = std::min(their_unix_ms, ClusterClock::kUnixMsMax) + half_trip_ms;
+  const uint64_t our_ms = std::min(now.unix_ms, ClusterClock::kUnixMsMax);
+  clock_differences_ms_[index] = static_cast<int64_t>(their_ms) - static_cast<int64_t>(our_ms);
 }
 
 std::vector<int64_t> Liveness::clock_differences_ms() const {
   std::vector<int64_t> differences;
   for (std::size_t i = 0; i < views_.size(); ++i) {
-    if (views_[i].is_up) {
-      differences.push_back(tracks_[i].clock_difference_ms);
+    if (views_[i].is_up && clock_differences_ms_[i]) {
+      differences.push_back(*clock_differences_ms_[i]);
     }
   }
   return differences;
@@ -109,6 +129,13 @@ std::vector<int64_t> Liveness::clock_differences_ms() const {
 const MemberView* Liveness::find(NodeId member) const {
   const auto index = index_of(member);
   return index ? &views_[*index] : nullptr;
+}
+
+std::string_view Liveness::why_down(NodeId member) const {
+  const SwimPeer* peer = swim_ ? swim_->find(member) : nullptr;
+  return peer == nullptr || peer->link == LinkState::kDown
+             ? "it stopped answering"
+             : "the others say that it answers nobody";
 }
 
 std::size_t Liveness::up_count() const {

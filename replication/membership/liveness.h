@@ -1,13 +1,15 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "replication/membership/cluster.h"
+#include "replication/membership/cluster_clock.h"
 #include "replication/membership/messages.h"
+#include "replication/membership/swim.h"
 
 namespace kindred {
 
@@ -19,57 +21,56 @@ struct MemberView {
   bool is_whole = false;          // as it said last
   uint64_t ping_sent_ms = 0;      // unix ms of the oldest unanswered probe, 0: none
   uint64_t pong_received_ms = 0;  // unix ms of the last answer, 0: none yet
-  DocumentVersion version;        // as it said last
+  Rumour word;                    // the highest heard about it
+  double phi = 0;                 // of the oldest unanswered probe, at the last step
 };
 
-/// Who is up, in this node's own opinion: a member is down when its link breaks, or when it has
-/// answered no probe for kSilenceUsMax; up on its next answer. Not thread-safe.
+/// Who of the cluster's members is up, in this node's own opinion: Swim, with what each member's
+/// answers tell besides: its clock, and when it was heard. Not thread-safe.
 class Liveness {
  public:
-  static constexpr uint64_t kSilenceUsMax = 1'500'000;
-  static constexpr uint64_t kNever = UINT64_MAX;
+  static constexpr uint64_t kNever = Swim::kNever;
+  /// An answer that took longer says nothing about its sender's clock.
+  static constexpr uint64_t kReadingUsMax = 1'500'000;
 
-  /// Watches all members but `self`. New ones are down; what is known of the others stays.
-  /// `first_sequence` differs from run to run, so that no answer to an earlier run's probe counts.
-  void set_members(const ClusterDocument& document, NodeId self, uint64_t first_sequence);
+  /// Watches all members but `self`. New ones are down, and asked by look_at(); what is known of
+  /// the others stays. `prng_seed` counts the first time.
+  void set_members(const ClusterDocument& document, NodeId self, uint64_t prng_seed);
+  /// Whether all copies of this node are whole; the others are told.
+  void set_whole(bool is_whole);
 
-  /// Notes that a watched member is being probed now; the probe's sequence number.
-  uint64_t begin_probe(NodeId member, uint64_t mono_us, uint64_t unix_ms);
-  /// True where the member turned up. Answers to old or unknown probes change nothing.
-  bool answered(const Probe& reply, uint64_t mono_us, uint64_t unix_ms);
-  /// True where the member turned down. Only probes sent from now on can bring it up again.
-  bool link_lost(NodeId member);
-  /// The members that have been silent for too long turn down, and are returned.
-  std::vector<NodeId> expire(uint64_t mono_us);
-  /// When expire() may next have something to say.
-  uint64_t next_expiry_us() const;
+  /// Steps; what is to be sent and who turned up or down is added to `effects`. Nothing happens
+  /// before set_members(). `gossip` is a watched member's.
+  void receive(const Gossip& gossip, LocalTime now, SwimEffects* effects);
+  void look_at(NodeId member, LocalTime now, SwimEffects* effects);
+  void link_lost(NodeId member, LocalTime now, SwimEffects* effects);
+  void tick(LocalTime now, SwimEffects* effects);
+  uint64_t next_deadline_us() const;
+  /// See Swim::clear_gossip().
+  void clear_gossip();
 
-  /// Wall clock of each member that is up less ours.
+  /// Wall clock of each member that is up and has answered since it turned up, less ours.
   std::vector<int64_t> clock_differences_ms() const;
+  /// In the order of the document. Good until the next step.
   std::span<const MemberView> views() const { return views_; }
   const MemberView* find(NodeId member) const;
+  /// Why a member turned down whose link did not break, in words for a log.
+  std::string_view why_down(NodeId member) const;
   /// Members up, this node included.
   std::size_t up_count() const;
+  /// This node's own incarnation; 0 before set_members().
+  uint64_t incarnation() const { return swim_ ? swim_->incarnation() : 0; }
+  SwimMetrics metrics() const { return swim_ ? swim_->metrics() : SwimMetrics{}; }
 
  private:
-  static constexpr uint64_t kProbesKept = 8;
-
-  struct SentProbe {
-    uint64_t sequence = 0;
-    uint64_t sent_us = 0;
-  };
-  struct Track {
-    uint64_t last_sequence = 0;
-    uint64_t accepted_from = 0;  // answers to earlier probes are too old
-    uint64_t silence_ends_us = 0;
-    int64_t clock_difference_ms = 0;
-    std::array<SentProbe, kProbesKept> sent{};
-  };
-
   std::optional<std::size_t> index_of(NodeId member) const;
+  void refresh(LocalTime now);
+  void take_clock(const SwimEffects::Answer& answer, uint64_t their_unix_ms, LocalTime now);
 
+  std::optional<Swim> swim_;
+  bool is_whole_ = false;
   std::vector<MemberView> views_;
-  std::vector<Track> tracks_;  // beside views_
+  std::vector<std::optional<int64_t>> clock_differences_ms_;  // beside views_
 };
 
 }  // namespace kindred

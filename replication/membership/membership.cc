@@ -54,9 +54,10 @@ void Membership::link_up(const Address& address, LocalTime now) {
     return;
   }
   if (is_member() && is_running()) {
-    const auto member = std::ranges::find(liveness_.views(), address, &MemberView::peer_address);
-    if (member != liveness_.views().end() && !member->is_up) {
-      probe(*member, now);
+    if (const Member* member = document_->find_peer_address(address)) {
+      SwimEffects effects;
+      liveness_.look_at(member->id, now, &effects);
+      follow(effects, now);
     }
   }
 }
@@ -67,9 +68,10 @@ void Membership::link_down(const Address& address, LocalTime now) {
     return;
   }
   if (is_member() && is_running()) {
-    const Member* member = document_->find_peer_address(address);
-    if (member != nullptr && liveness_.link_lost(member->id)) {
-      turned_down(member->id, "its link broke", now);
+    if (const Member* member = document_->find_peer_address(address)) {
+      SwimEffects effects;
+      liveness_.link_lost(member->id, now, &effects);
+      follow(effects, now, "its link broke");
     }
   }
 }
@@ -124,7 +126,7 @@ void Membership::persisted(PersistToken token, LocalTime now) {
 }
 
 void Membership::set_whole(bool is_whole, LocalTime /*now*/) {
-  is_whole_ = is_whole;
+  liveness_.set_whole(is_whole);
   if (is_running() && is_member() && is_whole == record_.copies_filling) {
     record_.copies_filling = !is_whole;
     persist({});
@@ -144,13 +146,13 @@ void Membership::tick(LocalTime now) {
     return;
   }
   if (is_member()) {
-    for (const NodeId silent : liveness_.expire(now.mono_us)) {
-      turned_down(silent, "it stopped answering", now);
-    }
+    SwimEffects effects;
+    liveness_.tick(now, &effects);
+    follow(effects, now);
     std::vector<Flushes::Finished> finished;
     flushes_.expire(now.mono_us, &finished);
     report(finished);
-    if (next_round_us_ <= now.mono_us) {
+    if (next_round_us_ <= now.mono_us + kRoundEarlyUsMax) {
       member_round(now);
     }
     expire_changes(now);
@@ -167,9 +169,13 @@ uint64_t Membership::next_deadline_us() const {
     return Liveness::kNever;
   }
   const bool has_rounds = !liveness_.views().empty() || !unchecked_seeds_.empty();
-  return std::min({has_rounds ? next_round_us_ : Liveness::kNever, liveness_.next_expiry_us(),
+  return std::min({has_rounds ? next_round_us_ : Liveness::kNever, liveness_.next_deadline_us(),
                    flushes_.next_deadline_us(), next_change_us(), next_proposal_us(),
                    next_admission_us()});
+}
+
+void Membership::clear_gossip() {
+  liveness_.clear_gossip();
 }
 
 Sender Membership::sender() const {

@@ -62,6 +62,8 @@ struct MembershipMetrics {
 class Membership {
  public:
   static constexpr uint64_t kRoundUs = 500'000;
+  /// A round comes so much earlier where this node is awake anyway.
+  static constexpr uint64_t kRoundEarlyUsMax = kRoundUs / 2;
 
   /// `ports` outlives the machine.
   Membership(MembershipConfig config, MembershipPorts& ports);
@@ -88,6 +90,9 @@ class Membership {
   /// Commits, or drops, all that is staged. Else as request_change().
   void commit_staged(ChangeToken token, LocalTime now);
   void clear_staged(ChangeToken token, LocalTime now);
+  /// Forgets what was said about the members and keeps what this node has seen itself: for an
+  /// operator who finds gossip gone wrong. See Swim::clear_gossip().
+  void clear_gossip();
   /// A member goes by a newer document than this node: asks it for that.
   void want_document(NodeId from, LocalTime now);
   /// FLUSHALL; MembershipPorts::flush_done() brings the outcome, perhaps within the call.
@@ -95,7 +100,7 @@ class Membership {
   /// Call at next_deadline_us() or later; more calls do no harm.
   void tick(LocalTime now);
   /// On the clock of LocalTime::mono_us; Liveness::kNever where nothing is due. While nothing goes
-  /// wrong, deadlines are kRoundUs apart.
+  /// wrong, there are two or three deadlines in kRoundUs.
   uint64_t next_deadline_us() const;
 
   /// 0 before start().
@@ -115,6 +120,9 @@ class Membership {
   /// Why this node is no member yet; empty once it is. Good until the next step.
   std::string_view waiting_reason() const { return waiting_reason_; }
   const MembershipMetrics& metrics() const { return metrics_; }
+  SwimMetrics gossip_metrics() const { return liveness_.metrics(); }
+  /// This node's own word about itself.
+  uint64_t incarnation() const { return liveness_.incarnation(); }
 
  private:
   enum class Phase {
@@ -211,7 +219,7 @@ class Membership {
   void on(const Address& from, const Hello& hello, LocalTime now);
   void on(const Address& from, const DocumentOffer& offer, LocalTime now);
   void on(const Address& from, const DocumentRequest& request, LocalTime now);
-  void on(const Address& from, const Probe& probe, LocalTime now);
+  void on(const Address& from, const Gossip& gossip, LocalTime now);
   void on(const Address& from, const StampQuery& query, LocalTime now);
   void on(const Address& from, const StampAnswer& answer, LocalTime now);
   void on(const Address& from, const Flush& flush, LocalTime now);
@@ -241,8 +249,10 @@ class Membership {
   void member_round(LocalTime now);
   void check_seeds(LocalTime now);
   void end_clock_round(LocalTime now);
-  void probe(const MemberView& member, LocalTime now);
-  void probe_sooner(const MemberView& member, LocalTime now);
+  /// Sends what a step of the liveness wants sent, and takes note of who turned up or down;
+  /// `why_down`: else the liveness says why.
+  void follow(const SwimEffects& effects, LocalTime now, std::string_view why_down = {});
+  void turned_up(NodeId member, LocalTime now);
   void turned_down(NodeId member, std::string_view why, LocalTime now);
 
   // membership_paxos.cc
@@ -341,12 +351,10 @@ class Membership {
   int64_t stored_offset_ms_ = 0;
   uint64_t offset_stored_us_ = 0;
   bool is_offset_large_ = false;
-  bool is_whole_ = false;
   std::set<Address> unchecked_seeds_;  // no members; may turn out to be of another cluster
   uint64_t seeds_checked_until_us_ = 0;
   uint64_t foreign_answered_us_ = 0;
   uint64_t document_asked_us_ = 0;
-  std::map<NodeId, uint64_t> probed_us_;
 
   Flushes flushes_;
   StampToken last_stamp_token_ = 0;

@@ -9,7 +9,6 @@ namespace {
 
 constexpr uint64_t kForeignAnswerUs = 1'000'000;
 constexpr uint64_t kDocumentAskUs = 100'000;
-constexpr uint64_t kProbeSoonerUs = 100'000;
 constexpr uint64_t kOffsetStoreUs = 60'000'000;
 constexpr int64_t kOffsetStoreMs = 10;
 constexpr int64_t kOffsetLargeMs = 500;
@@ -131,41 +130,30 @@ void Membership::on(const Address& from, const DocumentRequest& request, LocalTi
   offer_document(from, document_->find_member(request.sender.node) != nullptr);
 }
 
-void Membership::on(const Address& from, const Probe& probed, LocalTime now) {
+void Membership::on(const Address& from, const Gossip& gossip, LocalTime now) {
   if (!is_member()) {
-    if (!probed.is_reply) {
+    if (gossip.message.kind == SwimKind::kPing) {
       say_hello(from, from, false);  // so that the member hands its document over
     }
     return;
   }
-  if (probed.sender.cluster != document_->cluster_id) {
+  if (gossip.sender.cluster != document_->cluster_id) {
     answer_foreign(from, now);
     return;
   }
-  const MemberView* member = liveness_.find(probed.sender.node);
-  if (member == nullptr) {
+  if (liveness_.find(gossip.sender.node) == nullptr) {
     // One of the two has missed a document: it came, or it went.
-    compare_version(from, probed.version, now);
-    if (number_of(probed.version) < kindred::number_of(*document_)) {
+    compare_version(from, gossip.version, now);
+    if (number_of(gossip.version) < kindred::number_of(*document_)) {
       offer_document(from, false);
     }
     return;
   }
-  note_directory(probed.sender.node, probed.sender.directory, now);
-  if (!probed.is_reply) {
-    ports_.send(from, Probe{sender(), true, probed.sequence, now.unix_ms, version_, is_whole_});
-    if (!member->is_up) {
-      probe_sooner(*member, now);
-    }
-  } else if (liveness_.answered(probed, now.mono_us, now.unix_ms)) {
-    ports_.log(LogLevel::kNotice, "Member " + id_text(member->id) + " at " +
-                                      address_text(member->peer_address) + " is up");
-    ports_.alive_changed(member->id, true);
-    if (needs_steps()) {
-      report_progress(now);
-    }
-  }
-  compare_version(from, probed.version, now);
+  note_directory(gossip.sender.node, gossip.sender.directory, now);
+  SwimEffects effects;
+  liveness_.receive(gossip, now, &effects);
+  follow(effects, now);
+  compare_version(from, gossip.version, now);
 }
 
 bool Membership::is_from_member(const Sender& sender) {
@@ -272,11 +260,13 @@ void Membership::install(std::shared_ptr<const ClusterDocument> document, LocalT
   for (const AwaitedFlush& awaited : std::exchange(awaited_flushes_, {})) {
     await_flush(awaited);
   }
+  SwimEffects effects;
   for (const MemberView& member : liveness_.views()) {
-    if (before != document_ && before->find_member(member.id) == nullptr) {
-      probe(member, now);
+    if (before == document_ || before->find_member(member.id) == nullptr) {
+      liveness_.look_at(member.id, now, &effects);
     }
   }
+  follow(effects, now);
   if (before != document_) {
     log_epoch(*before);
   }
@@ -297,7 +287,6 @@ void Membership::forget_former_members() {
     return document_->find_member(entry.first) == nullptr;
   };
   std::erase_if(progress_, is_no_member);
-  std::erase_if(probed_us_, is_no_member);
   std::erase_if(newcomers_, [this](const auto& entry) {
     return document_->find_peer_address(entry.second.member.peer_address) != nullptr;
   });
@@ -358,9 +347,6 @@ void Membership::member_round(LocalTime now) {
   report_progress(now);
   end_clock_round(now);
   check_seeds(now);
-  for (const MemberView& member : liveness_.views()) {
-    probe(member, now);
-  }
 }
 
 void Membership::check_seeds(LocalTime now) {
@@ -392,16 +378,27 @@ void Membership::end_clock_round(LocalTime now) {
   }
 }
 
-void Membership::probe(const MemberView& member, LocalTime now) {
-  probed_us_[member.id] = now.mono_us;
-  const uint64_t sequence = liveness_.begin_probe(member.id, now.mono_us, now.unix_ms);
-  ports_.send(member.peer_address,
-              Probe{sender(), false, sequence, now.unix_ms, version_, is_whole_});
+void Membership::follow(const SwimEffects& effects, LocalTime now, std::string_view why_down) {
+  for (const SwimEffects::Send& send : effects.sends) {
+    ports_.send(liveness_.find(send.to)->peer_address,
+                Gossip{sender(), now.unix_ms, version_, send.message});
+  }
+  for (const SwimEffects::Change& change : effects.changes) {
+    if (change.is_up) {
+      turned_up(change.member, now);
+    } else {
+      turned_down(change.member, why_down.empty() ? liveness_.why_down(change.member) : why_down,
+                  now);
+    }
+  }
 }
 
-void Membership::probe_sooner(const MemberView& member, LocalTime now) {
-  if (probed_us_[member.id] + kProbeSoonerUs <= now.mono_us) {
-    probe(member, now);
+void Membership::turned_up(NodeId member, LocalTime now) {
+  ports_.log(LogLevel::kNotice, "Member " + id_text(member) + " at " +
+                                    address_text(liveness_.find(member)->peer_address) + " is up");
+  ports_.alive_changed(member, true);
+  if (needs_steps()) {
+    report_progress(now);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "replication/membership/node_record.h"
 #include "replication/membership/paxos.h"
 #include "replication/membership/ring_plan.h"
+#include "replication/membership/swim.h"
 
 namespace kindred {
 
@@ -64,15 +65,13 @@ struct DocumentRequest {
   friend bool operator==(const DocumentRequest&, const DocumentRequest&) = default;
 };
 
-/// "Are you there?", and its answer: the same fields, seen from the other side.
-struct Probe {
+/// A probe, its answer, or other words on who is up; and what every member tells on the side.
+struct Gossip {
   Sender sender;
-  bool is_reply = false;
-  uint64_t sequence = 0;  // a reply repeats the probe's
-  uint64_t unix_ms = 0;   // the sender's wall clock, uncorrected
+  uint64_t unix_ms = 0;  // the sender's wall clock, uncorrected
   DocumentVersion version;
-  bool is_whole = false;  // all copies of the sender are whole
-  friend bool operator==(const Probe&, const Probe&) = default;
+  SwimMessage message;
+  friend bool operator==(const Gossip&, const Gossip&) = default;
 };
 
 /// FLUSHALL, first phase: asks how high a member's stamps have come.
@@ -172,7 +171,7 @@ struct JoinReply {
   friend bool operator==(const JoinReply&, const JoinReply&) = default;
 };
 
-using MembershipMessage = std::variant<Hello, DocumentOffer, DocumentRequest, Probe, StampQuery,
+using MembershipMessage = std::variant<Hello, DocumentOffer, DocumentRequest, Gossip, StampQuery,
                                        StampAnswer, Flush, FlushAck, Prepare, Prepared, Accept,
                                        Accepted, Refused, ProgressReport, JoinRequest, JoinReply>;
 

@@ -38,6 +38,9 @@ void Swim::set_members(std::span<const NodeId> others) {
   const auto is_gone = [this](NodeId id) { return find_peer(id) == nullptr; };
   std::erase_if(suspected_, is_gone);
   std::erase_if(questions_, [&](const Question& each) { return is_gone(each.member); });
+  for (Question& question : questions_) {
+    question.asked_for = is_gone(question.asked_for) ? 0 : question.asked_for;
+  }
   if (now_us_ != 0) {
     end_step();
   }
@@ -51,7 +54,7 @@ void Swim::set_flags(uint8_t flags) {
   }
 }
 
-void Swim::link_up(NodeId member, uint64_t now_us, SwimEffects* effects) {
+void Swim::look_at(NodeId member, uint64_t now_us, SwimEffects* effects) {
   effects_ = effects;
   now_us_ = begin_step(now_us);
   if (SwimPeer* peer = find_peer(member); peer != nullptr && peer->link != LinkState::kUp) {
@@ -81,9 +84,9 @@ void Swim::tick(uint64_t now_us, SwimEffects* effects) {
   expire_suspicions();
   if (!peers_.empty() && next_period_us_ <= now_us_) {
     begin_period();
-  }
-  if (!peers_.empty() && next_exchange_us_ <= now_us_) {
-    begin_exchange();
+    if (next_exchange_us_ < next_period_us_) {
+      begin_exchange();  // due before this node is awake again
+    }
   }
   end_step();
 }
@@ -109,6 +112,10 @@ const SwimPeer* Swim::find(NodeId member) const {
 
 SwimPeer* Swim::find_peer(NodeId member) {
   return const_cast<SwimPeer*>(std::as_const(*this).find(member));
+}
+
+double Swim::phi(const SwimPeer& peer) const {
+  return peer.unanswered_since_us == 0 ? 0 : peer.answers.phi(now_us_ - peer.unanswered_since_us);
 }
 
 bool Swim::is_up(NodeId member) const {
@@ -147,7 +154,7 @@ uint64_t Swim::deadline() const {
   if (peers_.empty()) {
     return kNever;
   }
-  uint64_t next = std::min(next_period_us_, next_exchange_us_);
+  uint64_t next = next_period_us_;
   for (const Question& question : questions_) {
     const SwimPeer* peer = find(question.member);
     next = std::min(next, question.sent_us + config_.silence_us_max);

@@ -47,8 +47,14 @@ struct SwimEffects {
     NodeId member = 0;
     bool is_up = false;
   };
+  /// A member answered a question of this node's.
+  struct Answer {
+    NodeId member = 0;
+    uint64_t round_trip_us = 0;  // with what of it this node slept through
+  };
   std::vector<Send> sends;  // may be lost
   std::vector<Change> changes;
+  std::vector<Answer> answers;
 };
 
 struct SwimConfig {
@@ -115,6 +121,17 @@ class Swim {
   /// How far above what is known an incarnation may lie: a corrupt or hostile word can't take so
   /// high a one that its member could never go above it.
   static constexpr uint64_t kIncarnationJumpMax = 1 << 20;
+  /// No incarnation is believed above it; to get there takes longer than any cluster lives.
+  static constexpr uint64_t kIncarnationMax = uint64_t{1} << 62;
+
+  /// Bounds of a message of a kind: rumours at most, and digests.
+  static constexpr std::size_t rumours_max(SwimKind kind) {
+    return kind == SwimKind::kExchange || kind == SwimKind::kExchangeReply ? kExchangedMax
+                                                                           : kRumoursMax;
+  }
+  static constexpr std::size_t digests_of(SwimKind kind) {
+    return kind == SwimKind::kDigest ? kBuckets : 0;
+  }
 
   /// `prng_seed` differs from node to node and run to run.
   Swim(NodeId self, SwimConfig config, uint64_t prng_seed);
@@ -125,8 +142,10 @@ class Swim {
   /// What this node says of itself; spreads under a new incarnation.
   void set_flags(uint8_t flags);
   void receive(NodeId from, const SwimMessage& message, uint64_t now_us, SwimEffects* effects);
-  /// TCP's word on the link: it connected; it was reset, refused or closed.
-  void link_up(NodeId member, uint64_t now_us, SwimEffects* effects);
+  /// Something says that the member may be there, such as a link that connected: asks it soon,
+  /// unless it is known to be up.
+  void look_at(NodeId member, uint64_t now_us, SwimEffects* effects);
+  /// TCP's word on the link: it was reset, refused or closed.
   void link_lost(NodeId member, uint64_t now_us, SwimEffects* effects);
   /// Call at next_deadline_us(); more calls do no harm.
   void tick(uint64_t now_us, SwimEffects* effects);
@@ -141,6 +160,8 @@ class Swim {
   /// By id. Good until the next step.
   std::span<const SwimPeer> peers() const { return peers_; }
   const SwimPeer* find(NodeId member) const;
+  /// Phi of the member's oldest unanswered question at the last step; 0 where none is open.
+  double phi(const SwimPeer& peer) const;
   bool is_up(NodeId member) const;
   /// Members up, this node included.
   std::size_t up_count() const;
@@ -151,6 +172,7 @@ class Swim {
     uint64_t sequence = 0;
     NodeId member = 0;
     uint64_t sent_us = 0;
+    uint64_t slept_us = 0;  // of this node's pauses, when it was sent
     bool helpers_asked = false;
     bool is_judged = false;  // somebody reached the member, or it was accused
     NodeId asked_for = 0;    // the node that this one helps; 0: none

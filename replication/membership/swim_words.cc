@@ -13,7 +13,7 @@ constexpr uint64_t kAskSoonerUs = 100'000;
 constexpr std::size_t kHelpedMax = 64;   // questions under way for others
 constexpr std::size_t kLookedAtMax = 8;  // members that one exchange makes us ask
 constexpr uint32_t kTellingsAStep = 3;   // a word is told so often for each doubling of the cluster
-constexpr std::size_t kFixedBytes = 1 + 8 + 8 + 8 + 1 + 4 + 2 + 2;
+constexpr std::size_t kFixedBytes = 1 + 8 + 8 + 8 + 1 + 4;
 constexpr std::size_t kRumourBytes = 8 + 8 + 1 + 1;
 
 std::size_t bucket_of(NodeId node) {
@@ -32,7 +32,11 @@ bool is_exchange(SwimKind kind) {
 }  // namespace
 
 std::size_t encoded_bytes(const SwimMessage& message) {
-  return kFixedBytes + message.rumours.size() * kRumourBytes + message.digests.size() * 8;
+  const auto list_bytes = [](std::size_t count, std::size_t each_bytes) {
+    return (count < 128 ? 1 : 2) + count * each_bytes;  // the count as a varint
+  };
+  return kFixedBytes + list_bytes(message.rumours.size(), kRumourBytes) +
+         list_bytes(message.digests.size(), sizeof(uint64_t));
 }
 
 void Swim::receive(NodeId from, const SwimMessage& message, uint64_t now_us, SwimEffects* effects) {
@@ -78,11 +82,13 @@ bool Swim::is_valid(const SwimMessage& message) const {
   const bool is_known = kind >= static_cast<uint8_t>(SwimKind::kPing) &&
                         kind <= static_cast<uint8_t>(SwimKind::kExchangeReply);
   const bool has_sane_words = std::ranges::all_of(message.rumours, [](const Rumour& rumour) {
-    return rumour.incarnation > 0 && (rumour.state == SwimState::kAlive || rumour.is_accusation());
+    return rumour.incarnation > 0 && rumour.incarnation <= kIncarnationMax &&
+           (rumour.state == SwimState::kAlive || rumour.is_accusation());
   });
   return is_known && has_sane_words && message.incarnation > 0 &&
-         message.rumours.size() <= (is_exchange(message.kind) ? kExchangedMax : kRumoursMax) &&
-         message.digests.size() == (message.kind == SwimKind::kDigest ? kBuckets : 0);
+         message.incarnation <= kIncarnationMax &&
+         message.rumours.size() <= rumours_max(message.kind) &&
+         message.digests.size() == digests_of(message.kind);
 }
 
 void Swim::send(NodeId to, SwimMessage message) {
@@ -103,6 +109,7 @@ void Swim::ask(SwimPeer& peer, const Rumour* accusation) {
   question.sequence = ++last_sequence_;
   question.member = peer.word.node;
   question.sent_us = now_us_;
+  question.slept_us = paused_us_;
   const bool may_be_accused = peer.word.state == SwimState::kAlive;
   question.helpers_asked = !may_be_accused;
   question.is_judged = !may_be_accused;
@@ -156,6 +163,10 @@ void Swim::on_ping(SwimPeer& from, const SwimMessage& message) {
   ack.kind = SwimKind::kAck;
   ack.sequence = message.sequence;
   ack.subject = self_.node;
+  if (from.word.overrides(
+          {from.word.node, message.incarnation, SwimState::kAlive, message.flags})) {
+    ack.rumours.push_back(from.word);  // it goes above what an earlier process of it left behind
+  }
   send(from.word.node, std::move(ack));
   if (from.link != LinkState::kUp) {
     ask_sooner(from);
@@ -192,7 +203,9 @@ void Swim::answered(SwimPeer& peer, uint64_t sequence) {
       peer.unanswered_since_us = question.sent_us;
     }
   }
-  peer.answers.add(now_us_ - done.back().sent_us);
+  const uint64_t answer_us = now_us_ - done.back().sent_us;
+  peer.answers.add(answer_us);
+  effects_->answers.push_back({member, answer_us + paused_us_ - done.back().slept_us});
   std::erase_if(questions_, [&](const Question& question) {
     return question.member == member && question.sequence <= sequence;
   });
@@ -309,7 +322,8 @@ bool Swim::hear(const Rumour& rumour, Source source) {
   if (peer == nullptr || !rumour.overrides(peer->word)) {
     return true;
   }
-  if (rumour.incarnation > peer->word.incarnation + kIncarnationJumpMax) {
+  const bool is_first = source == Source::kItself && peer->word.state == SwimState::kUnknown;
+  if (!is_first && rumour.incarnation > peer->word.incarnation + kIncarnationJumpMax) {
     ++metrics_.rejected;
     return true;
   }

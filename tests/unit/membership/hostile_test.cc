@@ -47,9 +47,11 @@ MembershipMessage random_message(World& world, std::size_t node) {
     document->cluster_id = pick_id(world, node);
     document->epoch = world.prng()() % 3;
     offer->document = world.prng()() % 8 == 0 ? nullptr : document;
-  } else if (auto* probe = std::get_if<Probe>(&message)) {
-    probe->unix_ms = pick_id(world, node);
-    probe->sequence = pick_id(world, node);
+  } else if (auto* gossip = std::get_if<Gossip>(&message)) {
+    gossip->unix_ms = pick_id(world, node);
+    gossip->message.sequence = pick_id(world, node);
+    gossip->message.subject = pick_id(world, node);
+    gossip->message.incarnation = pick_id(world, node);
   } else if (auto* answer = std::get_if<StampAnswer>(&message)) {
     *answer = {answer->sender, pick_id(world, node), pick_id(world, node), pick_id(world, node)};
   }

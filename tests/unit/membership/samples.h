@@ -45,12 +45,42 @@ inline Hello sample_hello() {
           77};
 }
 
+inline SwimMessage sample_ping() {
+  SwimMessage message;
+  message.kind = SwimKind::kPing;
+  message.sequence = 5;
+  message.subject = 2;
+  message.incarnation = 3;
+  message.flags = 1;
+  message.rumours = {{2, 4, SwimState::kSuspect, 1}, {3, 1, SwimState::kAlive, 0}};
+  return message;
+}
+
+inline SwimMessage sample_digest() {
+  SwimMessage message;
+  message.kind = SwimKind::kDigest;
+  message.incarnation = 3;
+  for (uint64_t bucket = 0; bucket < Swim::kBuckets; ++bucket) {
+    message.digests.push_back(bucket * 0x0101010101010101);
+  }
+  return message;
+}
+
+inline SwimMessage sample_exchange() {
+  SwimMessage message = sample_ping();
+  message.kind = SwimKind::kExchange;
+  message.buckets = 0x80000001;
+  return message;
+}
+
 inline std::vector<MembershipMessage> sample_messages() {
   const Sender sender{1, 1001, 77};
   return {sample_hello(),
           DocumentOffer{sender, sample_document()},
           DocumentRequest{sender},
-          Probe{sender, true, 5, 1'700'000'000'000, {1, 2, 3, 4}, true},
+          Gossip{sender, 1'700'000'000'000, {1, 2, 3, 4}, sample_ping()},
+          Gossip{sender, 1'700'000'000'000, {1, 2, 3, 4}, sample_digest()},
+          Gossip{sender, 1'700'000'000'000, {1, 2, 3, 4}, sample_exchange()},
           StampQuery{sender, 6},
           StampAnswer{sender, 6, 7, 8},
           Flush{sender, 6, 9},

@@ -71,11 +71,7 @@ class World::Ports final : public MembershipPorts {
     driver().left = why;
     driver().starts_anew = starts_anew;
   }
-  void log(LogLevel /*level*/, std::string_view text) override {
-    driver().log.emplace_back(text);
-    if (getenv("WLOG"))
-      printf("%8lu n%zu %s\n", world_.now_ms(), self_, std::string(text).c_str());
-  }
+  void log(LogLevel /*level*/, std::string_view text) override { driver().log.emplace_back(text); }
   void fatal(std::string_view text) override { driver().fatal = text; }
   uint64_t random() override { return std::max<uint64_t>(1, world_.prng_()); }
 

@@ -413,6 +413,58 @@ TEST_F(OneSwim, FlagsSpreadUnderANewIncarnation) {
   EXPECT_EQ(swim_.find(2)->word.flags, 5);
 }
 
+TEST_F(OneSwim, ANewProcessIsToldTheWordOfTheOneBefore) {
+  all_up();
+  hear(1, {{2, 9, SwimState::kAlive, 1}});
+  effects_.sends.clear();
+  hear(2, {});  // of incarnation 1
+  ASSERT_EQ(effects_.sends.front().message.kind, SwimKind::kAck);
+  EXPECT_THAT(effects_.sends.front().message.rumours, Contains(Rumour{2, 9, SwimState::kAlive, 1}));
+  hear(1, {{kSelf, 9, SwimState::kAlive, 1}});
+  EXPECT_EQ(swim_.incarnation(), 10u);
+}
+
+TEST_F(OneSwim, AMembersOwnFirstWordMayBeOfAnyIncarnation) {
+  SwimMessage ping = ping_with({{2, 2 * Swim::kIncarnationJumpMax, SwimState::kAlive, 0}});
+  ping.incarnation = 3 * Swim::kIncarnationJumpMax;
+  swim_.receive(1, ping, now_us_, &effects_);
+  EXPECT_EQ(swim_.find(1)->word.incarnation, 3 * Swim::kIncarnationJumpMax);
+  EXPECT_EQ(swim_.find(2)->word.state, SwimState::kUnknown);
+  ping.incarnation = Swim::kIncarnationMax + 1;
+  swim_.receive(3, ping, now_us_, &effects_);
+  EXPECT_EQ(swim_.find(3)->word.state, SwimState::kUnknown);
+}
+
+TEST_F(OneSwim, AnAnswersRoundTripHoldsThisNodesPause) {
+  run_ms(kPeriodMs, {});
+  const auto pings = sent(SwimKind::kPing);
+  ASSERT_THAT(pings, testing::Not(IsEmpty()));
+  const uint64_t begin_us = now_us_;
+  now_us_ += 40'000 * kMs;
+  swim_.receive(pings[0].to, ack(pings[0].to, pings[0].message.sequence), now_us_, &effects_);
+  ASSERT_THAT(effects_.answers, SizeIs(1));
+  EXPECT_EQ(effects_.answers[0].member, pings[0].to);
+  EXPECT_GE(effects_.answers[0].round_trip_us, now_us_ - begin_us);
+  EXPECT_LE(effects_.answers[0].round_trip_us, now_us_ - begin_us + kPeriodMs * kMs);
+}
+
+TEST_F(OneSwim, AnAnswerForANodeThatIsNoMemberAnyMoreGoesNowhere) {
+  all_up();
+  SwimMessage request;
+  request.kind = SwimKind::kPingRequest;
+  request.sequence = 5;
+  request.subject = 2;
+  request.incarnation = 1;
+  swim_.receive(1, request, now_us_, &effects_);
+  ASSERT_EQ(effects_.sends.back().message.kind, SwimKind::kPing);
+  const uint64_t sequence = effects_.sends.back().message.sequence;
+  swim_.set_members(std::vector<NodeId>{2, 3});
+  effects_.sends.clear();
+  swim_.receive(2, ack(2, sequence), now_us_, &effects_);
+  EXPECT_THAT(effects_.answers, testing::Not(IsEmpty()));
+  EXPECT_THAT(effects_.sends, IsEmpty());
+}
+
 TEST_F(OneSwim, AWordIsToldABoundedNumberOfTimes) {
   all_up();
   run_ms(20'000, {1, 2, 3});
