@@ -6,6 +6,7 @@
 
 #include "plugins/api/loader.h"
 #include "plugins/api/registry.h"
+#include "plugins/lmdb/lmdb_engine.h"
 #include "plugins/memory/memory_engine.h"
 #include "plugins/rocksdb/rocksdb_engine.h"
 #include "server/config/directives.h"
@@ -28,7 +29,8 @@ int fail(const std::string& error) {
 
 std::string register_engines(const Config& config, plugins::Registry* registry) {
   for (const auto& [name, factory] :
-       {std::pair("memory", plugins::memory::memory_engine_factory()),
+       {std::pair("lmdb", plugins::lmdb::lmdb_engine_factory()),
+        std::pair("memory", plugins::memory::memory_engine_factory()),
         std::pair("rocksdb", plugins::rocks::rocksdb_engine_factory())}) {
     const plugins::Status status = registry->register_engine(name, factory);
     if (!status.ok()) {

@@ -167,7 +167,7 @@ constexpr Directive kDirectives[] = {
     {"cluster-secret", "SECRET", "", kStart, kOnce, "Shared by all nodes; authenticates peers.",
      nullptr, nullptr},
     {"storage-engine", "NAME", "rocksdb", kStart, kOnce,
-     "What keeps the data: rocksdb, memory, or an engine from a plugin.",
+     "What keeps the data: rocksdb, lmdb, memory, or an engine from a plugin.",
      set_name<&Config::storage_engine>, print_text<&Config::storage_engine>},
     {"storage-engine-setting", "NAME VALUE", "", kStart, kRepeatable,
      "A setting of the engine's own.", add_engine_setting, print_engine_settings},

@@ -172,6 +172,61 @@ TEST_P(Conformance, BigKeysAndValuesComeBackWhole) {
   EXPECT_EQ(get("big"), "small");
 }
 
+// Around the lengths at which engines begin to store a key otherwise.
+TEST_P(Conformance, LongKeysKeepTheOrderOfWholeKeys) {
+  std::vector<std::string> expected;
+  for (const char* start : {"a", "b"}) {
+    for (const std::size_t size : {1, 509, 510, 511, 512, 1023, 3000}) {
+      const std::string stem = start + std::string(size, 'x');
+      for (const std::string& rest : {""s, "\0"s, "\0\0"s, "\1"s, "y"s, "\xff"s, "\xff\xff"s}) {
+        expected.push_back(stem + rest);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::string& key = expected[i * 17 % expected.size()];
+    put(key, std::to_string(key.size()));
+  }
+  put(expected[20], "again");
+  std::sort(expected.begin(), expected.end());
+  ASSERT_EQ(keys(), expected);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto from = expected.begin() + static_cast<std::ptrdiff_t>(i);
+    ASSERT_EQ(keys(expected[i], ""), std::vector<std::string>(from, expected.end())) << i;
+    ASSERT_EQ(keys("", expected[i]), std::vector<std::string>(expected.begin(), from)) << i;
+    ASSERT_EQ(keys(expected[i], expected[i] + '\0'), std::vector<std::string>{expected[i]});
+  }
+  for (std::size_t i = 0; i < expected.size(); i += 3) {
+    remove(expected[i]);
+    EXPECT_EQ(get(expected[i]), kMissing);
+  }
+  ASSERT_TRUE(engine_->erase(expected[10], expected[40]).ok());
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (i % 3 != 0 && (i < 10 || i >= 40)) {
+      left.push_back(expected[i]);
+      EXPECT_NE(get(expected[i]), kMissing);
+    }
+  }
+  EXPECT_EQ(keys(), left);
+}
+
+// More than a page of any engine's scan; the visitor reads from the engine meanwhile.
+TEST_P(Conformance, AVisitorMayReadFromTheEngine) {
+  WriteBatch batch;
+  for (int i = 0; i < 3000; ++i) {
+    batch.put("key" + std::to_string(i), std::to_string(i));
+  }
+  ASSERT_TRUE(engine_->apply(batch, Durability::kAsync).ok());
+  int seen = 0;
+  const Status status = engine_->scan({}, {}, [&](std::string_view key, std::string_view value) {
+    ++seen;
+    return get(key) == value;
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(seen, 3000);
+}
+
 TEST_P(Conformance, MultiGetAnswersEachKeyInItsPlace) {
   put("a", "1");
   put("b", "2");

@@ -8,6 +8,7 @@
 #include "plugins/api/loader.h"
 #include "plugins/decorators/counting_engine.h"
 #include "plugins/decorators/fault_engine.h"
+#include "plugins/lmdb/lmdb_engine.h"
 #include "plugins/memory/memory_engine.h"
 #include "plugins/rocksdb/rocksdb_engine.h"
 
@@ -34,6 +35,7 @@ std::unique_ptr<Engine> with_idle_faults(std::unique_ptr<Engine> engine) {
 const Registry& engine_registry() {
   static const Registry kRegistry = [] {
     Registry registry;
+    require(registry.register_engine("lmdb", lmdb::lmdb_engine_factory()));
     require(registry.register_engine("memory", memory::memory_engine_factory()));
     require(registry.register_engine("rocksdb", rocks::rocksdb_engine_factory()));
     require(register_plugin(KINDRED_EXPORTED_MEMORY_SO, &registry));
@@ -57,6 +59,9 @@ std::vector<EngineCase> engine_cases() {
       {"rocksdb", "rocksdb", {}, {}},
       // Memtables so small that the model test reads files, filters and range tombstones.
       {"rocksdb_small_buffers", "rocksdb", {{"write-buffer-bytes", "262144"}}, {}},
+      {"lmdb", "lmdb", {}, {}, 64},
+      // A map so small that it grows under way, also within a batch.
+      {"lmdb_small_map", "lmdb", {{"map-bytes", "1048576"}, {"sync-commits", "no"}}, {}},
       {"exported_memory", "exported-memory", {}, {}},
       {"exported_rocksdb", "exported-rocksdb", {}, {}},
       {"counted_memory", "memory", {}, with_counts},

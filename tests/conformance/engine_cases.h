@@ -15,6 +15,8 @@ struct EngineCase {
   std::vector<std::pair<std::string, std::string>> settings;
   // Put around the opened engine; may be empty.
   std::function<std::unique_ptr<Engine>(std::unique_ptr<Engine>)> decorate;
+  // A power of two: the model tests take a part of their steps where each write waits for a device.
+  unsigned model_divisor = 1;
 };
 
 // With KINDRED_CONFORMANCE_SO in the environment: that shared object's engine alone.

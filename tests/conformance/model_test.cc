@@ -93,18 +93,18 @@ class ModelConformance : public EngineTest {
 };
 
 TEST_P(ModelConformance, RandomOperationsAgreeWithASortedMap) {
-  constexpr int kSteps = 12000;
-  for (int step = 0; step < kSteps && !HasFatalFailure(); ++step) {
+  const unsigned steps = 12000 / GetParam().model_divisor;
+  for (unsigned step = 0; step < steps && !HasFatalFailure(); ++step) {
     change_both();
     compare_key();
     if (step % 40 == 0) {
       erase_both();
       compare_range(any_key(), any_key());
     }
-    if (step % 1000 == 0) {
+    if (step % (steps / 12) == 0) {
       compare_range({}, {});
     }
-    if (step % 4000 == 3999 && capabilities().persistent) {
+    if (step % (steps / 3) == steps / 3 - 1 && capabilities().persistent) {
       reopen();
     }
   }
@@ -112,31 +112,31 @@ TEST_P(ModelConformance, RandomOperationsAgreeWithASortedMap) {
 }
 
 TEST_P(ModelConformance, ManyKeysFilledAndEmptiedInRandomOrder) {
-  constexpr std::uint64_t kKeys = 30000;
+  const std::uint64_t key_count = 30000 / GetParam().model_divisor;
   // An odd factor visits each number below a power of two once, in no order.
-  constexpr std::uint64_t kRange = 1 << 15;
+  const std::uint64_t range = (1 << 15) / GetParam().model_divisor;
   const auto key_of = [](std::uint64_t number) {
     const std::uint64_t hash = number * 0x9e3779b97f4a7c15u;
     return std::string("\1") + std::string(reinterpret_cast<const char*>(&hash), sizeof(hash));
   };
-  for (std::uint64_t i = 0; i < kRange; ++i) {
-    const std::uint64_t number = i * 12345 % kRange;
-    if (number < kKeys) {
+  for (std::uint64_t i = 0; i < range; ++i) {
+    const std::uint64_t number = i * 12345 % range;
+    if (number < key_count) {
       const std::string key = key_of(number);
       put(key, std::to_string(number));
       model_[key] = std::to_string(number);
     }
   }
   compare_range({}, {});
-  for (std::uint64_t i = 0; i < kRange && !HasFatalFailure(); ++i) {
-    const std::uint64_t number = i * 54321 % kRange;
-    if (number < kKeys) {
+  for (std::uint64_t i = 0; i < range && !HasFatalFailure(); ++i) {
+    const std::uint64_t number = i * 54321 % range;
+    if (number < key_count) {
       const std::string key = key_of(number);
       ASSERT_EQ(get(key), std::to_string(number));
       remove(key);
       model_.erase(key);
     }
-    if (i % 5000 == 0) {
+    if (i % (range / 6) == 0) {
       compare_range({}, {});
     }
   }
