@@ -36,7 +36,9 @@ constexpr CommandSpec change(std::string_view name, CommandId id, int arity,
 }
 
 constexpr CommandSpec kRingSubcommands[] = {
-    change("ring|clear", CommandId::kRingClear, 2, "Drops the staged changes.", ""),
+    change("ring|clear", CommandId::kRingClear, -2,
+           "Drops the staged changes; GOSSIP: this node forgets what was said about the members.",
+           "[GOSSIP]"),
     change("ring|commit", CommandId::kRingCommit, 2,
            "Commits the staged changes and answers the new epoch.", ""),
     change("ring|drain", CommandId::kRingDrain, 2,

@@ -107,6 +107,7 @@ void Liveness::take_clock(const SwimEffects::Answer& answer, uint64_t their_unix
                           LocalTime now) {
   const std::size_t index = *index_of(answer.member);
   views_[index].pong_received_ms = now.unix_ms;
+  views_[index].answered_us = now.mono_us;
   if (answer.round_trip_us >= kReadingUsMax) {
     return;
   }

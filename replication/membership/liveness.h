@@ -21,6 +21,7 @@ struct MemberView {
   bool is_whole = false;          // as it said last
   uint64_t ping_sent_ms = 0;      // unix ms of the oldest unanswered probe, 0: none
   uint64_t pong_received_ms = 0;  // unix ms of the last answer, 0: none yet
+  uint64_t answered_us = 0;       // when that was on the clock of LocalTime::mono_us
   Rumour word;                    // the highest heard about it
   double phi = 0;                 // of the oldest unanswered probe, at the last step
 };

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "plugins/api/engine.h"
+#include "replication/membership/swim.h"
 #include "replication/node/shard.h"
+#include "server/node/gossip_count.h"
 #include "server/node/peer_links.h"
 #include "server/session/stats.h"
 
@@ -37,6 +39,8 @@ struct WorkerFigures {
 struct NodeFigures {
   WorkerFigures sum;
   PeerLinkMetrics links;
+  GossipCount gossip;
+  SwimMetrics swim;
   std::string version;
   std::string node_name;
   std::string engine;

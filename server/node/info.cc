@@ -221,6 +221,15 @@ void kindred_section(const NodeFigures& figures, std::string* out) {
   line(out, "members_up", figures.members_up);
   line(out, "members_down", figures.members_down);
   line(out, "clock_offset_ms", std::to_string(figures.clock_offset_ms));
+  line(out, "gossip_messages_sent", figures.gossip.all_sent().messages);
+  line(out, "gossip_messages_received", figures.gossip.all_received().messages);
+  line(out, "gossip_bytes_sent", figures.gossip.all_sent().bytes);
+  line(out, "gossip_bytes_received", figures.gossip.all_received().bytes);
+  line(out, "gossip_messages_sent_per_sec", figures.gossip.sent_a_second().messages);
+  line(out, "gossip_bytes_sent_per_sec", figures.gossip.sent_a_second().bytes);
+  line(out, "gossip_suspicions", figures.swim.suspicions);
+  line(out, "gossip_refutations", figures.swim.refutations);
+  line(out, "gossip_rejected", figures.swim.rejected);
 }
 
 void versions_section(const NodeFigures& figures, std::string* out) {

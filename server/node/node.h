@@ -18,6 +18,7 @@
 #include "server/log/log.h"
 #include "server/node/background_thread.h"
 #include "server/node/figures.h"
+#include "server/node/gossip_count.h"
 #include "server/node/key_counts.h"
 #include "server/node/node_directory.h"
 #include "server/node/node_shared.h"
@@ -129,6 +130,7 @@ class Node final : public NodeControl,
   void repair(Asker asker, std::optional<PartitionIndex> partition) override;
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
+  void clear_gossip(Asker asker) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void stop() override;
   void copies_changed() override;
@@ -190,6 +192,7 @@ class Node final : public NodeControl,
   bool ready_ = false;
   uint64_t ready_us_ = 0;
   uint64_t links_swept_us_ = 0;
+  GossipCount gossip_;
   uint64_t inventory_damaged_ = 0;
 
   KeyCounts key_counts_{*this};

@@ -1,5 +1,6 @@
 // How the node drives its membership: time, links, and what follows from a document.
 #include <algorithm>
+#include <variant>
 
 #include "protocol/membership/message_codec.h"
 #include "protocol/peer/frame.h"
@@ -67,6 +68,7 @@ void Node::after_membership_step() {
     refresh_view();
   }
   const uint64_t now_us = Loop::mono_us();
+  gossip_.sample(now_us);
   if (now_us > links_swept_us_ + kLinkSweepUs) {
     links_swept_us_ = now_us;
     links_->forget_unused();
@@ -189,10 +191,19 @@ std::vector<NodeId> Node::first_live_holders() const {
 }
 
 void Node::refresh_view() {
-  std::vector<MemberStatus> statuses = {{self_, true, 0, 0}};
+  std::vector<MemberStatus> statuses = {{.id = self_,
+                                         .up = true,
+                                         .word = SwimState::kAlive,
+                                         .incarnation = membership_->incarnation()}};
   for (const MemberView& member : membership_->others()) {
-    statuses.push_back({member.id, member.is_up, static_cast<int64_t>(member.ping_sent_ms),
-                        static_cast<int64_t>(member.pong_received_ms)});
+    statuses.push_back({.id = member.id,
+                        .up = member.is_up,
+                        .ping_sent_ms = static_cast<int64_t>(member.ping_sent_ms),
+                        .pong_received_ms = static_cast<int64_t>(member.pong_received_ms),
+                        .answered_ms = member.answered_us / 1000,
+                        .word = member.word.state,
+                        .incarnation = member.word.incarnation,
+                        .phi = member.phi});
   }
   shared_.set_member_statuses(std::move(statuses));
 
@@ -279,6 +290,9 @@ void Node::send(const Address& to, const MembershipMessage& message) {
   std::string frame;
   encode_membership(message, &payload);
   encode_frame(FrameKind::kMembership, {}, payload, &frame);
+  if (std::holds_alternative<Gossip>(message)) {
+    gossip_.sent(frame.size());
+  }
   links_->send(to, frame);
 }
 
@@ -329,6 +343,9 @@ bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
       const std::optional<MembershipMessage> message = decode_membership(frame.payload);
       if (!message) {
         return false;
+      }
+      if (std::holds_alternative<Gossip>(*message)) {
+        gossip_.received(kFrameHeaderBytes + frame.payload.size());
       }
       membership_->receive(from.peer_address, *message, local_time());
       after_membership_step();

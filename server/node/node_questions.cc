@@ -324,6 +324,8 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
   NodeFigures figures;
   figures.sum = sum;
   figures.links = links_->metrics();
+  figures.gossip = gossip_;
+  figures.swim = membership_->gossip_metrics();
   figures.version = version_;
   figures.node_name = membership_->record().name;
   figures.engine = config_->storage_engine;

@@ -97,6 +97,14 @@ void Node::drain_node(Asker asker) {
   worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
 }
 
+void Node::clear_gossip(Asker asker) {
+  membership_->clear_gossip();
+  after_membership_step();
+  log_.notice("Gossip is cleared: what was said about the members is forgotten");
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
+}
+
 void Node::hear_yielding(NodeId member) {
   yielding_until_us_[member] = Loop::mono_us() + kYieldingUs;
   refresh_view();

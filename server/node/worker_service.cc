@@ -51,6 +51,12 @@ void WorkerService::drain(ClientToken token) {
   });
 }
 
+void WorkerService::clear_gossip(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.clear_gossip(asker);
+  });
+}
+
 void WorkerService::change_ring(ClientToken token, RingRequest request) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
            wanted = std::move(request)] { node.ask_ring_change(asker, wanted); });

@@ -19,6 +19,7 @@ class WorkerService final : public NodeService {
   void flush_all(ClientToken token) override;
   void info(ClientToken token, std::vector<std::string> sections) override;
   void drain(ClientToken token) override;
+  void clear_gossip(ClientToken token) override;
   void change_ring(ClientToken token, RingRequest request) override;
   void ring_figures(ClientToken token) override;
   void repair(ClientToken token, std::optional<PartitionIndex> partition) override;

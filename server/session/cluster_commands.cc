@@ -9,6 +9,7 @@
 #include "server/session/cluster_text.h"
 #include "server/session/handlers.h"
 #include "server/session/options.h"
+#include "server/session/ring_view.h"
 
 namespace kindred {
 
@@ -20,15 +21,6 @@ struct View {
   NodeId self = 0;
   std::vector<MemberStatus> statuses;
   std::vector<HeldRange> ranges;
-
-  MemberStatus status_of(NodeId id) const {
-    for (const MemberStatus& status : statuses) {
-      if (status.id == id) {
-        return status;
-      }
-    }
-    return {.id = id, .up = id == self};
-  }
 };
 
 View view_of(Call& call) {
@@ -47,7 +39,7 @@ View view_of(Call& call) {
 }
 
 bool is_up(const View& view, const Member& member) {
-  return member.id == view.self || view.status_of(member.id).up;
+  return member.id == view.self || status_of(view.statuses, member.id).up;
 }
 
 size_t ranges_of(const View& view, NodeId id) {
@@ -58,7 +50,7 @@ size_t ranges_of(const View& view, NodeId id) {
 
 /// "<id> ip:port@cport flags master - ping pong epoch link-state range ...\n"
 std::string node_line(const View& view, const Member& member) {
-  const MemberStatus status = view.status_of(member.id);
+  const MemberStatus status = status_of(view.statuses, member.id);
   const bool up = is_up(view, member);
   std::string flags = member.id == view.self ? "myself,master" : "master";
   if (!up) {

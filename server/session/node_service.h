@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "replication/membership/cluster.h"
+#include "replication/membership/rumours.h"
 #include "replication/node/operation.h"
 #include "replication/node/ports.h"
 #include "replication/node/scan.h"
@@ -25,7 +26,11 @@ struct MemberStatus {
   NodeId id = 0;
   bool up = false;
   int64_t ping_sent_ms = 0;      // unix ms of the last probe sent, 0: none pending (CLUSTER NODES)
-  int64_t pong_received_ms = 0;  // unix ms
+  int64_t pong_received_ms = 0;  // unix ms of the last answer, 0: none yet
+  uint64_t answered_ms = 0;      // as NodeService::mono_ms() counts, 0: not yet
+  SwimState word = SwimState::kUnknown;  // what is said of it
+  uint64_t incarnation = 0;              // under this incarnation of its
+  double phi = 0;                        // how doubtful the answer is that it owes
 };
 
 /// What sessions ask of the node, one implementation a worker (server/node) and one trivial one for
@@ -57,6 +62,8 @@ class NodeService {
   virtual void change_ring(ClientToken token, RingRequest request) = 0;
   /// RING DRAIN: others coordinate from now on; status_done() tells.
   virtual void drain(ClientToken token) = 0;
+  /// RING CLEAR GOSSIP: forgets what was said about the members; status_done() tells.
+  virtual void clear_gossip(ClientToken token) = 0;
   /// What this node counts about the ring (RING HINTS) into ring_figures_done().
   virtual void ring_figures(ClientToken token) = 0;
   /// RING REPAIR of one partition or, where none is named, of all that this node holds; what was

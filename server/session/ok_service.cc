@@ -224,7 +224,7 @@ NodeId OkService::self() {
 }
 
 std::vector<MemberStatus> OkService::member_statuses() {
-  return {{.id = kSelf, .up = true, .ping_sent_ms = 0, .pong_received_ms = 0}};
+  return {{.id = kSelf, .up = true, .word = SwimState::kAlive, .incarnation = 1}};
 }
 
 std::vector<NodeId> OkService::first_live_holders() {

@@ -37,6 +37,7 @@ class OkService final : public NodeService {
   void flush_all(ClientToken token) override;
   void info(ClientToken token, std::vector<std::string> sections) override;
   void drain(ClientToken token) override { client_.status_done(token, ""); }
+  void clear_gossip(ClientToken token) override { client_.status_done(token, ""); }
   void change_ring(ClientToken token, RingRequest) override {
     client_.status_done(token, "ERR a node of one has no ring to change");
   }

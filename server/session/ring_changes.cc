@@ -148,10 +148,15 @@ class Plan final : public Task {
   uint64_t bytes_a_copy_ = 0;
 };
 
-class Drain final : public Task {
+/// Asks the node to do something to itself.
+class AskNode final : public Task {
  public:
+  using Request = void (NodeService::*)(ClientToken);
+  explicit AskNode(Request request) : request_(request) {}
+
   void start(Call& call) override {
-    call.ask_service([](NodeService& service, ClientToken token) { service.drain(token); });
+    call.ask_service(
+        [this](NodeService& service, ClientToken token) { (service.*request_)(token); });
   }
   void status_done(Call& call, std::string& error) override {
     if (error.empty()) {
@@ -160,12 +165,15 @@ class Drain final : public Task {
       call.error(error);
     }
   }
+
+ private:
+  Request request_;
 };
 
 }  // namespace
 
 void run_ring_drain(Call& call) {
-  call.start(std::make_unique<Drain>());
+  call.start(std::make_unique<AskNode>(&NodeService::drain));
 }
 
 void run_ring_join(Call& call) {
@@ -189,6 +197,10 @@ void run_ring_commit(Call& call) {
 }
 
 void run_ring_clear(Call& call) {
+  if (call.arg_count() == 3 && is_word(call.arg(2), "gossip")) {
+    call.start(std::make_unique<AskNode>(&NodeService::clear_gossip));
+    return;
+  }
   change(call, RingRequest::kClear, 0, 0);
 }
 

@@ -70,6 +70,35 @@ std::string_view state_of(const RingView& view, const Member& member) {
   return member.is_leaving ? "leaving" : "up";
 }
 
+std::string_view word_text(SwimState word) {
+  switch (word) {
+    case SwimState::kAlive:
+      return "alive";
+    case SwimState::kSuspect:
+      return "suspect";
+    case SwimState::kDead:
+      return "dead";
+    case SwimState::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
+/// What is said of a member, and when it last answered this node: -1 where it has not.
+void write_gossip(ReplyWriter& reply, const RingView& view, NodeId member) {
+  const MemberStatus status = status_of(view.statuses, member);
+  const uint64_t answered_ms = member == view.self ? view.mono_ms : status.answered_ms;
+  char phi[16];
+  std::snprintf(phi, sizeof(phi), "%.1f", status.phi);
+  write_text_field(reply, "gossip", word_text(status.word));
+  write_number_field(reply, "incarnation", status.incarnation);
+  write_text_field(reply, "phi", phi);
+  reply.bulk("answered_ms_ago");
+  reply.integer(answered_ms == 0
+                    ? -1
+                    : static_cast<int64_t>(std::max(view.mono_ms, answered_ms) - answered_ms));
+}
+
 void write_members(ReplyWriter& reply, const RingView& view) {
   const ClusterDocument& cluster = *view.cluster;
   const Holdings held = holdings(cluster);
@@ -77,7 +106,7 @@ void write_members(ReplyWriter& reply, const RingView& view) {
   for (const Member& member : cluster.members) {
     const auto found = held.by_node.find(member.id);
     const Holding holding = found == held.by_node.end() ? Holding() : found->second;
-    reply.map(11);
+    reply.map(15);
     write_text_field(reply, "node", view.name_of(member.id));
     write_text_field(reply, "id", id_text(member.id));
     write_text_field(reply, "address", address_text(member.client_address));
@@ -89,6 +118,7 @@ void write_members(ReplyWriter& reply, const RingView& view) {
     write_number_field(reply, "first_places", holding.first_places);
     write_number_field(reply, "arriving", holding.arriving);
     write_text_field(reply, "share_percent", share_text(holding.partitions, held.copies));
+    write_gossip(reply, view, member.id);
   }
 }
 

@@ -46,9 +46,7 @@ void RingFigures::add(const RingFigures& other) {
 }
 
 bool RingView::is_up(NodeId id) const {
-  return id == self ||
-         std::any_of(statuses.begin(), statuses.end(),
-                     [id](const MemberStatus& status) { return status.id == id && status.up; });
+  return id == self || status_of(statuses, id).up;
 }
 
 std::string RingView::name_of(NodeId id) const {
@@ -57,7 +55,14 @@ std::string RingView::name_of(NodeId id) const {
 }
 
 RingView ring_view(Call& call) {
-  return {call.hub().cluster(), call.service().self(), call.service().member_statuses()};
+  return {call.hub().cluster(), call.service().self(), call.service().member_statuses(),
+          call.service().mono_ms()};
+}
+
+MemberStatus status_of(std::span<const MemberStatus> statuses, NodeId id) {
+  const auto found = std::find_if(statuses.begin(), statuses.end(),
+                                  [id](const MemberStatus& status) { return status.id == id; });
+  return found == statuses.end() ? MemberStatus{.id = id} : *found;
 }
 
 void write_names(ReplyWriter& reply, const RingView& view, std::string_view name,

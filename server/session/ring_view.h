@@ -18,6 +18,7 @@ struct RingView {
   const ClusterDocument* cluster = nullptr;  // null: in none yet
   NodeId self = 0;
   std::vector<MemberStatus> statuses;
+  uint64_t mono_ms = 0;  // now, as NodeService::mono_ms() counts
 
   bool is_up(NodeId id) const;
   /// A member's name; its id where it has none or is no member.
@@ -25,6 +26,8 @@ struct RingView {
 };
 
 [[nodiscard]] RingView ring_view(Call& call);
+/// Of a member among `statuses`; as of one never heard where it isn't there.
+[[nodiscard]] MemberStatus status_of(std::span<const MemberStatus> statuses, NodeId id);
 
 /// An array of maps: the nodes that a partition's keys live on and those that stand in for them, in
 /// order. While the partition moves, its next owners follow its present ones.

@@ -28,13 +28,17 @@ TEST_F(RingCommandsTest, StatusIsOneMapWithTheMembersInIt) {
   EXPECT_EQ(member.find("state")->text, "up");
   EXPECT_EQ(member.find("partitions")->integer, 16);
   EXPECT_EQ(member.find("share_percent")->text, "100.0");
+  EXPECT_EQ(member.find("gossip")->text, "alive");
+  EXPECT_EQ(member.find("incarnation")->integer, 1);
+  EXPECT_EQ(member.find("phi")->text, "0.0");
+  EXPECT_EQ(member.find("answered_ms_ago")->integer, 0);
 }
 
 TEST_F(RingCommandsTest, TheSameFieldsInResp3) {
   const Reply old = parsed(say(session_, "RING MEMBERS"));
   say(session_, "HELLO 3");
   const std::string bytes = say(session_, "RING MEMBERS");
-  EXPECT_TRUE(bytes.starts_with("*1\r\n%11\r\n")) << bytes;
+  EXPECT_TRUE(bytes.starts_with("*1\r\n%15\r\n")) << bytes;
   const Reply fresh = parsed(bytes);
   ASSERT_EQ(old.elements[0].elements.size(), fresh.elements[0].elements.size());
   for (size_t i = 0; i < old.elements[0].elements.size(); ++i) {
@@ -172,6 +176,8 @@ TEST_F(RingChangesTest, TooManyOrTooFewNodesAreASyntaxError) {
 
 TEST_F(RingCommandsTest, DrainIsAnsweredOnce) {
   EXPECT_EQ(say(session_, "RING DRAIN"), "+OK\r\n");
+  EXPECT_EQ(say(session_, "RING CLEAR GOSSIP"), "+OK\r\n");
+  EXPECT_EQ(say(session_, "RING CLEAR SOMETHING"), "-ERR syntax error\r\n");
 }
 
 TEST_F(RingCommandsTest, NothingStagedIsAnEmptyPlan) {

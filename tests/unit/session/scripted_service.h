@@ -68,6 +68,7 @@ class ScriptedService final : public NodeService {
     other_tokens_.push_back(token);
   }
   void drain(ClientToken token) override { other_tokens_.push_back(token); }
+  void clear_gossip(ClientToken token) override { other_tokens_.push_back(token); }
   void change_ring(ClientToken token, RingRequest request) override {
     ring_requests_.emplace_back(token, std::move(request));
   }
