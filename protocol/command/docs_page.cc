@@ -25,6 +25,10 @@ constexpr Group kGroups[] = {
     {"string", "Strings", ""},
     {"bitmap", "Bitmaps", "Strings, bit by bit."},
     {"generic", "Keys and expiry", ""},
+    {"pubsub", "Messages",
+     "Messages go to the listeners at every node, at most once. A shard channel lies at no node of "
+     "its "
+     "own\nhere."},
     {"transactions", "Transactions", "Commands are queued and run in their order."},
     {"scripting", "Scripts", "There are none yet."},
     {"connection", "Connections", ""},

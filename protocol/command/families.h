@@ -13,6 +13,7 @@ std::span<const CommandSpec> server_commands();
 std::span<const CommandSpec> generic_commands();
 std::span<const CommandSpec> string_commands();
 std::span<const CommandSpec> bitmap_commands();
+std::span<const CommandSpec> pubsub_commands();
 std::span<const CommandSpec> transaction_commands();
 std::span<const CommandSpec> scripting_commands();
 std::span<const CommandSpec> cluster_commands();

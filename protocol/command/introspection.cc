@@ -295,24 +295,49 @@ void write_command_list(std::span<const std::string_view> args, ReplyWriter& wri
   }
 }
 
-void write_command_getkeys(std::span<const std::string_view> args, ReplyWriter& writer) {
+namespace {
+
+// Writes how many keys a whole request has; null, with the error written, where that can't be told.
+const CommandSpec* begin_keys(std::span<const std::string_view> args, ReplyWriter& writer) {
   const CommandSpec* const spec = find_requested(args);
   if (spec == nullptr) {
     writer.error(error_text::kInvalidCommand);
-    return;
+    return nullptr;
   }
   if (spec->keys.first == 0) {
     writer.error(error_text::kNoKeyArguments);
-    return;
+    return nullptr;
   }
   if (!spec->accepts_arg_count(args.size())) {
     writer.error(error_text::kInvalidArgCount);
-    return;
+    return nullptr;
   }
   size_t count = 0;
   for_each_key(*spec, args.size(), [&](size_t) { ++count; });
   writer.array(count);
-  for_each_key(*spec, args.size(), [&](size_t index) { writer.bulk(args[index]); });
+  return spec;
+}
+
+}  // namespace
+
+void write_command_getkeys(std::span<const std::string_view> args, ReplyWriter& writer) {
+  if (const CommandSpec* const spec = begin_keys(args, writer)) {
+    for_each_key(*spec, args.size(), [&](size_t index) { writer.bulk(args[index]); });
+  }
+}
+
+void write_command_getkeysandflags(std::span<const std::string_view> args, ReplyWriter& writer) {
+  const CommandSpec* const spec = begin_keys(args, writer);
+  if (spec == nullptr) {
+    return;
+  }
+  for_each_key(*spec, args.size(), [&](size_t index) {
+    const bool is_first = index == static_cast<size_t>(spec->keys.first);
+    writer.array(2);
+    writer.bulk(args[index]);
+    write_names(is_first || spec->keys.rest.empty() ? spec->keys.flags : spec->keys.rest, "",
+                writer);
+  });
 }
 
 void write_help(const CommandSpec& container, ReplyWriter& writer) {

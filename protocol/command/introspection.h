@@ -27,6 +27,9 @@ void write_command_list(std::span<const std::string_view> args, ReplyWriter& wri
 // COMMAND GETKEYS command [arg ...]: the keys of that request, or an error.
 void write_command_getkeys(std::span<const std::string_view> args, ReplyWriter& writer);
 
+// COMMAND GETKEYSANDFLAGS command [arg ...]: the same, each with what is done to it.
+void write_command_getkeysandflags(std::span<const std::string_view> args, ReplyWriter& writer);
+
 // HELP of a container: its subcommands with their syntax and summary.
 void write_help(const CommandSpec& container, ReplyWriter& writer);
 

@@ -71,7 +71,7 @@ FrameError read_frame_header(std::string_view bytes, uint32_t payload_bytes_max,
   }
   const auto kind = load_le<uint8_t>(at + 17);
   if (kind < static_cast<uint8_t>(FrameKind::kHello) ||
-      kind > static_cast<uint8_t>(FrameKind::kPart)) {
+      kind > static_cast<uint8_t>(FrameKind::kPublication)) {
     return FrameError::kBadKind;
   }
   header->kind = static_cast<FrameKind>(kind);

@@ -16,6 +16,8 @@ enum class FrameKind : uint8_t {
   kData,        // a batch of Message, see MessageReader
   kControl,     // questions between the nodes' servers. Payload opaque here
   kPart,        // the next piece of a large frame, so that others pass between. Payload opaque here
+  kPublication,  // a message of PUBLISH. Sent only to peers that say they take it. Payload opaque
+                 // here
 };
 
 inline constexpr uint8_t kFrameVersion = 1;

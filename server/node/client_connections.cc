@@ -120,6 +120,7 @@ void ClientConnections::stop_reading() {
 void ClientConnections::close_idle(uint64_t cluster_ms) {
   for (const auto& client : clients_) {
     if (client != nullptr && client->session->in_flight() == 0 &&
+        client->session->listened().empty() && !client->session->monitors() &&
         client->session->info().last_active_ms < cluster_ms) {
       client->session->start_close("idle for longer than timeout");
     }

@@ -120,6 +120,7 @@ class Node final : public NodeControl,
   FrameOrigin origin() const;
   void end_late_questions();
   void answer_control(const LinkHello& from, const ControlMessage& message);
+  void publish(const Publication& publication);
   NodeFigures figures(const WorkerFigures& sum) const;
 
   void flush_all(Asker asker) override;
@@ -132,6 +133,7 @@ class Node final : public NodeControl,
   void drain_node(Asker asker) override;
   void clear_gossip(Asker asker) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
+  void spread(const Publication& publication) override;
   void stop() override;
   void copies_changed() override;
   void copies_came(uint8_t worker, MemberProgress progress) override;
@@ -182,6 +184,7 @@ class Node final : public NodeControl,
 
   bool is_drained_ = false;  // RING DRAIN
   uint64_t yielding_told_us_ = 0;
+  std::map<NodeId, uint64_t> capabilities_;             // of peers, as they said hello
   std::map<NodeId, uint64_t> yielding_until_us_;        // drained peers, as long as they say so
   std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
   std::map<NodeId, Address> peer_addresses_;

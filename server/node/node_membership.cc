@@ -149,7 +149,8 @@ void Node::want_document(NodeId holder) {
 
 void Node::say_hello() {
   links_->set_hello({membership_->self(),
-                     announced(config_->announce_peer_port, config_->effective_peer_port()), 0});
+                     announced(config_->announce_peer_port, config_->effective_peer_port()),
+                     kCapabilities});
 }
 
 bool Node::all_copies_whole() const {
@@ -331,6 +332,7 @@ void Node::link_down(const Address& address) {
 }
 
 bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
+  capabilities_[from.node] = from.capabilities;
   switch (frame.header.kind) {
     case FrameKind::kData:
       if (workers_.size() == 1) {
@@ -357,6 +359,14 @@ bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
         return false;
       }
       answer_control(from, message);
+      return true;
+    }
+    case FrameKind::kPublication: {
+      Publication publication;
+      if (!decode_publication(frame.payload, &publication)) {
+        return false;
+      }
+      publish(publication);
       return true;
     }
     case FrameKind::kHello:

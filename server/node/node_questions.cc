@@ -295,6 +295,27 @@ void Node::answer_control(const LinkHello& from, const ControlMessage& message) 
   });
 }
 
+// Peers that know no publications are left out: they would close the link.
+void Node::spread(const Publication& publication) {
+  if (document_ == nullptr || document_->members.size() == 1) {
+    return;
+  }
+  std::string frame;
+  encode_frame(FrameKind::kPublication, origin(), encode_publication(publication), &frame);
+  for (const MemberStatus& status : shared_.member_statuses()) {
+    const auto known = capabilities_.find(status.id);
+    const bool takes = known != capabilities_.end() && (known->second & capability::kPubsub) != 0;
+    if (status.id != self_ && status.up && takes) {
+      send_frame(status.id, frame);
+    }
+  }
+}
+
+void Node::publish(const Publication& publication) {
+  const auto shared = std::make_shared<const Publication>(publication);
+  post_to_all([shared](Worker& worker) { worker.hub().publish(*shared); });
+}
+
 void Node::tell_info(Asker asker, std::vector<std::string> sections) {
   const uint64_t id = ++last_question_;
   InfoRequest& request = info_requests_[id];

@@ -14,6 +14,7 @@
 #include "replication/membership/ring_plan.h"
 #include "server/config/config.h"
 #include "server/session/node_service.h"
+#include "server/session/shared_counters.h"
 
 namespace kindred {
 
@@ -29,7 +30,7 @@ struct ClusterView {
 /// What the workers of a node have in common and any thread may touch.
 struct NodeShared {
   std::atomic<int64_t> clock_offset_ms{0};  // cluster clock less this machine's
-  std::atomic<uint64_t> next_client_id{1};
+  SharedCounters sessions;
   std::atomic<uint32_t> client_count{0};
 
   std::vector<MemberStatus> member_statuses() const {
@@ -71,6 +72,8 @@ class NodeControl {
   virtual void clear_gossip(Asker asker) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
+  /// To the other nodes' clients.
+  virtual void spread(const Publication& publication) = 0;
   virtual void stop() = 0;
   /// A worker's copies became whole, or stopped being so.
   virtual void copies_changed() = 0;

@@ -24,7 +24,7 @@ bool is_vital(std::string_view frame) {
   FrameHeader header;
   return frame.size() <= kVitalBytesMax &&
          read_frame_header(frame, kFramePayloadBytesMax, &header) == FrameError::kNone &&
-         header.kind != FrameKind::kData;
+         header.kind != FrameKind::kData && header.kind != FrameKind::kPublication;
 }
 
 }  // namespace

@@ -125,4 +125,21 @@ bool decode_control(std::string_view bytes, ControlMessage* message) {
   return false;
 }
 
+std::string encode_publication(const Publication& publication) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.boolean(publication.to_shard_channel);
+  writer.sized(publication.channel);
+  writer.raw(publication.message);
+  return bytes;
+}
+
+bool decode_publication(std::string_view bytes, Publication* publication) {
+  ByteReader reader(bytes);
+  publication->to_shard_channel = reader.boolean();
+  publication->channel = reader.sized();
+  publication->message = reader.rest();
+  return reader.complete();
+}
+
 }  // namespace kindred

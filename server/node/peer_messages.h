@@ -8,14 +8,22 @@
 
 #include "replication/causal/dot.h"
 #include "replication/membership/cluster.h"
+#include "server/session/channels.h"
 
 namespace kindred {
+
+/// Bits of LinkHello::capabilities.
+namespace capability {
+inline constexpr uint64_t kPubsub = 1;  // takes frames of kind kPublication
+}
+/// What this program can do.
+inline constexpr uint64_t kCapabilities = capability::kPubsub;
 
 /// First on each link: who dials, and where answers go.
 struct LinkHello {
   NodeId node = 0;
   Address peer_address;
-  uint64_t capabilities = 0;  // none is defined
+  uint64_t capabilities = 0;
   friend bool operator==(const LinkHello&, const LinkHello&) = default;
 };
 
@@ -57,5 +65,8 @@ std::string encode_hello(const LinkHello& hello);
 [[nodiscard]] bool decode_hello(std::string_view bytes, LinkHello* hello);
 std::string encode_control(const ControlMessage& message);
 [[nodiscard]] bool decode_control(std::string_view bytes, ControlMessage* message);
+/// Of frames of kind kPublication.
+std::string encode_publication(const Publication& publication);
+[[nodiscard]] bool decode_publication(std::string_view bytes, Publication* publication);
 
 }  // namespace kindred

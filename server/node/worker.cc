@@ -64,7 +64,7 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
       outboxes_(setup.worker_count),
       store_(make_store(engine, [this] { wakeup_.wake(); })),
       settings_(session_settings()),
-      hub_(settings_, shared.next_client_id, random_number()),
+      hub_(settings_, shared.sessions, random_number()),
       service_(*this),
       clients_(
           loop_, hub_, [this] { refresh_now(); },
@@ -356,6 +356,12 @@ void Worker::visit_hubs(ClientToken token, const NodeService::HubVisit& visit) {
         }
       });
     });
+  }
+}
+
+void Worker::run_at_hubs(const std::function<void(SessionHub&)>& run) {
+  for (const auto& worker : workers_) {
+    worker->post_errand([run, &visited = *worker] { run(visited.hub_); });
   }
 }
 

@@ -62,6 +62,7 @@ class Worker final : public ShardOutlet {
   void list_slot_keys(ClientToken token, uint16_t slot, uint32_t limit);
   /// NodeService::visit_hubs().
   void visit_hubs(ClientToken token, const NodeService::HubVisit& visit);
+  void run_at_hubs(const std::function<void(SessionHub&)>& run);
   void prefetch(std::span<const KeyRef> keys);
 
   /// The first call makes the shard. `ready` and liveness come with later views.

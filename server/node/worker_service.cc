@@ -89,6 +89,14 @@ void WorkerService::visit_hubs(ClientToken token, HubVisit visit) {
   worker_.visit_hubs(token, visit);
 }
 
+void WorkerService::run_at_hubs(std::function<void(SessionHub&)> run) {
+  worker_.run_at_hubs(run);
+}
+
+void WorkerService::spread(const Publication& publication) {
+  at_node([&node = worker_.control(), publication] { node.spread(publication); });
+}
+
 void WorkerService::shut_down() {
   at_node([&node = worker_.control()] { node.stop(); });
 }

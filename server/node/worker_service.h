@@ -28,6 +28,8 @@ class WorkerService final : public NodeService {
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
   void visit_hubs(ClientToken token, HubVisit visit) override;
+  void run_at_hubs(std::function<void(SessionHub&)> run) override;
+  void spread(const Publication& publication) override;
   void shut_down() override;
 
   std::shared_ptr<const ClusterDocument> cluster() override;

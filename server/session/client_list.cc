@@ -28,11 +28,19 @@ void field(std::string& line, std::string_view name, uint64_t value) {
   field(line, name, std::to_string(value));
 }
 
+std::string flags_of(const Session& session) {
+  std::string flags;
+  flags += session.monitors() ? "O" : "";
+  flags += session.listened().empty() ? "" : "P";
+  flags += session.transaction().queueing() ? "x" : "";
+  return flags.empty() ? "N" : flags;
+}
+
 uint64_t seconds_since(uint64_t then_ms, uint64_t now_ms) {
   return now_ms > then_ms ? (now_ms - then_ms) / 1000 : 0;
 }
 
-/// What CLIENT LIST and CLIENT KILL call the kinds of connection. All of ours are normal.
+/// What CLIENT LIST and CLIENT KILL call the kinds of connection. Ours are normal, or listen.
 bool is_client_type(std::string_view text) {
   for (const std::string_view type : {"normal", "master", "slave", "replica", "pubsub"}) {
     if (is_word(text, type)) {
@@ -48,12 +56,14 @@ struct ClientFilter {
   std::string peer_address;
   std::string local_address;
   bool nobody = false;
+  std::optional<bool> listens;  // TYPE pubsub or normal
   bool skip_me = true;
 
   bool passes(const Session& session) const {
     const ClientInfo& info = session.info();
     const bool id_passes = ids.empty() || std::find(ids.begin(), ids.end(), info.id) != ids.end();
-    return !nobody && id_passes && (peer_address.empty() || peer_address == info.peer_address) &&
+    return !nobody && id_passes && (!listens || *listens == !session.listened().empty()) &&
+           (peer_address.empty() || peer_address == info.peer_address) &&
            (local_address.empty() || local_address == info.local_address);
   }
 };
@@ -63,7 +73,9 @@ bool take_type(Call& call, std::string_view type, ClientFilter* filter) {
     call.error("ERR Unknown client type '" + std::string(type) + "'");
     return false;
   }
-  filter->nobody |= !is_word(type, "normal");
+  const bool is_ours = is_word(type, "normal") || is_word(type, "pubsub");
+  filter->nobody |= !is_ours || (filter->listens && *filter->listens != is_word(type, "pubsub"));
+  filter->listens = is_word(type, "pubsub");
   return true;
 }
 
@@ -248,11 +260,12 @@ std::string client_line(const Session& session, uint64_t now_ms) {
   field(line, "name", info.name);
   field(line, "age", seconds_since(info.created_ms, now_ms));
   field(line, "idle", seconds_since(info.last_active_ms, now_ms));
-  field(line, "flags", transaction.queueing() ? "x" : "N");
+  field(line, "flags", flags_of(session));
   field(line, "db", 0);
-  field(line, "sub", 0);
-  field(line, "psub", 0);
-  field(line, "ssub", 0);
+  const ListenedNames& listened = session.listened();
+  field(line, "sub", listened.of(ListenKind::kChannel).size());
+  field(line, "psub", listened.of(ListenKind::kPattern).size());
+  field(line, "ssub", listened.of(ListenKind::kShardChannel).size());
   field(line, "multi", transaction.queueing() ? std::to_string(transaction.size()) : "-1");
   field(line, "qbuf", session.buffered_input_bytes());
   field(line, "qbuf-free", session.free_input_bytes());

@@ -99,6 +99,12 @@ std::optional<HelloOptions> hello_options(Call& call) {
 void run_ping(Call& call) {
   if (call.arg_count() > 2) {
     call.error(arity_error(call.spec()));
+  } else if (!call.session().listened().empty() &&
+             call.session().resp_version() == RespVersion::kResp2) {
+    // A RESP2 client that listens gets nothing but arrays.
+    call.reply().array(2);
+    call.reply().bulk("pong");
+    call.reply().bulk(call.arg_count() == 2 ? call.arg(1) : std::string_view());
   } else if (call.arg_count() == 2) {
     call.reply().bulk(call.arg(1));
   } else {

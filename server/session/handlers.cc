@@ -25,6 +25,13 @@ constexpr Entry kEntries[] = {
     {CommandId::kClientReply, {run_client_reply}},
     {CommandId::kClientSetinfo, {run_client_setinfo}},
     {CommandId::kClientSetname, {run_client_setname}},
+    {CommandId::kClientCaching, {run_client_caching}},
+    {CommandId::kClientGetredir, {run_client_getredir}},
+    {CommandId::kClientNoEvict, {run_client_flag}},
+    {CommandId::kClientNoTouch, {run_client_flag}},
+    {CommandId::kClientTracking, {run_client_tracking}},
+    {CommandId::kClientTrackinginfo, {run_client_trackinginfo}},
+    {CommandId::kClientUnblock, {run_client_unblock}},
     {CommandId::kEcho, {run_echo}},
     {CommandId::kHello, {run_hello, kAll}},
     {CommandId::kPing, {run_ping}},
@@ -49,6 +56,13 @@ constexpr Entry kEntries[] = {
     {CommandId::kInfo, {run_info, kAll}},
     {CommandId::kMemoryHelp, {run_help}},
     {CommandId::kMemoryUsage, {run_memory_usage, false, kCluster}},
+    {CommandId::kMonitor, {run_monitor, kAll}},
+    {CommandId::kRole, {run_role}},
+    {CommandId::kCommandGetkeysandflags, {run_command_getkeysandflags}},
+    {CommandId::kMemoryDoctor, {run_memory_doctor}},
+    {CommandId::kMemoryMallocStats, {run_memory_malloc_stats}},
+    {CommandId::kMemoryPurge, {run_memory_purge}},
+    {CommandId::kMemoryStats, {run_memory_stats}},
     {CommandId::kShutdown, {run_shutdown, kAll}},
     {CommandId::kTime, {run_time}},
 
@@ -111,6 +125,20 @@ constexpr Entry kEntries[] = {
     {CommandId::kBitpos, {run_bitpos, false, kCluster}},
     {CommandId::kGetbit, {run_getbit, false, kCluster}},
     {CommandId::kSetbit, {run_setbit, false, kCluster}},
+    {CommandId::kSubscribe, {run_subscribe, kAll}},
+    {CommandId::kPsubscribe, {run_subscribe, kAll}},
+    {CommandId::kUnsubscribe, {run_unsubscribe, kAll}},
+    {CommandId::kPunsubscribe, {run_unsubscribe, kAll}},
+    {CommandId::kSsubscribe, {run_subscribe, kAll}},
+    {CommandId::kSunsubscribe, {run_unsubscribe, kAll}},
+    {CommandId::kPublish, {run_publish}},
+    {CommandId::kSpublish, {run_publish}},
+    {CommandId::kPubsubChannels, {run_pubsub_channels}},
+    {CommandId::kPubsubNumsub, {run_pubsub_numsub}},
+    {CommandId::kPubsubNumpat, {run_pubsub_numpat}},
+    {CommandId::kPubsubShardchannels, {run_pubsub_channels}},
+    {CommandId::kPubsubShardnumsub, {run_pubsub_numsub}},
+    {CommandId::kPubsubHelp, {run_help}},
 
     {CommandId::kDiscard, {run_discard}},
     {CommandId::kExec, {run_exec, kAll}},
@@ -172,7 +200,7 @@ constexpr HandlerTable kHandlers = make_table();
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
          id == CommandId::kCluster || id == CommandId::kRing || id == CommandId::kObject ||
-         id == CommandId::kFunction;
+         id == CommandId::kFunction || id == CommandId::kPubsub;
 }
 
 constexpr bool every_command_has_a_handler() {

@@ -135,4 +135,26 @@ void run_ring_status(Call& call);
 void run_ring_repair(Call& call);
 void run_ring_transfers(Call& call);
 
+void run_client_caching(Call& call);
+void run_client_getredir(Call& call);
+void run_client_flag(Call& call);
+void run_client_tracking(Call& call);
+void run_client_trackinginfo(Call& call);
+void run_client_unblock(Call& call);
+
+void run_monitor(Call& call);
+void run_role(Call& call);
+void run_command_getkeysandflags(Call& call);
+void run_memory_doctor(Call& call);
+void run_memory_malloc_stats(Call& call);
+void run_memory_purge(Call& call);
+void run_memory_stats(Call& call);
+
+void run_subscribe(Call& call);
+void run_unsubscribe(Call& call);
+void run_publish(Call& call);
+void run_pubsub_channels(Call& call);
+void run_pubsub_numsub(Call& call);
+void run_pubsub_numpat(Call& call);
+
 }  // namespace kindred

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/resp/glob.h"
 #include "server/session/invariant.h"
 
 namespace kindred {
 
-SessionHub::SessionHub(SessionSettings& settings, std::atomic<uint64_t>& next_client_id,
-                       uint64_t prng_seed)
-    : settings_(settings), next_client_id_(next_client_id), random_(prng_seed) {}
+SessionHub::SessionHub(SessionSettings& settings, SharedCounters& counters, uint64_t prng_seed)
+    : settings_(settings), counters_(counters), random_(prng_seed) {}
 
 SessionHub::~SessionHub() = default;
 
@@ -27,7 +27,7 @@ Session* SessionHub::open(std::string peer_address, std::string local_address,
   Place& place = places_[index];
   refresh();
   ClientInfo info;
-  info.id = next_client_id_.fetch_add(1, std::memory_order_relaxed) + 1;
+  info.id = counters_.clients.fetch_add(1, std::memory_order_relaxed) + 1;
   info.peer_address = std::move(peer_address);
   info.local_address = std::move(local_address);
   info.file_descriptor = file_descriptor;
@@ -57,6 +57,7 @@ void SessionHub::close(SessionId id) {
   }
   require(session->depth_ == 0, "a session is closed only between its steps");
   --open_count_;
+  session->stop_listening();
   session->closed_ = true;
   session->closing_ = true;
   if (session->asked_ == 0) {
@@ -88,6 +89,63 @@ Session* SessionHub::awaiting(const TokenParts& token) {
     release(token.session);
   }
   return nullptr;
+}
+
+size_t SessionHub::publish(const Publication& publication) {
+  size_t told = 0;
+  const auto tell = [&](const std::vector<SessionId>& listeners, std::string_view kind,
+                        const std::string* pattern) {
+    for (const SessionId id : listeners) {
+      Session* const session = find(id);
+      require(session != nullptr, "who is gone listens no more");
+      session->push([&](ReplyWriter& writer) {
+        writer.push(pattern != nullptr ? 4 : 3);
+        writer.bulk(kind);
+        if (pattern != nullptr) {
+          writer.bulk(*pattern);
+        }
+        writer.bulk(publication.channel);
+        writer.bulk(publication.message);
+      });
+    }
+    told += listeners.size();
+  };
+  const ListenKind kind =
+      publication.to_shard_channel ? ListenKind::kShardChannel : ListenKind::kChannel;
+  if (const auto* listeners = channels_.listeners(kind, publication.channel)) {
+    tell(*listeners, publication.to_shard_channel ? "smessage" : "message", nullptr);
+  }
+  if (!publication.to_shard_channel) {
+    channels_.for_each(ListenKind::kPattern,
+                       [&](const std::string& pattern, const std::vector<SessionId>& listeners) {
+                         if (glob_match(pattern, publication.channel)) {
+                           tell(listeners, "pmessage", &pattern);
+                         }
+                       });
+  }
+  return told;
+}
+
+void SessionHub::add_monitor(SessionId id) {
+  monitors_.push_back(id);
+  counters_.monitors.fetch_add(1, std::memory_order_relaxed);
+}
+
+void SessionHub::remove_monitor(SessionId id) {
+  std::erase(monitors_, id);
+  counters_.monitors.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void SessionHub::show_to_monitors(std::string line) {
+  service_->run_at_hubs([shown = std::move(line)](SessionHub& hub) { hub.show(shown); });
+}
+
+void SessionHub::show(std::string_view line) {
+  for (const SessionId id : monitors_) {
+    Session* const session = find(id);
+    require(session != nullptr, "who is gone monitors no more");
+    session->push([&](ReplyWriter& writer) { writer.simple_string(line); });
+  }
 }
 
 void SessionHub::operation_done(ClientToken token, Outcome&& outcome) {

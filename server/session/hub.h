@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "protocol/context/context_codec.h"
+#include "server/session/channels.h"
 #include "server/session/node_service.h"
 #include "server/session/session.h"
 #include "server/session/settings.h"
+#include "server/session/shared_counters.h"
 #include "server/session/stats.h"
 #include "server/session/token.h"
 
@@ -24,8 +26,8 @@ namespace kindred {
 /// One thread, the worker's.
 class SessionHub final : public ServiceClient {
  public:
-  /// `settings` outlives the hub. `next_client_id` is shared by the hubs of a node.
-  SessionHub(SessionSettings& settings, std::atomic<uint64_t>& next_client_id, uint64_t prng_seed);
+  /// `settings` and `counters` outlive the hub; the hubs of a node share `counters`.
+  SessionHub(SessionSettings& settings, SharedCounters& counters, uint64_t prng_seed);
   ~SessionHub() override;
 
   /// Before the first session; `service` outlives the hub's use. (Service and client know each
@@ -60,6 +62,11 @@ class SessionHub final : public ServiceClient {
     }
   }
 
+  /// Tells those of this worker's clients who listen; how many.
+  size_t publish(const Publication& publication);
+  /// Shows a command, taken by any worker, to this worker's clients that MONITOR.
+  void show(std::string_view line);
+
   void operation_done(ClientToken token, Outcome&& outcome) override;
   void scan_done(ClientToken token, ScanPage&& page) override;
   void number_done(ClientToken token, uint64_t number) override;
@@ -90,6 +97,12 @@ class SessionHub final : public ServiceClient {
   void wait_for_room(Session& session);
   void note_asked() { ++asked_; }
   void count_call(CommandId id);
+  Channels& channels() { return channels_; }
+  /// Whether any client of the node MONITORs.
+  bool is_monitored() const { return counters_.monitors.load(std::memory_order_relaxed) != 0; }
+  void add_monitor(SessionId id);
+  void remove_monitor(SessionId id);
+  void show_to_monitors(std::string line);
   /// Of the calls counted since the last time.
   void share_out_time(uint64_t nanoseconds);
 
@@ -104,7 +117,7 @@ class SessionHub final : public ServiceClient {
   void release(SessionId id);
 
   SessionSettings& settings_;
-  std::atomic<uint64_t>& next_client_id_;
+  SharedCounters& counters_;
   NodeService* service_ = nullptr;
   std::mt19937_64 random_;
 
@@ -113,6 +126,8 @@ class SessionHub final : public ServiceClient {
   size_t open_count_ = 0;
   size_t asked_ = 0;               // questions of all sessions not yet answered
   std::deque<SessionId> waiting_;  // for room, the longest first
+  Channels channels_;
+  std::vector<SessionId> monitors_;
   std::vector<SessionId> changed_;
   std::vector<SessionId> to_resume_;
   std::vector<SessionId> resuming_;

@@ -20,6 +20,7 @@
 namespace kindred {
 
 class SessionHub;
+struct Publication;
 
 /// What a member looks like from this node now.
 struct MemberStatus {
@@ -79,6 +80,10 @@ class NodeService {
   /// keys_done(), one text a worker.
   using HubVisit = std::function<std::string(SessionHub&)>;
   virtual void visit_hubs(ClientToken token, HubVisit visit) = 0;
+  /// The same without an answer.
+  virtual void run_at_hubs(std::function<void(SessionHub&)> run) = 0;
+  /// Tells a publication to the other nodes' clients, at most once.
+  virtual void spread(const Publication& publication) = 0;
   /// SHUTDOWN: starts an orderly stop of the process.
   virtual void shut_down() = 0;
 

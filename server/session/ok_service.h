@@ -50,6 +50,8 @@ class OkService final : public NodeService {
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
   void visit_hubs(ClientToken token, HubVisit visit) override;
+  void run_at_hubs(std::function<void(SessionHub&)> run) override { run(hub_); }
+  void spread(const Publication&) override {}
   void shut_down() override { stopped_ = true; }
 
   std::shared_ptr<const ClusterDocument> cluster() override { return cluster_; }

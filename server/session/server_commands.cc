@@ -166,6 +166,18 @@ void run_command_getkeys(Call& call) {
   write_command_getkeys(arguments_after(call, 2), call.reply());
 }
 
+void run_command_getkeysandflags(Call& call) {
+  write_command_getkeysandflags(arguments_after(call, 2), call.reply());
+}
+
+void run_role(Call& call) {
+  ReplyWriter& reply = call.reply();
+  reply.array(3);
+  reply.bulk("master");
+  reply.integer(0);
+  reply.array(0);
+}
+
 void run_help(Call& call) {
   const std::string_view name = call.spec().name;
   write_help(*find_command(name.substr(0, name.find('|'))), call.reply());

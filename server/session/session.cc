@@ -11,6 +11,7 @@
 #include "server/session/handlers.h"
 #include "server/session/hub.h"
 #include "server/session/invariant.h"
+#include "server/session/monitor.h"
 
 namespace kindred {
 
@@ -37,6 +38,26 @@ bool breaks_queue(CommandId id) {
   return id == CommandId::kExec || id == CommandId::kDiscard || id == CommandId::kMulti ||
          id == CommandId::kQuit || id == CommandId::kReset;
 }
+
+/// Commands of a RESP2 connection that listens: its replies and its messages look alike.
+bool fits_listening(CommandId id) {
+  switch (id) {
+    case CommandId::kSubscribe:
+    case CommandId::kPsubscribe:
+    case CommandId::kSsubscribe:
+    case CommandId::kUnsubscribe:
+    case CommandId::kPunsubscribe:
+    case CommandId::kSunsubscribe:
+    case CommandId::kPing:
+    case CommandId::kQuit:
+    case CommandId::kReset:
+      return true;
+    default:
+      return false;
+  }
+}
+
+const ListenedNames kNothingListened;
 
 }  // namespace
 
@@ -72,6 +93,7 @@ void Session::set_authenticated(bool authenticated) {
 
 void Session::reset() {
   transaction_.clear();
+  stop_listening();
   set_resp_version(RespVersion::kResp2);
   info_.name.clear();
   reply_mode_ = ReplyMode::kOn;
@@ -129,6 +151,7 @@ bool Session::run_transaction() {
   }
   if (transaction_.at_end()) {
     transaction_.clear();
+    flush_pushed();
     return true;
   }
   const CommandSpec& spec = transaction_.next_spec();
@@ -246,6 +269,10 @@ bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> 
     reject(spec, error_text::kNoAuth);
   } else if (transaction_.queueing() && spec->has(CommandFlag::kNoMulti)) {
     reject(spec, error_text::kNotInMulti);
+  } else if (only_listens() && !fits_listening(spec->id)) {
+    reject(spec, "ERR Can't execute '" + std::string(spec->name) +
+                     "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+                     "in this context");
   } else if (!hub_.ready() && handler_of(spec->id).needs_cluster) {
     reject(spec, "LOADING Kindred is founding or joining a cluster");
   } else {
@@ -303,6 +330,7 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
     return false;
   }
   const bool skipped = skip_reply_;
+  const bool was_monitored = hub_.is_monitored() && !spec.has(CommandFlag::kAdmin);
   const uint32_t sequence = push_slot(&spec);
   bool stalled = false;
   {
@@ -315,6 +343,9 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
     slots_.unpush();
     skip_reply_ = skipped;
     return false;
+  }
+  if (was_monitored) {
+    hub_.show_to_monitors(monitor_line(hub_.now_ms(), info_.peer_address, shown_args(spec, args)));
   }
   info_.last_command = &spec;
   hub_.count_call(spec.id);
@@ -370,9 +401,24 @@ void Session::flush_ready() {
     writer_.raw(slots_.at(slots_.head()).early.view());
     slots_.pop();
   }
+  flush_pushed();
   const size_t limit = hub_.settings().output_limit_bytes;
   if (limit != 0 && pending_output_bytes() > limit) {
     kill("output buffer limit reached");
+  }
+}
+
+void Session::flush_pushed() {
+  if (!pushed_.empty() && !transaction_.running()) {
+    writer_.raw(pushed_.view());
+    pushed_.reset(0);
+  }
+}
+
+void Session::check_push_limit() {
+  const size_t limit = hub_.settings().pubsub_output_limit_bytes;
+  if (limit != 0 && pending_output_bytes() + pushed_.size() > limit) {
+    kill("output buffer limit of pub/sub reached");
   }
 }
 
@@ -457,6 +503,55 @@ void Session::status_done(const TokenParts& token, std::string& error) {
 void Session::ring_figures_done(const TokenParts& token, RingFigures& figures) {
   answered(token,
            [&](Call& call, ReplySlot& slot) { slot.task->ring_figures_done(call, figures); });
+}
+
+// --- listening ---
+
+const ListenedNames& Session::listened() const {
+  return listened_ != nullptr ? *listened_ : kNothingListened;
+}
+
+void Session::listen(ListenKind kind, std::string_view name) {
+  if (listened_ == nullptr) {
+    listened_ = std::make_unique<ListenedNames>();
+  }
+  if (listened_->add(kind, name)) {
+    hub_.channels().add(kind, name, id_);
+  }
+}
+
+void Session::listen_no_more(ListenKind kind, std::string_view name) {
+  if (listened_ != nullptr && listened_->remove(kind, name)) {
+    hub_.channels().remove(kind, name, id_);
+  }
+}
+
+void Session::start_monitoring() {
+  if (!monitors_) {
+    monitors_ = true;
+    hub_.add_monitor(id_);
+  }
+}
+
+/// Also when the client is gone.
+void Session::stop_listening() {
+  if (listened_ != nullptr) {
+    for (const ListenKind kind :
+         {ListenKind::kChannel, ListenKind::kPattern, ListenKind::kShardChannel}) {
+      for (const std::string& name : listened_->of(kind)) {
+        hub_.channels().remove(kind, name, id_);
+      }
+    }
+    listened_.reset();
+  }
+  if (monitors_) {
+    monitors_ = false;
+    hub_.remove_monitor(id_);
+  }
+}
+
+bool Session::only_listens() const {
+  return listened_ != nullptr && !listened_->empty() && resp_version() == RespVersion::kResp2;
 }
 
 // --- life ---

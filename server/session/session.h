@@ -13,6 +13,7 @@
 #include "protocol/resp/writer.h"
 #include "replication/node/operation.h"
 #include "replication/node/scan.h"
+#include "server/session/channels.h"
 #include "server/session/key_conflicts.h"
 #include "server/session/reply_slot.h"
 #include "server/session/token.h"
@@ -118,6 +119,30 @@ class Session {
     last_write_.reset();
     last_written_dot_ = Dot{};
   }
+  // Pub/sub and MONITOR. What comes out of turn leaves between replies, never within one.
+  const ListenedNames& listened() const;
+  void listen(ListenKind kind, std::string_view name);
+  void listen_no_more(ListenKind kind, std::string_view name);
+  bool monitors() const { return monitors_; }
+  void start_monitoring();
+  /// Calls write(ReplyWriter&), which writes whole messages.
+  template <typename Write>
+  void push(Write write) {
+    if (closing_) {
+      return;
+    }
+    const bool waits = reply_open_ || transaction_.running();
+    if (waits) {
+      std::swap(writer_.buffer(), pushed_);
+    }
+    write(writer_);
+    if (waits) {
+      std::swap(writer_.buffer(), pushed_);
+    }
+    check_push_limit();
+    changed();
+  }
+
   /// RESET: as just connected, but for address and id.
   void reset();
   size_t buffered_input_bytes() const { return parser_.buffered_bytes(); }
@@ -154,6 +179,10 @@ class Session {
   ReplyWriter& open_reply(uint32_t sequence);
   void close_reply(uint32_t sequence);
   void flush_ready();
+  void flush_pushed();
+  void check_push_limit();
+  void stop_listening();
+  bool only_listens() const;
   void changed();
   void keep_last_written_key() {
     if (newly_written_key_.data() != nullptr) {
@@ -190,6 +219,10 @@ class Session {
   ReplySlots slots_;
   KeyConflicts conflicts_;
   uint32_t asked_ = 0;  // questions to the service not yet answered
+
+  std::unique_ptr<ListenedNames> listened_;  // null: to nothing, ever
+  ReplyBuffer pushed_;                       // out of turn, while a reply is written
+  bool monitors_ = false;
 
   std::string last_written_key_;
   std::string_view newly_written_key_;  // to be kept before the step ends

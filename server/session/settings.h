@@ -15,6 +15,8 @@ struct SessionSettings {
   std::string password;  // requirepass; empty: none
   /// Unsent output above which a client is cut off (client-output-buffer-limit normal); 0: never.
   size_t output_limit_bytes = 0;
+  /// The same of a connection that gets messages out of turn (pubsub).
+  size_t pubsub_output_limit_bytes = size_t{32} << 20;
   /// Unsent and expected output above which a session neither reads nor executes.
   size_t output_backlog_bytes = size_t{1} << 20;
   uint32_t request_timeout_ms = 1000;  // as configured, for the texts of errors

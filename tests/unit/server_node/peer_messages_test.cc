@@ -21,6 +21,19 @@ TEST(PeerMessages, SurviveTheirBytes) {
   }
 }
 
+TEST(PeerMessages, PublicationsSurviveTheirBytes) {
+  const Publication publication{true, "chan\r\nnel", std::string("\0message", 8)};
+  const std::string bytes = encode_publication(publication);
+  Publication read;
+  ASSERT_TRUE(decode_publication(bytes, &read));
+  EXPECT_TRUE(read.to_shard_channel);
+  EXPECT_EQ(read.channel, publication.channel);
+  EXPECT_EQ(read.message, publication.message);
+  EXPECT_FALSE(decode_publication("", &read));
+  EXPECT_FALSE(decode_publication("\x02", &read));
+  EXPECT_FALSE(decode_publication(bytes.substr(0, 5), &read));
+}
+
 TEST(PeerMessages, CutOrLengthenedBytesAreRefused) {
   const std::string bytes = encode_control(CountKeys{7, {1, 2, 3}});
   ControlMessage read;

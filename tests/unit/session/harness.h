@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -40,7 +39,7 @@ inline std::string line(std::string_view text) {
 template <typename Service>
 class Worker {
  public:
-  Worker() : hub_(settings_, next_client_id_, 1), service_(hub_) { hub_.attach(service_); }
+  Worker() : hub_(settings_, counters_, 1), service_(hub_) { hub_.attach(service_); }
 
   SessionHub& hub() { return hub_; }
   Service& service() { return service_; }
@@ -50,7 +49,7 @@ class Worker {
 
  private:
   SessionSettings settings_;
-  std::atomic<uint64_t> next_client_id_{0};
+  SharedCounters counters_;
   SessionHub hub_;
   Service service_;
 };

@@ -88,6 +88,9 @@ class ScriptedService final : public NodeService {
     return {};
   }
   void visit_hubs(ClientToken token, HubVisit) override { other_tokens_.push_back(token); }
+  void run_at_hubs(std::function<void(SessionHub&)>) override {}
+  void spread(const Publication& publication) override { spread_.push_back(publication.message); }
+  const std::vector<std::string>& spread_messages() const { return spread_; }
   void shut_down() override {}
   std::shared_ptr<const ClusterDocument> cluster() override { return inner_.cluster(); }
   NodeId self() override { return inner_.self(); }
@@ -106,6 +109,7 @@ class ScriptedService final : public NodeService {
   std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
   std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>> repairs_;
   std::vector<ClientToken> other_tokens_;
+  std::vector<std::string> spread_;
   uint64_t now_ms_ = 1'700'000'000'000;
   size_t prefetches_ = 0;
 };
