@@ -108,7 +108,10 @@ class Coordinator {
   // coordinator_read.cc
   void begin_read(Op& op, Now now);
   void local_read(Op& op, const State& state, Now now);
-  QuorumRule read_rule(const Op& op) const;
+  QuorumRule read_rule(const Op& op) const {
+    return op.kind == OpKind::kRead ? op.quorum.read : special_read_rule(op);
+  }
+  QuorumRule special_read_rule(const Op& op) const;
   bool ask_once(Op& op, NodeId node, bool is_fallback);
   bool ask_next(Op& op);
   void ask(Op& op, Op::Asked& asked);

@@ -21,7 +21,7 @@ void learn_p99(double* estimate_us, double sample_us) {
 
 }  // namespace
 
-QuorumRule Coordinator::read_rule(const Op& op) const {
+QuorumRule Coordinator::special_read_rule(const Op& op) const {
   QuorumRule rule = op.quorum.read;
   if (op.kind == OpKind::kModify) {
     rule.needed = op.quorum.modify_read;

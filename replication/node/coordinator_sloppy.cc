@@ -92,7 +92,6 @@ bool Coordinator::writers_are_up(Op& op, Now now) {
 /// The word of a fallback that holds the hint for `target`, in whose place it counts.
 Ack Coordinator::hint_ack(const Op& op, NodeId holder, NodeId target, Durability durability) const {
   Ack ack = core_.ack_of(target, op.key.partition(), durability);
-  ack.zone = core_.ack_of(holder, op.key.partition(), durability).zone;
   ack.node = holder;
   ack.is_primary = false;
   return ack;
@@ -146,6 +145,10 @@ size_t Coordinator::may_count(const Op& op) const {
 OutstandingOfLists Coordinator::may_still_ack(const Op& op) const {
   OutstandingOfLists outstanding;
   const bool is_moving = core_.is_moving(op.key.partition());
+  if (!is_moving && op.hints.empty() && op.home == 0) [[likely]] {
+    outstanding.of_old = {op.waiting.size() + op.refused.size(), op.unhinted.size()};
+    return outstanding;
+  }
   const auto count = [&](NodeId place, bool is_fallback) {
     if (!is_moving) [[likely]] {
       ++(is_fallback ? outstanding.of_old.fallbacks : outstanding.of_old.primaries);

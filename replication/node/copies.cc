@@ -34,6 +34,10 @@ size_t histogram_place(size_t siblings) {
 }  // namespace
 
 void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t now_ms) {
+  if (before.written == after.written && before.siblings == after.siblings &&
+      before.dies_at_ms == after.dies_at_ms) {
+    return;  // one value in place of another
+  }
   expire(now_ms);
   if (before.written) {
     --by_siblings_[histogram_place(before.siblings)];

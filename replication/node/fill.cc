@@ -107,23 +107,11 @@ NodeId Fill::next_source(uint16_t partition, const PartitionFill& fill) const {
 }
 
 void Fill::tick(Now now) {
-  if (!core_.has_cluster()) {
+  if (!core_.has_cluster() || !active()) {
     return;
   }
-  pending_scan_ = false;
-  core_.has_new_filling = false;
-  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
-    const auto partition = static_cast<uint16_t>(p);
-    if (!wants_filling(partition)) {
-      continue;
-    }
-    if (find(partition) == nullptr) {
-      if (fills_.size() >= kFillsMax) {
-        pending_scan_ = true;
-        continue;
-      }
-      start(partition, now);
-    }
+  if (pending_scan_ || core_.has_new_filling) {
+    find_filling(now);
   }
   std::vector<uint16_t> partitions;
   for (const auto& [partition, fill] : fills_) {
@@ -137,6 +125,23 @@ void Fill::tick(Now now) {
     }
     if (fill.progress.source == 0 && fill.stores_waiting == 0) {
       ask(partition, fill, now);
+    }
+  }
+}
+
+/// Begins what is to be filled, as far as there is room.
+void Fill::find_filling(Now now) {
+  pending_scan_ = false;
+  core_.has_new_filling = false;
+  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
+    const auto partition = static_cast<uint16_t>(p);
+    if (!wants_filling(partition) || find(partition) != nullptr) {
+      continue;
+    }
+    if (fills_.size() < kFillsMax) {
+      start(partition, now);
+    } else {
+      pending_scan_ = true;
     }
   }
 }

@@ -67,6 +67,7 @@ class Fill {
   std::vector<List> lists(uint16_t partition) const;
   bool is_complete(uint16_t partition, const PartitionFill& fill) const;
   NodeId next_source(uint16_t partition, const PartitionFill& fill) const;
+  void find_filling(Now now);
   void start(uint16_t partition, Now now);
   void ask(uint16_t partition, PartitionFill& fill, Now now);
   void merge_entry(uint16_t partition, PartitionFill& fill, const RangeEntry& entry, Now now);

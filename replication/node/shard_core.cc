@@ -22,9 +22,8 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   cluster_ = std::move(document);
   ++quorum_version_;
   for (const Member& member : cluster_->members) {
-    Peer& peer = peers_[member.id];
-    peer.zone = member.zone;
-    peer.up = peer.up || member.id == self;
+    bool& up = peers_[member.id];
+    up = up || member.id == self;
   }
   fallbacks_.clear();
   claim_members_.clear();
@@ -101,28 +100,23 @@ std::vector<NodeId> ShardCore::holders(uint16_t partition) const {
 
 bool ShardCore::is_up(NodeId node) const {
   auto place = peers_.find(node);
-  return place != peers_.end() && place->second.up;
+  return place != peers_.end() && place->second;
 }
 
 void ShardCore::set_up(NodeId node, bool up) {
-  peers_[node].up = up || node == self;
+  peers_[node] = up || node == self;
   if (cluster_ != nullptr) {
     refresh_reach();
   }
 }
 
-Ack ShardCore::ack_of(NodeId node, uint16_t partition, Durability durability) const {
+Ack ShardCore::ack_while_moving(NodeId node, uint16_t partition, Durability durability) const {
   Ack ack;
   ack.node = node;
   ack.durability = durability;
-  if (auto place = peers_.find(node); place != peers_.end()) {
-    ack.zone = place->second.zone;
-  }
-  if (is_moving(partition)) {
-    const auto& arriving = cluster_->find_move(partition)->new_owners;
-    ack.is_old_owner = cluster_->ring.owns(partition, node);
-    ack.is_new_owner = std::find(arriving.begin(), arriving.end(), node) != arriving.end();
-  }
+  const auto& arriving = cluster_->find_move(partition)->new_owners;
+  ack.is_old_owner = cluster_->ring.owns(partition, node);
+  ack.is_new_owner = std::find(arriving.begin(), arriving.end(), node) != arriving.end();
   return ack;
 }
 

@@ -140,7 +140,15 @@ class ShardCore {
     return {nodes.data(), nodes.size()};
   }
   /// `node`'s word on a key of the partition.
-  Ack ack_of(NodeId node, uint16_t partition, Durability durability) const;
+  Ack ack_of(NodeId node, uint16_t partition, Durability durability) const {
+    if (is_moving(partition)) [[unlikely]] {
+      return ack_while_moving(node, partition, durability);
+    }
+    Ack ack;
+    ack.node = node;
+    ack.durability = durability;
+    return ack;
+  }
   /// Members that may stand in for owners of the partition, the first choice first, whether up or
   /// not (ring_walk). Good until the cluster changes.
   std::span<const NodeId> fallbacks(uint16_t partition);
@@ -185,18 +193,15 @@ class ShardCore {
     boost::container::small_vector<NodeId, 3> others;
     boost::container::small_vector<NodeId, 3> written;  // while it moves
   };
-  struct Peer {
-    bool up = false;
-    std::string_view zone;
-  };
   std::shared_ptr<const ClusterDocument> cluster_;
   uint64_t quorum_version_ = 1;
-  boost::container::flat_map<NodeId, Peer> peers_;
+  boost::container::flat_map<NodeId, bool> peers_;  // whether it is up
   std::vector<Reach> reach_;
   uint8_t tree_level_max_ = MerkleTree::kLevelMin;
   std::vector<ClaimMember> claim_members_;
   std::unordered_map<uint16_t, std::vector<NodeId>> fallbacks_;  // of partitions asked for so far
 
+  Ack ack_while_moving(NodeId node, uint16_t partition, Durability durability) const;
   void refresh_reach();
   void refresh_tree_level();
   void refresh_moving(Reach& reach, const Move& move) const;

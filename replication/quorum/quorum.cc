@@ -89,6 +89,13 @@ Verdict judge(const AckSet& acks, const QuorumRule& rule, Outstanding outstandin
 }
 
 bool is_strictly_met(const AckSet& acks, QuorumRule rule) {
+  const std::span<const Ack> all = acks.all();
+  const bool are_primaries =
+      std::all_of(all.begin(), all.end(), [](const Ack& ack) { return ack.is_primary; });
+  if (are_primaries && all.size() >= std::max(rule.needed, rule.primary) && rule.durable == 0)
+      [[likely]] {
+    return true;
+  }
   rule.is_strict = true;
   return judge(acks, rule, Outstanding{}) == Verdict::kMet;
 }

@@ -3,7 +3,6 @@
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "replication/node/messages.h"
 #include "replication/ring/ring.h"
@@ -11,10 +10,10 @@
 namespace kindred {
 
 /// One node's word that it holds a write, or its answer to a read. Quorum decisions look at the set
-/// of these, never at a count, so that zones, fallbacks and two rings at once find their place.
+/// of these, never at a count, so that fallbacks and two rings at once find their place; a node's
+/// zone stands in the cluster document.
 struct Ack {
   NodeId node = 0;
-  std::string_view zone;     // lives as long as the cluster document
   bool is_primary = true;    // else a fallback: it holds a hint
   bool is_empty = false;     // a read: a fallback without a hint, which knows nothing by itself
   bool is_old_owner = true;  // owner in the ring before / after the partition's last change
