@@ -42,6 +42,7 @@
   X(empty_fallback_counts, "a fallback without a hint counts for R without a primary")          \
   X(tree_not_folded, "a node of a tree is one leaf under it, not all")                          \
   X(tree_not_updated_by_exchange, "what an exchange stores does not show in the tree")          \
+  X(wrong_tree_is_kept, "a tree that differs where no key does is not looked into")             \
   X(exchange_sends_nothing, "an exchange only takes what the peer has, and sends nothing")
 
 #ifdef KINDRED_BUG_BANK

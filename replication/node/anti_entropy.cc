@@ -10,10 +10,10 @@ constexpr size_t kExchangesMax = 4;  // of a shard at a time
 
 }  // namespace
 
-/// Of two owners one begins, so that a pair is compared once a cycle; which one differs from
-/// partition to partition.
+/// Of two owners one begins, so that a pair is compared once a cycle. Which one differs from
+/// partition to partition, and from cycle to cycle, as only who begins learns what was found.
 bool AntiEntropy::begins(uint16_t partition, NodeId peer) const {
-  return (core_.self < peer) == (partition % 2 == 0);
+  return (core_.self < peer) == ((partition + cycles_) % 2 == 0);
 }
 
 void AntiEntropy::start_cycle(Now now) {
@@ -27,6 +27,7 @@ void AntiEntropy::start_cycle(Now now) {
   is_cycle_ = true;
   has_missed_ = false;
   cycle_began_us_ = now.mono_us;
+  ++cycles_;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
     if (!core_.is_mine(partition) || !core_.serves(partition)) {

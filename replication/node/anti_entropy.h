@@ -67,6 +67,7 @@ class AntiEntropy {
   bool is_cycle_ = false;
   bool has_missed_ = false;  // an exchange of the cycle came to nothing
   uint64_t cycle_began_us_ = 0;
+  uint64_t cycles_ = 0;
 };
 
 }  // namespace kindred

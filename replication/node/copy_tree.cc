@@ -28,6 +28,17 @@ void CopyTree::doubt() {
   build_.reset();
 }
 
+bool CopyTree::note_fruitless_exchange() {
+  const uint64_t root = tree_.root();
+  const bool is_again = fruitless_root_ == root;
+  fruitless_root_ = root;
+  if (!is_again || built_root_ == root || !is_exact_) {
+    return false;
+  }
+  doubt();
+  return true;
+}
+
 void CopyTree::reset() {
   shape(tree_.slots());
 }
@@ -57,6 +68,7 @@ void CopyTree::finish_build() {
   tree_ = build_->take();
   build_.reset();
   is_exact_ = true;
+  built_root_ = tree_.root();
 }
 
 }  // namespace kindred

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "replication/entropy/tree.h"
 #include "replication/entropy/tree_build.h"
@@ -25,6 +27,10 @@ class CopyTree {
   }
   /// Something changed that change() was not told of.
   void doubt();
+  /// An exchange found that this tree and a peer's differ, and no key that does. Twice while this
+  /// tree stays as it is: one of them is wrong. Then it is in doubt, unless it was built from what
+  /// is stored and has not changed since. True where it came into doubt.
+  [[nodiscard]] bool note_fruitless_exchange();
   /// The copy is empty now, or gone.
   void reset();
 
@@ -53,6 +59,8 @@ class CopyTree {
   MerkleTree tree_;
   bool is_exact_ = true;
   std::unique_ptr<TreeBuild> build_;
+  std::optional<uint64_t> fruitless_root_;  // at the last exchange that found no key
+  std::optional<uint64_t> built_root_;      // when it was last built from what is stored
 };
 
 }  // namespace kindred

@@ -176,6 +176,11 @@ void Exchanges::finish(Exchange& exchange, bool ok) {
     }
   }
   exchange.end.ok = ok;
+  const bool is_fruitless = ok && exchange.end.keys_compared > 0 && exchange.end.keys_repaired == 0;
+  if (is_fruitless && !KINDRED_BUG(wrong_tree_is_kept) &&
+      core_.copies.at(exchange.end.partition).tree.note_fruitless_exchange()) {
+    core_.has_unfit_tree = true;
+  }
   ended_.push_back(exchange.end);
   table_.free(exchange);
 }

@@ -289,6 +289,15 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
     return number == QuorumSpec::kAsConfigured ? otherwise : number;
   };
   copies.needed = std::max(configured(asked.quorum.w, plan.quorum.write), asked.quorum.pw);
+  // A hint whose age passes the limit goes once the configured W of primaries hold what it holds,
+  // whatever the write asked for; where clocks differ by as much, it may be old when it is made.
+  const bool hints_are_born_old =
+      plan.quorum.is_sloppy &&
+      plan.hint_ttl_ms <=
+          2 * static_cast<uint64_t>(plan.clock_skew_ms_max) + plan.request_timeout_ms;
+  if (hints_are_born_old) {
+    copies.needed = std::min<uint32_t>(copies.needed, plan.quorum.write);
+  }
   copies.durable_needed = configured(asked.quorum.dw, plan.quorum.durable);
   cluster_.count_copies(key, dot, asked.at_us, &copies);
   cluster_.oracle().check_copies(asked.write, copies);

@@ -1,0 +1,76 @@
+#include "tests/unit/node/exchange_world.h"
+
+#include "protocol/peer/frame_builder.h"
+#include "protocol/peer/message_reader.h"
+
+namespace kindred::exchange_test {
+
+LoadStatus Peer::try_load(const KeyRef& key, State* state) {
+  if (world_.random() % 100 < world_.pending_loads_of_100) {
+    return LoadStatus::kPending;
+  }
+  std::string stored;
+  encode_stored_key(key, &stored);
+  const auto place = engine_.find(stored);
+  const bool is_sound =
+      decode_record(key, place == engine_.end() ? std::string_view() : place->second, state);
+  return is_sound ? LoadStatus::kLoaded : LoadStatus::kCorrupt;
+}
+
+void Peer::load(const KeyRef& key, StoreToken token) {
+  std::string stored;
+  encode_stored_key(key, &stored);
+  world_.later([this, stored, token] {
+    KeyRef loaded;
+    ASSERT_TRUE(decode_stored_key(stored, kPartitions, &loaded));
+    const std::string record = engine_[stored];
+    State state;
+    ASSERT_TRUE(decode_record(loaded, record, &state));
+    shard_.loaded(token, LoadStatus::kLoaded, state, world_.now);
+  });
+}
+
+void Peer::read_range(const FetchRange& range, StoreToken token) {
+  const StoredKeyRange bounds = fetch_range(range, kPartitions);
+  world_.later([this, bounds, token, entries_max = range.entries_max] {
+    std::vector<RangeEntry> entries;
+    auto place = engine_.lower_bound(bounds.begin);
+    for (; place != engine_.end() && place->first < bounds.end && entries.size() < entries_max;
+         ++place) {
+      RangeEntry entry;
+      ASSERT_TRUE(decode_stored_key(place->first, kPartitions, &entry.key));
+      entry.record = place->second;
+      if (!entry.record.empty()) {
+        entries.push_back(entry);
+      }
+    }
+    const bool done = place == engine_.end() || place->first >= bounds.end;
+    shard_.range_read(token, true, entries, done, world_.now);
+  });
+}
+
+void Peer::send(NodeId to, const Message& message) {
+  FrameBuilder builder;
+  ASSERT_TRUE(builder.append(message));
+  FrameOrigin origin;
+  origin.cluster_id = 1;
+  const std::string frame(builder.finish(origin));
+  ++world_.messages;
+  world_.bytes += frame.size() - kFrameHeaderBytes;
+  world_.later([this, frame, to] {
+    if (world_.loses_answers && world_.random() % 4 == 0) {
+      return;
+    }
+    Frame read;
+    ASSERT_EQ(read_frame_header(frame, kFramePayloadBytesMax, &read.header), FrameError::kNone);
+    read.payload = std::string_view(frame).substr(kFrameHeaderBytes);
+    MessageReader reader(kPartitions);
+    reader.start(read);
+    while (const Message* received = reader.next()) {
+      world_.peer(to).shard().receive(id_, *received, world_.now);
+    }
+    ASSERT_FALSE(reader.failed());
+  });
+}
+
+}  // namespace kindred::exchange_test

@@ -1,0 +1,181 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "protocol/record/key.h"
+#include "protocol/record/record.h"
+#include "replication/node/shard.h"
+
+// Shards of whole nodes over engines that are maps.
+
+namespace kindred::exchange_test {
+
+inline constexpr uint32_t kPartitions = 4;
+inline constexpr uint16_t kPartition = 1;
+
+class World;
+
+/// A node with one shard. Storage answers in its own time, after the step.
+class Peer final : public ShardPorts {
+ public:
+  Peer(World& world, NodeId id) : world_(world), id_(id), shard_(ShardConfig{}, id, *this) {}
+
+  Shard& shard() { return shard_; }
+  const MerkleTree& tree() { return shard_.copies().at(kPartition).tree.tree(); }
+  std::map<std::string, std::string>& engine() { return engine_; }
+  /// What was in the engine before the node started.
+  void hold(const KeyRef& key, const State& state, Now now) {
+    std::string stored;
+    encode_stored_key(key, &stored);
+    encode_record(key, state, &engine_[stored]);
+    EXPECT_TRUE(shard_.count_existing(key, state, now));
+  }
+
+  std::string_view encode(const KeyRef& key, const State& state) override {
+    encode_record(key, state, &record_);
+    return record_;
+  }
+  bool decode(const KeyRef& key, std::string_view record, State* state) override {
+    return decode_record(key, record, state);
+  }
+  LoadStatus try_load(const KeyRef& key, State* state) override;
+  void load(const KeyRef& key, StoreToken token) override;
+  StoreStatus store(const KeyRef& key, std::string_view record, Durability, StoreToken) override {
+    std::string stored;
+    encode_stored_key(key, &stored);
+    if (refuses_stores) {
+      return StoreStatus::kFailed;
+    }
+    ++stores;
+    engine_[stored] = record;
+    return StoreStatus::kDone;
+  }
+  void read_range(const FetchRange& range, StoreToken token) override;
+  void quarantine(const KeyRef&) override {}
+  void send(NodeId to, const Message& message) override;
+  void reply(ClientToken, Outcome&&) override {}
+  void reply_scan(ClientToken, ScanPage&&) override {}
+  void reply_repair(RepairToken token, const RepairReport& report) override {
+    EXPECT_TRUE(reports.emplace(token, report).second);
+  }
+  void document_wanted(NodeId) override {}
+  void copies_changed() override {}
+  uint64_t random() override { return id_ * 1'000'000 + ++randoms_; }
+
+  std::map<RepairToken, RepairReport> reports;
+  bool refuses_stores = false;
+  uint64_t stores = 0;
+
+ private:
+  World& world_;
+  const NodeId id_;
+  std::map<std::string, std::string> engine_;
+  std::string record_;
+  uint64_t randoms_ = 0;
+  Shard shard_;
+};
+
+/// Nodes 1..3, which hold all partitions each; messages pass through their bytes.
+class World {
+ public:
+  explicit World(uint64_t prng_seed, uint32_t nodes = 2) : random(prng_seed) {
+    for (NodeId id = 1; id <= nodes; ++id) {
+      peers.push_back(std::make_unique<Peer>(*this, id));
+    }
+    install(1);
+  }
+
+  void install(Stamp flush_stamp) {
+    for (auto& one : peers) {
+      install_at(*one, flush_stamp);
+    }
+  }
+  void install_at(Peer& one, Stamp flush_stamp) {
+    auto document = std::make_shared<ClusterDocument>();
+    document->epoch = 1;
+    document->flush_stamp = flush_stamp;
+    std::vector<NodeId> flat;
+    for (NodeId id = 1; id <= peers.size(); ++id) {
+      Member member;
+      member.id = id;
+      member.name = std::to_string(id);
+      document->members.push_back(member);
+    }
+    const auto copies = static_cast<uint32_t>(peers.size());
+    for (uint32_t p = 0; p < kPartitions; ++p) {
+      for (NodeId id = 1; id <= copies; ++id) {
+        flat.push_back(id);
+      }
+    }
+    document->replicas = copies;
+    document->ring = Ring::make(kPartitions, copies, copies, flat).value();
+    one.shard().set_cluster(document, CopyState::kWhole, now);
+    for (NodeId id = 1; id <= peers.size(); ++id) {
+      one.shard().set_alive(id, true, now);
+    }
+  }
+
+  Peer& peer(NodeId id) { return *peers[id - 1]; }
+  void later(std::function<void()> what) { events.push_back(std::move(what)); }
+  /// Until nothing is under way.
+  void settle() {
+    for (int quiet = 0; quiet < 3;) {
+      quiet = events.empty() ? quiet + 1 : 0;
+      while (!events.empty()) {
+        const auto event = std::move(events.front());
+        events.pop_front();
+        event();
+      }
+      now.mono_us += Shard::kTickMs * 1000;
+      for (auto& one : peers) {
+        one->shard().tick(now);
+      }
+    }
+  }
+  RepairReport repair(NodeId id) {
+    peer(id).shard().repair(kPartition, ++tokens, now);
+    settle();
+    return peer(id).reports.at(tokens);
+  }
+
+  /// A key of kPartition.
+  KeyRef key(uint64_t number) {
+    for (uint64_t i = 0;; ++i) {
+      std::string& name = names[number];
+      name = "k" + std::to_string(number) + (i == 0 ? "" : "-" + std::to_string(i));
+      const KeyRef made = make_key(name, kPartitions);
+      if (made.partition == kPartition) {
+        return made;
+      }
+    }
+  }
+  State state(uint64_t actor, uint64_t ms, std::string_view value) {
+    State made;
+    NewVersion version;
+    version.dot = {stamp_at_ms(ms), actor};
+    version.value = Value::copied(value);
+    apply_put(made, ClientContext{}, version.dot, &version);
+    return made;
+  }
+
+  std::mt19937_64 random;
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::deque<std::function<void()>> events;
+  std::map<uint64_t, std::string> names;
+  Now now{1'000'000, 1'700'000'000'000};
+  RepairToken tokens = 0;
+  uint64_t messages = 0;
+  uint64_t bytes = 0;
+  uint64_t pending_loads_of_100 = 0;
+  bool loses_answers = false;
+};
+
+}  // namespace kindred::exchange_test
