@@ -91,8 +91,12 @@ Handoff::Way Handoff::way_of(NodeId target, uint16_t partition, Now now) const {
   if (core_.is_up(target)) {
     return Way::kToTarget;
   }
-  const uint64_t oldest_ms = core_.hints.oldest_ms(target);
-  return oldest_ms + core_.config.hint_ttl_ms < now.cluster_ms ? Way::kExpiring : Way::kNone;
+  return is_old(core_.hints.oldest_ms(target), now) ? Way::kExpiring : Way::kNone;
+}
+
+/// Whether the other primaries are to have it. A node that leaves waits for no target.
+bool Handoff::is_old(uint64_t since_ms, Now now) const {
+  return core_.is_leaving() || since_ms + core_.config.hint_ttl_ms < now.cluster_ms;
 }
 
 std::vector<NodeId> Handoff::receivers(NodeId target, uint16_t partition, Way way) const {
@@ -198,7 +202,7 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   if (!mark.is_there) {
     return;  // erased, and on its way to the engine
   }
-  if (target.way == Way::kExpiring && mark.since_ms + core_.config.hint_ttl_ms >= now.cluster_ms) {
+  if (target.way == Way::kExpiring && !is_old(mark.since_ms, now)) {
     return;
   }
   const Digest raw = digest(state);

@@ -66,6 +66,7 @@ class Handoff {
     }
   };
 
+  bool is_old(uint64_t since_ms, Now now) const;
   Way way_of(NodeId target, uint16_t partition, Now now) const;
   std::vector<NodeId> receivers(NodeId target, uint16_t partition, Way way) const;
   bool choose_partition(NodeId whose, Target& target, Now now) const;

@@ -137,12 +137,12 @@ void Membership::tick(LocalTime now) {
   if (!is_running()) {
     return;
   }
+  expire_sent_joins(now);  // a node may have become a member without the answer
   if (is_founding()) {
     if (next_round_us_ <= now.mono_us) {
       founding_round(now);
       take_founding_step(now);
     }
-    expire_sent_joins(now);
     return;
   }
   if (is_member()) {
@@ -171,7 +171,7 @@ uint64_t Membership::next_deadline_us() const {
   const bool has_rounds = !liveness_.views().empty() || !unchecked_seeds_.empty();
   return std::min({has_rounds ? next_round_us_ : Liveness::kNever, liveness_.next_deadline_us(),
                    flushes_.next_deadline_us(), next_change_us(), next_proposal_us(),
-                   next_admission_us()});
+                   next_admission_us(), next_sent_join_us()});
 }
 
 void Membership::clear_gossip() {

@@ -33,6 +33,7 @@ struct MembershipConfig {
   std::vector<Address> seeds;      // at most kSeedsMax; may name this node too
   uint32_t partition_count = 256;  // Q and N, used by the node that founds
   uint32_t replicas = 3;
+  uint32_t read_quorum = 2;            // R: how many old owners must not fall behind in a move
   uint32_t request_timeout_ms = 1000;  // of a FLUSHALL or a ring change
   bool auto_join = true;  // a node that finds a cluster among its seeds joins it without more ado
 };

@@ -70,7 +70,7 @@ void Membership::apply_steps(LocalTime now, ClusterDocument* next) const {
     return;
   }
   ClusterDocument stepped = *next;
-  if (!take_steps(progress_, &stepped)) {
+  if (!take_steps(progress_, config_.read_quorum, &stepped)) {
     return;
   }
   const bool is_due = steps_due_us_ == Liveness::kNever || steps_due_us_ <= now.mono_us;

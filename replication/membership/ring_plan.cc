@@ -136,7 +136,10 @@ void strike(NodeId node, PartitionIndex partition, Lists* lists) {
     owners = move->new_owners;  // the only ones that have any of it
     move.reset();
   } else if (move && contains(move->new_owners, node)) {
-    move.reset();
+    std::erase(move->new_owners, node);
+    if (move->phase == MovePhase::kReadOld || move->new_owners.empty()) {
+      move.reset();
+    }
   }
   lists->set_owners(partition, std::move(owners));
   lists->set_move(partition, std::move(move));

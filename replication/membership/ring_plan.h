@@ -46,15 +46,18 @@ void start_moves(ClusterDocument* document);
 struct MemberProgress {
   uint64_t epoch = 0;                     // of the document that all its shards go by
   std::vector<PartitionIndex> not_whole;  // ascending: its copies that are no part of a read quorum
-  bool is_departing = false;              // it has copies or hints to hand over that no list names
+  /// It has copies or hints to hand over, or does not know yet that it is to leave.
+  bool is_departing = false;
   friend bool operator==(const MemberProgress&, const MemberProgress&) = default;
 };
 /// By member; one that told nothing is missing.
 using Progress = std::map<NodeId, MemberProgress>;
 
 /// Takes each partition that is ready to its next step, and leaving members that hold nothing off
-/// the members. False where nothing was ready, and nothing changed.
-[[nodiscard]] bool take_steps(const Progress& progress, ClusterDocument* document);
+/// the members. False where nothing was ready, and nothing changed. `read_quorum`: R, as
+/// configured.
+[[nodiscard]] bool take_steps(const Progress& progress, uint32_t read_quorum,
+                              ClusterDocument* document);
 
 /// What committing the staged changes would bring about. Where partitions move already: after these
 /// moves.

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/membership/ring_lists.h"
 #include "replication/membership/ring_plan.h"
 
@@ -11,12 +12,24 @@ namespace {
 
 using ring_plan_detail::Lists;
 
-bool has_majority(std::span<const NodeId> list, uint64_t epoch, const Progress& progress) {
+std::size_t count_stored(std::span<const NodeId> list, uint64_t epoch, const Progress& progress) {
   const auto stored = std::ranges::count_if(list, [&](NodeId node) {
     const auto told = progress.find(node);
     return told != progress.end() && told->second.epoch >= epoch;
   });
-  return static_cast<std::size_t>(stored) >= list.size() / 2 + 1;
+  return static_cast<std::size_t>(stored);
+}
+
+bool has_majority(std::span<const NodeId> list, uint64_t epoch, const Progress& progress) {
+  return count_stored(list, epoch, progress) >= list.size() / 2 + 1;
+}
+
+/// No R of the old owners go by an earlier step any more: they would answer reads without what the
+/// new owners alone acknowledge from now on.
+bool is_read_no_more(std::span<const NodeId> owners, uint64_t epoch, uint32_t read_quorum,
+                     const Progress& progress) {
+  const std::size_t behind = owners.size() - count_stored(owners, epoch, progress);
+  return behind < std::max<uint32_t>(1, read_quorum) || KINDRED_BUG(old_owners_read_on);
 }
 
 bool all_whole(std::span<const NodeId> list, PartitionIndex partition, uint64_t epoch,
@@ -28,11 +41,12 @@ bool all_whole(std::span<const NodeId> list, PartitionIndex partition, uint64_t 
   });
 }
 
-bool may_step(const Move& move, std::span<const NodeId> owners, uint64_t step,
+bool may_step(const Move& move, std::span<const NodeId> owners, uint64_t step, uint32_t read_quorum,
               const Progress& progress) {
   return has_majority(owners, step, progress) && has_majority(move.new_owners, step, progress) &&
-         (move.phase == MovePhase::kReadNew ||
-          all_whole(move.new_owners, move.partition, step, progress));
+         (move.phase == MovePhase::kReadNew
+              ? is_read_no_more(owners, step, read_quorum, progress)
+              : all_whole(move.new_owners, move.partition, step, progress));
 }
 
 /// A member that no list names goes once it said so of itself, under all steps there were.
@@ -49,12 +63,13 @@ bool drop_departed(const Progress& progress, ClusterDocument* document) {
 
 }  // namespace
 
-bool take_steps(const Progress& progress, ClusterDocument* document) {
+bool take_steps(const Progress& progress, uint32_t read_quorum, ClusterDocument* document) {
   Lists lists(document);
   bool has_stepped = false;
   for (const Move& move : document->moves) {
     const PartitionIndex partition = move.partition;
-    if (!may_step(move, lists.owners(partition), document->steps[partition], progress)) {
+    if (!may_step(move, lists.owners(partition), document->steps[partition], read_quorum,
+                  progress)) {
       continue;
     }
     has_stepped = true;

@@ -32,6 +32,12 @@ class Coordinator {
   void tick(Now now);
   bool idle() const { return table_.size() == 0; }
   size_t in_flight() const { return table_.size(); }
+  /// Who asked for what goes by this id; null where nothing does any more. Good until the next
+  /// step.
+  const Origin* origin_of(uint64_t id) {
+    const Op* op = table_.find(id);
+    return op == nullptr ? nullptr : &op->origin;
+  }
   /// Whether a write of the partition that is stored here may have to be sent again.
   bool is_writing(uint16_t partition) const {
     return table_.any_of(
@@ -133,6 +139,7 @@ class Coordinator {
   void send_writes(Op& op, std::string_view record, Now now);
   Replicate write_message(const Op& op, std::string_view record) const;
   Verdict judge_acks(const Op& op) const;
+  bool is_strict(const Op& op) const;
   void judge_write(Op& op, Now now);
   void write_complete(Op& op, Now now);
   void begin_restamp(Op& op, Now now);

@@ -220,18 +220,25 @@ void Coordinator::judge_write(Op& op, Now now) {
   write_complete(op, now);
 }
 
+/// Whether primaries alone met the quorum, while the partition moves of both lists.
+bool Coordinator::is_strict(const Op& op) const {
+  return core_.is_moving(op.key.partition()) && op.kind != OpKind::kSpread
+             ? are_strictly_met(op.acks, op.quorum.write, op.quorum.write_new)
+             : is_strictly_met(op.acks, op.quorum.write);
+}
+
 void Coordinator::write_complete(Op& op, Now now) {
   if (op.kind == OpKind::kSet) {
     Outcome outcome;
     outcome.applied = true;
     outcome.dot = op.dot;
-    outcome.strict = is_strictly_met(op.acks, op.quorum.write);
+    outcome.strict = is_strict(op);
     return finish(op, std::move(outcome), now);
   }
   Outcome outcome = std::move(op.outcome);
   outcome.applied = true;
   outcome.dot = op.dot;
-  outcome.strict = is_strictly_met(op.acks, op.quorum.write);
+  outcome.strict = is_strict(op);
   if (op.kind == OpKind::kSpread) {
     const size_t others = op.acks.size() - (op.acks.contains(core_.self) ? 1 : 0);
     outcome.integer = static_cast<int64_t>(others);

@@ -71,6 +71,10 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
     ack.status = AckStatus::kNotOwner;
     return acknowledge(from, ack);
   }
+  if (is_hint && from != core_.self && core_.is_leaving() && !KINDRED_BUG(leaver_takes_hints)) {
+    ack.status = AckStatus::kNotOwner;  // it may have said that it holds nothing more
+    return acknowledge(from, ack);
+  }
   if (!is_hint) {
     const auto agreed = agreement(from, message.key.partition, message.step);
     if (agreed != Agreement::kSame) {

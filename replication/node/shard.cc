@@ -105,6 +105,8 @@ bool Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
                                                            : core_.ports.random();
     }
   }
+  // A tree that was in doubt while there was no copy is to be built now.
+  core_.has_unfit_tree = core_.has_unfit_tree || copy.state != before;
   const bool did_catch_up = copy.catches_up;
   copy.catches_up = copy.state == CopyState::kWhole &&
                     (is_new_step ? gets_shorter(cluster, partition, core_.self) : did_catch_up);
@@ -387,6 +389,19 @@ void Shard::tick(Now now) {
   if (anti_entropy_.active()) {
     anti_entropy_.tick(now);
   }
+  tell_whether_it_may_go();
+}
+
+void Shard::tell_whether_it_may_go() {
+  const bool may = core_.has_cluster() && may_go();
+  if (std::exchange(could_go_, may) != may) {
+    core_.ports.copies_changed();
+  }
+}
+
+bool Shard::may_go() const {
+  const bool has_hints = core_.hints.pending_count() != 0 && !KINDRED_BUG(hints_left_behind);
+  return core_.is_leaving() && !has_hints && core_.copies.count(CopyState::kDeparting) == 0;
 }
 
 bool Shard::needs_tick() const {

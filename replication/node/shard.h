@@ -102,14 +102,21 @@ class Shard {
   const ClusterDocument& cluster() const { return core_.cluster(); }
   /// Copies that are not whole, in the order of the partitions.
   std::vector<Transfer> transfers() const;
+  /// Its document lets this node leave, and nothing that was its to keep is here any more: neither
+  /// copies nor hints. ShardPorts::copies_changed() tells when that changes.
+  bool may_go() const;
   const ShardMetrics& metrics() const { return core_.metrics; }
   Copies& copies() { return core_.copies; }
   const HintBook& hints() const { return core_.hints; }
+  /// Who asked for what goes by this id, in messages and in stores; null where nothing does any
+  /// more. May be called within a step. Good until the next one.
+  const Origin* origin_of(uint64_t id) { return coordinator_.origin_of(id); }
   size_t operations_in_flight() const { return coordinator_.in_flight() + replica_.in_flight(); }
   /// No stamp at or below this will be issued once a flush at it is installed.
   Stamp highest_stamp() const { return core_.clock.highest(); }
 
  private:
+  void tell_whether_it_may_go();
   bool all_readable(std::span<const RangeEntry> entries);
   void receive_one(NodeId from, const Replicate& message, Now now);
   void receive_one(NodeId from, const ReplicateAck& message, Now now);
@@ -140,6 +147,7 @@ class Shard {
   TreeKeeper tree_keeper_;
   TreeAnswers tree_answers_;
   AntiEntropy anti_entropy_;
+  bool could_go_ = false;
 };
 
 }  // namespace kindred

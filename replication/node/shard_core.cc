@@ -21,6 +21,8 @@ constexpr size_t kTreeBytesMax = 64U << 20;
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   cluster_ = std::move(document);
   ++quorum_version_;
+  const Member* own = cluster_->find_member(self);
+  is_leaving_ = own != nullptr && own->is_leaving;
   for (const Member& member : cluster_->members) {
     bool& up = peers_[member.id];
     up = up || member.id == self;

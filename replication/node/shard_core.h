@@ -91,6 +91,8 @@ class ShardCore {
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
   bool has_cluster() const { return cluster_ != nullptr; }
+  /// This node hands over all that it holds, and then is no member any more.
+  bool is_leaving() const { return is_leaving_; }
   /// Grows when the cluster or the configuration changes, so when a resolved quorum is outdated.
   uint64_t quorum_version() const { return quorum_version_; }
   void set_config(const ShardConfig& fresh) {
@@ -194,6 +196,7 @@ class ShardCore {
     boost::container::small_vector<NodeId, 3> written;  // while it moves
   };
   std::shared_ptr<const ClusterDocument> cluster_;
+  bool is_leaving_ = false;
   uint64_t quorum_version_ = 1;
   boost::container::flat_map<NodeId, bool> peers_;  // whether it is up
   std::vector<Reach> reach_;

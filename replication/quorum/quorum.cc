@@ -123,6 +123,11 @@ Verdict judge_both(const AckSet& acks, const QuorumRule& of_old, const QuorumRul
   return by_old == Verdict::kMet && by_new == Verdict::kMet ? Verdict::kMet : Verdict::kPending;
 }
 
+bool are_strictly_met(const AckSet& acks, QuorumRule of_old, QuorumRule of_new) {
+  of_old.is_strict = of_new.is_strict = true;
+  return judge_both(acks, of_old, of_new, OutstandingOfLists{}) == Verdict::kMet;
+}
+
 namespace {
 
 /// How many of a list's `copies` hold, between them, all that W of N acknowledged. Of N, not of the

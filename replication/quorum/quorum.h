@@ -68,6 +68,9 @@ struct OutstandingOfLists {
 [[nodiscard]] Verdict judge_both(const AckSet& acks, const QuorumRule& of_old,
                                  const QuorumRule& of_new, const OutstandingOfLists& outstanding);
 
+/// The same for both lists.
+[[nodiscard]] bool are_strictly_met(const AckSet& acks, QuorumRule of_old, QuorumRule of_new);
+
 /// What is missing: the first part of the rule that `acks` don't meet.
 struct Shortfall {
   QuorumPart part = QuorumPart::kCopies;

@@ -34,6 +34,7 @@ MembershipConfig Node::membership_config() const {
   }
   config.partition_count = config_->ring_partitions;
   config.replicas = config_->replicas;
+  config.read_quorum = config_->read_quorum;
   config.request_timeout_ms = config_->request_timeout_ms;
   config.auto_join = config_->auto_join;
   return config;

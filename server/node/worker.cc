@@ -218,10 +218,9 @@ void Worker::tell_progress() {
   }
   MemberProgress progress;
   progress.epoch = view_->document->epoch;
+  progress.is_departing = !driver_->shard().may_go();
   for (const Transfer& transfer : driver_->shard().transfers()) {
-    if (transfer.state == CopyState::kDeparting) {
-      progress.is_departing = true;
-    } else {
+    if (transfer.state != CopyState::kDeparting) {
       progress.not_whole.push_back(transfer.partition);
     }
   }

@@ -86,10 +86,9 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line :
-       {"tls-port 6380", "admin-port 8080", "cluster-secret x", "protected-mode no",
-        "user alice on", "aclfile f", "slowlog-max-len 128", "tombstone-grace-ms 1",
-        "tls-peers yes", "tls-cert-file f"}) {
+  for (const char* line : {"tls-port 6380", "admin-port 8080", "cluster-secret x",
+                           "protected-mode no", "user alice on", "aclfile f", "slowlog-max-len 128",
+                           "tombstone-grace-ms 1", "tls-peers yes", "tls-cert-file f"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     EXPECT_THAT(error_of_text(line),
                 StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))

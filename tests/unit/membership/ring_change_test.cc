@@ -132,6 +132,19 @@ TEST_F(RingChanges, AWaitingNodeIsTakenInByRingJoinAtItself) {
   EXPECT_TRUE(settles({0, 1, 2, 3}));
 }
 
+TEST_F(RingChanges, AWaitingNodeIsAnsweredAlsoWhereItIsAMemberBeforeTheAnswer) {
+  found(3);
+  const std::size_t waiting = start_newcomer(false);
+  world_.run_ms(2'000);
+  const auto asked = world_.request_change(waiting, change(ChangeKind::kJoin, World::text(2)));
+  const auto is_proposing = [&] { return world_.disk(2)->acceptor.accepted != Ballot{}; };
+  ASSERT_TRUE(world_.run_until(is_proposing, 500));
+  world_.cut(2, waiting, true);  // the answer is lost; the document comes from others
+  const auto is_member = [&] { return world_.machine(waiting).document() != nullptr; };
+  ASSERT_TRUE(world_.run_until(is_member, 900));
+  EXPECT_THAT(world_.change_outcome(waiting, asked), HasSubstr("may still take effect"));
+}
+
 TEST_F(RingChanges, ALeavingMemberHandsItsPlacesOverAndGoes) {
   found(4);
   const auto asked = world_.request_change(3, change(ChangeKind::kLeave, ""));

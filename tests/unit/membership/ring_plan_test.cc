@@ -71,7 +71,7 @@ Progress all_done(const ClusterDocument& document) {
 ClusterDocument settled(ClusterDocument document) {
   for (int epoch = 0; epoch < 100; ++epoch) {
     ClusterDocument next = next_document(document);
-    if (!take_steps(all_done(document), &next)) {
+    if (!take_steps(all_done(document), 2, &next)) {
       return document;
     }
     EXPECT_TRUE(may_follow(document, next));
@@ -95,15 +95,15 @@ TEST(RingPlan, JoinTakesThreeEpochsAndEndsBalanced) {
     EXPECT_EQ(joined.step(move.partition), 2u);
   }
   ClusterDocument read_new = next_document(joined);
-  ASSERT_TRUE(take_steps(all_done(joined), &read_new));
+  ASSERT_TRUE(take_steps(all_done(joined), 2, &read_new));
   EXPECT_EQ(read_new.moves.size(), 12u);
   EXPECT_EQ(read_new.moves[0].phase, MovePhase::kReadNew);
   EXPECT_EQ(read_new.step(read_new.moves[0].partition), 3u);
   ClusterDocument done = next_document(read_new);
-  ASSERT_TRUE(take_steps(all_done(read_new), &done));
+  ASSERT_TRUE(take_steps(all_done(read_new), 2, &done));
   EXPECT_TRUE(done.moves.empty());
   EXPECT_EQ(places_of(done, 4), 12u);
-  EXPECT_FALSE(take_steps(all_done(done), &done));
+  EXPECT_FALSE(take_steps(all_done(done), 2, &done));
 }
 
 TEST(RingPlan, NoStepBeforeMajoritiesStoredTheLastAndNewCopiesAreWhole) {
@@ -112,7 +112,7 @@ TEST(RingPlan, NoStepBeforeMajoritiesStoredTheLastAndNewCopiesAreWhole) {
   Progress progress = all_done(joined);
   progress[4].not_whole = {partition};
   ClusterDocument next = next_document(joined);
-  ASSERT_TRUE(take_steps(progress, &next));
+  ASSERT_TRUE(take_steps(progress, 2, &next));
   EXPECT_EQ(next.find_move(partition)->phase, MovePhase::kReadOld);
   EXPECT_EQ(next.step(partition), joined.epoch);
   EXPECT_EQ(next.moves.back().phase, MovePhase::kReadNew);
@@ -120,13 +120,47 @@ TEST(RingPlan, NoStepBeforeMajoritiesStoredTheLastAndNewCopiesAreWhole) {
   progress = all_done(joined);
   progress[4].epoch = 1;  // whole, but not under this step
   next = next_document(joined);
-  EXPECT_FALSE(take_steps(progress, &next));
+  EXPECT_FALSE(take_steps(progress, 2, &next));
 
   progress = all_done(joined);
   progress.erase(1);
   progress.erase(2);
   next = next_document(joined);
-  EXPECT_FALSE(take_steps(progress, &next)) << "the old owners' majority is missing";
+  EXPECT_FALSE(take_steps(progress, 2, &next)) << "the old owners' majority is missing";
+}
+
+// One that still goes by the old owners would answer a read with R=1 alone.
+TEST(RingPlan, OldOwnersThatMayStillBeReadHoldTheLastStepUp) {
+  ClusterDocument read_new = next_document(after(founded(3, 16, 3), join_of(4)));
+  ASSERT_TRUE(take_steps(all_done(after(founded(3, 16, 3), join_of(4))), 2, &read_new));
+  const PartitionIndex partition = read_new.moves[0].partition;
+  const NodeId behind = read_new.ring.owners(partition)[0];
+  Progress progress = all_done(read_new);
+  progress[behind].epoch = 1;
+  ClusterDocument next = next_document(read_new);
+  (void)take_steps(progress, 1, &next);
+  EXPECT_NE(next.find_move(partition), nullptr);
+  next = next_document(read_new);
+  ASSERT_TRUE(take_steps(progress, 2, &next));
+  EXPECT_EQ(next.find_move(partition), nullptr);
+}
+
+// Where new owners are read, R of them may not hear of a removal at once: no way back.
+TEST(RingPlan, RemovedMemberDoesNotRollBackWhereNewOwnersAreRead) {
+  const ClusterDocument joined = after(after(founded(3, 16, 3), join_of(4)), join_of(5));
+  ClusterDocument read_new = next_document(joined);
+  ASSERT_TRUE(take_steps(all_done(joined), 2, &read_new));
+  const auto move = std::ranges::find_if(read_new.moves, [](const Move& one) {
+    return one.phase == MovePhase::kReadNew && std::ranges::count(one.new_owners, 4) != 0;
+  });
+  ASSERT_NE(move, read_new.moves.end());
+  const ClusterDocument removed = after(read_new, remove_of(4));
+  const Move* left = removed.find_move(move->partition);
+  ASSERT_NE(left, nullptr);
+  EXPECT_EQ(left->phase, MovePhase::kReadNew);
+  EXPECT_EQ(left->new_owners.size(), 2u);
+  const auto owners = removed.ring.owners(move->partition);
+  EXPECT_EQ(owners.size(), 3u) << "writes still go to the old ones too";
 }
 
 TEST(RingPlan, LeavingMemberGoesOnceItHoldsNothing) {
@@ -137,7 +171,7 @@ TEST(RingPlan, LeavingMemberGoesOnceItHoldsNothing) {
     progress = all_done(document);
     progress[2].is_departing = true;
     ClusterDocument next = next_document(document);
-    if (take_steps(progress, &next)) {
+    if (take_steps(progress, 2, &next)) {
       document = next;
     }
   }
@@ -274,7 +308,7 @@ class RandomChanges {
     } else if (below(6) == 0) {
       changes = apply_staged(&next).empty();
     } else {
-      changes = take_steps(random_progress(), &next);
+      changes = take_steps(random_progress(), 2, &next);
     }
     if (changes) {
       install(next);
@@ -287,13 +321,13 @@ class RandomChanges {
       start_moves(&next);
       if (!next.moves.empty() || next.ring != document_.ring) {
         install(next);
-      } else if (take_steps(all_done(document_), &next)) {
+      } else if (take_steps(all_done(document_), 2, &next)) {
         install(next);
       } else {
         break;
       }
       next = next_document(document_);
-      if (document_.moves.empty() || !take_steps(all_done(document_), &next)) {
+      if (document_.moves.empty() || !take_steps(all_done(document_), 2, &next)) {
         continue;
       }
       install(next);

@@ -88,6 +88,33 @@ TEST_F(HandoffTest, AHintGoesOnceItsTargetStoredIt) {
   EXPECT_FALSE(node_.shard().needs_tick());
 }
 
+TEST_F(HandoffTest, WhoLeavesHandsItsHintsToTheOtherPrimariesAndTakesNoMore) {
+  keep("k", state("v"));
+  node_.leave();
+  EXPECT_FALSE(node_.shard().may_go()) << "it holds a hint";
+  Replicate late;
+  late.id = 10;
+  late.step = kStep;
+  late.key = hint("l");
+  const std::string record = node_.ports.records.add(state("w"));
+  late.record = record;
+  node_.shard().receive(4, late, node_.now);
+  EXPECT_EQ(node_.ports.take<ReplicateAck>().at(0).as<ReplicateAck>()->status,
+            AckStatus::kNotOwner);
+  node_.pass_ms(10);
+  give_page({"k"});
+  const auto sent = delivered();
+  ASSERT_EQ(sent.size(), 2U) << "its target is down";
+  node_.ack(sent[0]);
+  EXPECT_FALSE(node_.shard().may_go());
+  node_.ports.copy_changes = 0;
+  node_.ack(sent[1]);
+  EXPECT_TRUE(node_.shard().may_go());
+  node_.pass_ms(5);
+  EXPECT_EQ(node_.ports.copy_changes, 1) << "the driver hears of it";
+  expect_conserved();
+}
+
 TEST_F(HandoffTest, AHintThatGrewMeanwhileStaysAndGoesNextTime) {
   keep("k", state("v"));
   node_.shard().set_alive(2, true, node_.now);

@@ -55,6 +55,12 @@ class Node {
     install(CopyState::kFilling);
   }
 
+  /// This node is to leave.
+  void leave() {
+    is_leaving_ = true;
+    install(CopyState::kFilling);
+  }
+
   void install(CopyState fresh_copies, Stamp flush_stamp = 0) {
     auto document = std::make_shared<ClusterDocument>();
     document->epoch = ++epoch_;
@@ -67,6 +73,7 @@ class Node {
       Member member;
       member.id = node;
       member.name = std::to_string(node);
+      member.is_leaving = is_leaving_ && node == kSelf;
       document->members.push_back(member);
     }
     const size_t copies = std::max(owners_.size(), others_.size());
@@ -162,6 +169,7 @@ class Node {
   std::vector<NodeId> others_;  // of all others
   std::vector<Move> moves_;
   Step step_ = kStep;
+  bool is_leaving_ = false;
   ShardConfig config_;
   Shard shard_;
   ClientToken tokens_ = 0;

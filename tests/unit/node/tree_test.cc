@@ -157,6 +157,15 @@ TEST(CopyTree, AfterAFlushKnowsWhatIsAboveIt) {
   EXPECT_EQ(tree_of(node).tree().keys(), 1U);
 }
 
+TEST(CopyTree, OfACopyThatComesAfterAFlushIsFit) {
+  Node node({2, 3, 4});
+  node.install(CopyState::kWhole, stamp_ms_from(node.now, 300));
+  answer_reads(node);
+  node.reown({1, 2, 3}, 2);
+  answer_reads(node);
+  EXPECT_TRUE(tree_of(node).is_exact());
+}
+
 TEST(CopyTree, CountsWhatIsThereAtStartAndIsFoldedToWhatSuits) {
   Node node;
   const State held = register_state({stamp_ms_from(node.now, -5), 9}, "old");

@@ -207,6 +207,28 @@ TEST(ResolveQuorum, AModifyWithALargerWriteQuorumReadsNoFewer) {
   EXPECT_EQ(resolve_quorum(spec, {1, 2, 0}, 3, 3).modify_read, 3) << "its own kind come before it";
 }
 
+// Of the old list 1, 2, 3 only 1 has it; 3's hint is no primary's word.
+TEST(StrictlyMet, BetweenTwoListsIsMetInEach) {
+  const auto ack_of = [](NodeId node, bool is_primary, bool is_old, bool is_new) {
+    Ack ack;
+    ack.node = node;
+    ack.is_primary = is_primary;
+    ack.is_old_owner = is_old;
+    ack.is_new_owner = is_new;
+    return ack;
+  };
+  AckSet acks;
+  acks.add(ack_of(1, true, true, true));
+  acks.add(ack_of(4, true, false, true));
+  acks.add(ack_of(9, false, true, true));
+  QuorumRule two;
+  two.needed = 2;
+  EXPECT_EQ(judge_both(acks, two, two, {}), Verdict::kMet);
+  EXPECT_FALSE(are_strictly_met(acks, two, two));
+  acks.add(ack_of(2, true, true, false));
+  EXPECT_TRUE(are_strictly_met(acks, two, two));
+}
+
 struct SourcesCase {
   uint8_t write;
   uint8_t replicas;
