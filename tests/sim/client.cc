@@ -285,17 +285,19 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
     return;
   }
   CopiesSeen copies;
-  const auto configured = [](uint8_t number, uint8_t otherwise) {
-    return number == QuorumSpec::kAsConfigured ? otherwise : number;
+  // The configured W is capped at the length of the list, which is one less while the place of a
+  // member that was removed is open.
+  const auto cap = static_cast<uint8_t>(plan.replicas - (plan.ring_change_every_ms == 0 ? 0 : 1));
+  const auto configured = [cap](uint8_t number, uint8_t otherwise) {
+    return number == QuorumSpec::kAsConfigured ? std::min(otherwise, cap) : number;
   };
   copies.needed = std::max(configured(asked.quorum.w, plan.quorum.write), asked.quorum.pw);
-  // A hint whose age passes the limit goes once the configured W of primaries hold what it holds,
-  // whatever the write asked for; where clocks differ by as much, it may be old when it is made.
-  const bool hints_are_born_old =
-      plan.quorum.is_sloppy &&
-      plan.hint_ttl_ms <=
-          2 * static_cast<uint64_t>(plan.clock_skew_ms_max) + plan.request_timeout_ms;
-  if (hints_are_born_old) {
+  // A hint goes once the configured W of primaries hold what it holds, whatever the write asked
+  // for: where its age passes the limit, which it may as it is made where clocks differ by as much,
+  // and where its holder leaves.
+  const bool are_born_old = plan.hint_ttl_ms <= 2 * static_cast<uint64_t>(plan.clock_skew_ms_max) +
+                                                    plan.request_timeout_ms;
+  if (plan.quorum.is_sloppy && (are_born_old || plan.ring_change_every_ms != 0)) {
     copies.needed = std::min<uint32_t>(copies.needed, plan.quorum.write);
   }
   copies.durable_needed = configured(asked.quorum.dw, plan.quorum.durable);

@@ -44,6 +44,7 @@ std::string SimCluster::what_is_unsettled() {
     }
     why += std::string(node->sees_all_up() ? "" : " misses members") +
            (node->all_whole() ? "" : " filling") + (node->idle() ? "" : " busy") +
+           (node->has_vote() ? "" : " without vote") +
            (*node->document() == *members().front()->document() ? "" : " other document");
   }
   const auto document = members().front()->document();
@@ -123,7 +124,7 @@ void SimCluster::exchange_everywhere() {
   if (!has_settled() && !oracle_.failed()) {
     oracle_.fail("exchanges don't end:" + what_is_unsettled());
   }
-  const auto document = node(1).document();
+  const auto document = members().front()->document();
   for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
     check_equal(key, *document);
   }
@@ -186,7 +187,7 @@ void SimCluster::scan_everywhere(const ClusterDocument& document) {
 void SimCluster::check_equal(uint32_t key, const ClusterDocument& document) {
   std::optional<State> first;
   for (const NodeId owner : document.ring.owners(key_refs_[key].partition)) {
-    SimNode& holder = node(node(1).number_at(document.find_member(owner)->peer_address));
+    SimNode& holder = node(members().front()->number_at(document.find_member(owner)->peer_address));
     State state;
     (void)decode_record(key_refs_[key], holder.disk().at(key).visible.bytes, &state);
     apply_flush(state, document.flush_stamp);
@@ -254,7 +255,7 @@ void SimCluster::check_end() {
 
 /// All are where they belong, and none is left in an engine.
 void SimCluster::check_hints() {
-  for (auto& node : nodes_) {
+  for (SimNode* node : members()) {
     uint64_t pending = 0;
     for (ShardHost* host : node->shards()) {
       pending += host->shard().hints().pending_count();
@@ -313,8 +314,13 @@ void SimCluster::check_trees(const ClusterDocument& document) {
         }
       }
       if (!copy.tree.is_exact() || !(held == copy.tree.tree())) {
+        std::string keys;
+        for (uint32_t i = 0; i < key_refs_.size(); ++i) {
+          keys += key_refs_[i].partition == p ? " " + std::to_string(i) : "";
+        }
         oracle_.fail("node " + std::to_string(node->number()) + " has a wrong tree of partition " +
-                     std::to_string(p));
+                     std::to_string(p) + ", keys" + keys +
+                     (copy.tree.is_exact() ? "" : ", in doubt"));
       }
     }
   }

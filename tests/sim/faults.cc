@@ -80,11 +80,15 @@ void Faults::disturb_founding() {
   if (!node.is_up() || node.document() != nullptr || cluster_.is_healing()) {
     return;
   }
-  const bool loses = cluster_.prng(Chance::kFaults).one_in(2);
+  // Where the ring is to change, a majority of the directories that founded must be there later.
+  const bool may_lose = cluster_.plan().ring_change_every_ms == 0 || !has_lost_founder_;
+  const bool loses = cluster_.prng(Chance::kFaults).one_in(2) && may_lose;
+  has_lost_founder_ = has_lost_founder_ || loses;
   cluster_.probes().add(loses ? "founder_lost_disk" : "founder_crashed");
   node.stop(false);
   if (loses) {
     node.disk().wipe();
+    node.is_lossy = true;  // it may be a member for the others
   }
   start_later(node, cluster_.prng(Chance::kFaults).below(2 * kSecondUs));
 }
@@ -175,7 +179,7 @@ void Faults::end_process(SimNode& node, bool with_machine, bool forgets) {
 void Faults::refresh_loss() {
   for (Number number = 1; number <= cluster_.node_count(); ++number) {
     SimNode& node = cluster_.node(number);
-    if (node.is_lossy && node.all_whole()) {
+    if (node.is_lossy && node.all_whole() && node.has_vote()) {
       node.is_lossy = false;
       for (uint32_t i = 0; i < cluster_.plan().keys.size(); ++i) {
         node.is_lossy = node.is_lossy || node.disk().at(i).is_damaged;
@@ -198,7 +202,12 @@ bool Faults::loss_allowed() {
       return false;
     }
   }
-  return true;
+  // Who changes the ring needs a majority: the others still have their votes.
+  const std::vector<SimNode*> members = cluster_.members();
+  return cluster_.plan().ring_change_every_ms == 0 ||
+         std::all_of(members.begin(), members.end(), [this](SimNode* node) {
+           return node->has_vote() || !cluster_.ring_operator().is_member(node->number());
+         });
 }
 
 void Faults::crash() {
@@ -308,6 +317,8 @@ void Faults::restore_later(SimNode& node) {
 void Faults::wipe(SimNode& node) {
   cluster_.probes().add("wiped");
   end_process(node, false, true);
+  // One that waits to join may be made a member with the directory that it had.
+  node.is_lossy = node.is_lossy || cluster_.plan().ring_change_every_ms != 0;
   node.disk().wipe();
   node.directory_lost_us = cluster_.queue().now_us();
   restart_later(node);

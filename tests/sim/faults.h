@@ -44,6 +44,7 @@ class Faults {
 
   SimCluster& cluster_;
   bool is_flushing_ = false;
+  bool has_lost_founder_ = false;
 };
 
 }  // namespace kindred::sim

@@ -65,12 +65,13 @@ bool activate([[maybe_unused]] const std::string& name) {
 #endif
 }
 
-/// --ring-changes
+/// --ring-changes: in each seed, not only in every fourth.
 bool with_ring_changes = false;
 
 Plan plan_of(uint64_t seed, uint32_t seconds) {
+  constexpr uint64_t kRingChangesEvery = 4;
   Plan plan = make_plan(seed, seconds);
-  if (with_ring_changes) {
+  if (with_ring_changes || seed % kRingChangesEvery == 0) {
     add_ring_changes(plan);
   }
   return plan;
@@ -95,9 +96,10 @@ void show_failure(const Options& options, uint64_t seed, const std::string& verd
   if (again != verdict) {
     std::printf("NOT REPEATED: the second run of the seed ended otherwise\n");
   }
-  std::printf("again: kindred-sim --seeds 1 --first-seed %llu --seconds %u%s%s\n",
+  std::printf("again: kindred-sim --seeds 1 --first-seed %llu --seconds %u%s%s%s\n",
               static_cast<unsigned long long>(seed), options.seconds,
-              options.bug.empty() ? "" : " --bug ", options.bug.c_str());
+              with_ring_changes ? " --ring-changes" : "", options.bug.empty() ? "" : " --bug ",
+              options.bug.c_str());
 }
 
 /// Each bug's known seed must fail with the bug and pass without it.
@@ -225,6 +227,13 @@ bool check_probes(const Probes& probes) {
                                              "seed_mended",
                                              "founder_crashed",
                                              "founder_lost_disk",
+                                             "join_asked",
+                                             "leave_asked",
+                                             "remove_asked",
+                                             "replace_asked",
+                                             "change_made",
+                                             "staged_committed",
+                                             "left",
                                              "refused_as_no_member"};
   bool all = true;
   for (const char* name : kMustRun) {

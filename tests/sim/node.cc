@@ -147,7 +147,7 @@ FrameOrigin SimNode::origin() const {
 void SimNode::send_data(NodeId to, std::string_view frame, Ghost ghost, bool may_repeat) {
   const auto peer = peers_.find(to);
   if (peer == peers_.end()) {
-    return cluster_.oracle().fail("a shard sends to a node that was never a member");
+    return cluster_.probes().add("answer_to_unknown");  // a member since a document still to come
   }
   auto parcel = std::make_shared<Parcel>();
   parcel->sender = id();
@@ -260,6 +260,11 @@ std::string SimNode::name_of(NodeId node) const {
 bool SimNode::all_whole() {
   return is_ready() && std::all_of(shards_.begin(), shards_.end(),
                                    [](const auto& host) { return host->filling_copies() == 0; });
+}
+
+bool SimNode::has_vote() const {
+  const Member* member = is_ready() ? document_->find_member(id()) : nullptr;
+  return member != nullptr && member->directory == membership_->record().directory_id;
 }
 
 bool SimNode::idle() {

@@ -64,6 +64,8 @@ class SimNode final : public MembershipPorts {
   /// A member's number as text, for the trace.
   std::string name_of(NodeId node) const;
   bool all_whole();
+  /// The document lists the directory that the node has now.
+  bool has_vote() const;
   bool idle();
   LocalTime local_time() const;
   Now now() const;

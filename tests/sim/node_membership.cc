@@ -47,6 +47,7 @@ MembershipConfig SimNode::membership_config() const {
   config.seeds = seeds_;
   config.partition_count = cluster_.plan().partitions;
   config.replicas = cluster_.plan().replicas;
+  config.read_quorum = cluster_.plan().quorum.read;
   config.auto_join = joins_by_itself;
   config.request_timeout_ms = cluster_.plan().request_timeout_ms;
   return config;
@@ -232,10 +233,9 @@ void SimNode::tell_progress(uint8_t index) {
     const Shard& shard = shards_[index]->shard();
     MemberProgress progress;
     progress.epoch = shards_[index]->document_epoch();
+    progress.is_departing = !shard.may_go();
     for (const Transfer& transfer : shard.transfers()) {
-      if (transfer.state == CopyState::kDeparting) {
-        progress.is_departing = true;
-      } else {
+      if (transfer.state != CopyState::kDeparting) {
         progress.not_whole.push_back(transfer.partition);
       }
     }
@@ -376,7 +376,9 @@ void SimNode::change_done(ChangeToken token, std::string_view error, uint64_t ep
     return cluster_.oracle().fail("a ring change was answered twice");
   }
   note("ends a ring change: " + (error.empty() ? std::to_string(epoch) : std::string(error)));
-  later(0, [done = std::move(at->second), text = std::string(error), epoch] { done(text, epoch); });
+  // Told in any case, also where the process ends within the very step.
+  cluster_.queue().after(
+      0, [done = std::move(at->second), text = std::string(error), epoch] { done(text, epoch); });
   changes_.erase(at);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/record/record.h"
 #include "tests/sim/cluster.h"
 
 namespace kindred::sim {
@@ -39,6 +40,11 @@ std::shared_ptr<const ClusterDocument> Operator::newest() {
     }
   }
   return latest;
+}
+
+bool Operator::is_member(Number number) {
+  const auto document = newest();
+  return document != nullptr && document->find_peer_address(SimNode::address_of(number)) != nullptr;
 }
 
 std::vector<Number> Operator::of_role(Role role) const {
@@ -81,7 +87,13 @@ bool Operator::has_settled() {
 std::string Operator::what_is_open() const {
   std::string open;
   for (const Number number : of_role(Role::kGoing)) {
+    open += roles_[number].is_asked ? ", asked" : "";
     open += ", node " + std::to_string(number) + " is to go";
+    for (ShardHost* host : cluster_.node(number).shards()) {
+      open += host->shard().may_go() ? " and may" : "";
+      open += ", " + std::to_string(host->shard().transfers().size()) + " transfers, " +
+              std::to_string(host->shard().hints().pending_count()) + " hints";
+    }
   }
   for (const Number number : of_role(Role::kDead)) {
     open += ", node " + std::to_string(number) + " is dead";
@@ -140,6 +152,9 @@ void Operator::begin_change() {
     return;
   }
   const Number chosen = in[prng.below(in.size())];
+  if (!is_member(chosen)) {
+    return;  // still waits to be one
+  }
   if (what < 8) {
     cluster_.probes().add("leave_asked");
     roles_[chosen].role = Role::kGoing;
@@ -200,6 +215,10 @@ void Operator::go_on(Number number) {
     change.kind = ChangeKind::kLeave;
     return ask(*at, change, number);
   }
+  if (role.role == Role::kOut && member != nullptr && !member->is_leaving) {
+    change.kind = ChangeKind::kRemove;  // it went while the others were about to take it in
+    return ask(*at, change, number);
+  }
   if (role.role != Role::kDead) {
     return;
   }
@@ -256,6 +275,35 @@ void Operator::clear_staged() {
   at->ask_clear([this](const std::string&, uint64_t) { is_clearing_ = false; });
 }
 
+/// Who leaves in order takes nothing along that others have not met.
+void Operator::check_handed_over(SimNode& node) {
+  const auto document = newest();
+  for (uint32_t place = 0; place < node.disk().size(); ++place) {
+    const uint32_t key = node.disk().key_of(place);
+    const KeptRecord& left = node.disk().at(place).visible;
+    State state;
+    (void)decode_record(cluster_.keys()[key], left.bytes, &state);
+    apply_flush(state, document->flush_stamp);
+    if (!state.never_written() && !has_been_met(node, key, left.met)) {
+      const bool is_hint = node.disk().target_of(place) != 0;
+      return cluster_.oracle().fail("node " + std::to_string(node.number()) + " left with " +
+                                    (is_hint ? "a hint" : "its copy") + " of key " +
+                                    std::to_string(key));
+    }
+  }
+}
+
+bool Operator::has_been_met(const SimNode& leaver, uint32_t key, const Knowledge& met) {
+  Knowledge others;
+  for (Number number = 1; number <= cluster_.node_count(); ++number) {
+    Disk& disk = cluster_.node(number).disk();
+    for (uint32_t place = 0; place < disk.size() && number != leaver.number(); ++place) {
+      others = disk.key_of(place) == key ? join(others, disk.at(place).visible.met) : others;
+    }
+  }
+  return met == nullptr || (others != nullptr && others->includes(*met));
+}
+
 void Operator::has_left(SimNode& node, bool starts_anew) {
   NodeRole& role = roles_[node.number()];
   cluster_.probes().add("left");
@@ -264,6 +312,7 @@ void Operator::has_left(SimNode& node, bool starts_anew) {
                                   " left, and nobody asked for it");
   }
   if (role.role == Role::kGoing) {
+    check_handed_over(node);
     role.role = Role::kOut;
     role.came_back = true;
     node.is_lossy = false;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "replication/membership/membership.h"
+#include "tests/sim/knowledge.h"
 #include "tests/sim/network.h"
 
 namespace kindred::sim {
@@ -32,6 +33,8 @@ class Operator {
   bool is_dead(Number number) const {
     return roles_[number].role == Role::kDead || roles_[number].role == Role::kOut;
   }
+  /// Whether the newest document lists the node.
+  bool is_member(Number number);
   /// The node is no member any more, and its process has ended.
   void has_left(SimNode& node, bool starts_anew);
 
@@ -54,6 +57,8 @@ class Operator {
   void ask(SimNode& at, RingChange change, Number about);
   void commit_staged(Number about);
   void clear_staged();
+  void check_handed_over(SimNode& node);
+  bool has_been_met(const SimNode& leaver, uint32_t key, const Knowledge& met);
   std::shared_ptr<const ClusterDocument> newest();
   SimNode* any_member();
   std::vector<Number> of_role(Role role) const;

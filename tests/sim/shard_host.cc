@@ -44,14 +44,6 @@ void ShardHost::start_exchanges() {
 
 void ShardHost::begin(Step step) {
   step_ = std::move(step);
-  step_.about = step_.write;
-  if (const auto write = op_write_.find(step_.id);
-      step_.about == kNone && write != op_write_.end()) {
-    step_.about = write->second;
-  }
-  if (step_.about != kNone && cluster_.oracle().write(step_.about).kind == OpKind::kModify) {
-    step_.restamped_dot = kNone;  // computed again instead, on all that its copy holds
-  }
 }
 
 void ShardHost::end() {
@@ -126,30 +118,38 @@ Knowledge ShardHost::read_by_step(uint32_t key) const {
   return all;
 }
 
-/// The op goes by this id from now on.
-void ShardHost::note_op(uint64_t id) {
-  if (step_.about != kNone && id != 0) {
-    op_write_.try_emplace(id, step_.about);
+/// The write that a request under way is about, whatever step it goes on in.
+uint32_t ShardHost::write_of(uint64_t id) {
+  const Origin* origin =
+      TableId::kind_of(id) == IdKind::kCoordinated ? shard_.origin_of(id) : nullptr;
+  if (origin == nullptr) {
+    return kNone;
   }
+  if (origin->passed_on()) {
+    const auto passed = passed_in_.find({origin->passer, origin->passed_id});
+    return passed == passed_in_.end() ? kNone : passed->second.write;
+  }
+  const auto asked = asked_.find(origin->client);
+  return asked == asked_.end() ? kNone : asked->second;
 }
 
-/// The dot that an op wrote under this id. More may be sent under it later: to hints, for primaries
-/// that turn out to be down.
-void ShardHost::note_dot(StoreToken token, uint32_t key, const State& state, ActorId actor) {
-  if (TableId::kind_of(token) != IdKind::kCoordinated) {
+/// A SET is stamped again as the first round left it; a read-modify-write is computed again
+/// instead, on all that its copy holds.
+uint32_t ShardHost::restamped_dot(uint32_t write) const {
+  const auto first = first_dot_.find(write);
+  return first == first_dot_.end() ? kNone : first->second;
+}
+
+/// The dot that a SET's first round wrote.
+void ShardHost::note_dot(uint32_t write, uint32_t key, const State& state, ActorId actor) {
+  if (write == kNone || cluster_.oracle().write(write).kind != OpKind::kSet) {
     return;
   }
   for (const CausalContext::Entry& entry : state.context.vector()) {
     if (entry.actor == actor) {
-      sent_dot_.try_emplace(token, cluster_.oracle().number_of(key, Dot{entry.stamp, actor}));
+      first_dot_.try_emplace(write, cluster_.oracle().number_of(key, Dot{entry.stamp, actor}));
     }
   }
-}
-
-/// The dot that an op would stamp again, were it to store now.
-uint32_t ShardHost::restamped_dot(uint64_t id) const {
-  const auto sent = sent_dot_.find(id);
-  return sent == sent_dot_.end() ? kNone : sent->second;
 }
 
 void ShardHost::set_cluster(const std::shared_ptr<const ClusterDocument>& document,
@@ -164,6 +164,7 @@ void ShardHost::submit(ClientToken token, const Operation& operation, uint32_t w
   Step step;
   step.write = write;
   step.key = cluster_.key_index(operation.key);
+  asked_[token] = write;
   begin(step);
   shard_.submit(token, operation, node_.now());
   end();
@@ -180,7 +181,6 @@ void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost)
   step.brought = ghost.met;
   if (const auto* ack = std::get_if<ReplicateAck>(&message)) {
     step.id = ack->id;
-    step.restamped_dot = restamped_dot(ack->id);
   } else if (const auto* fetched = std::get_if<FetchReply>(&message)) {
     step.id = fetched->id;
     if (auto place = reading_.find(fetched->id); place != reading_.end() && fetched->has_record) {
@@ -192,11 +192,10 @@ void ShardHost::receive(NodeId from, const Message& message, const Ghost& ghost)
   } else if (const auto* pass_on = std::get_if<PassOn>(&message)) {
     step.write = ghost.write;
     step.key = cluster_.key_index(pass_on->operation->key);
-    passed_key_[{from, pass_on->id}] = step.key;
+    passed_in_[{from, pass_on->id}] = PassedIn{step.key, step.write};
   } else if (const auto* answer = std::get_if<PassOnReply>(&message)) {
-    auto passed = passed_write_.find(answer->id);
     step.id = answer->id;
-    step.write = passed == passed_write_.end() ? kNone : passed->second;
+    step.write = write_of(answer->id);
     step.is_answer = answer->status == PassOnStatus::kDone;  // else it may be run here now
     step.answer = ghost.met;
   }
@@ -237,7 +236,6 @@ void ShardHost::loaded(StoreToken token, uint32_t place) {
 void ShardHost::stored(StoreToken token, bool ok) {
   Step step;
   step.id = token;
-  step.restamped_dot = restamped_dot(token);
   begin(step);
   shard_.stored(token, ok, node_.now());
   end();
@@ -257,7 +255,6 @@ void ShardHost::tick() {
     if (place != reading_.end() && place->second.began_us + kReadingKeptUs > now_us) {
       break;
     }
-    sent_dot_.erase(reading_order_.front());
     reading_.erase(reading_order_.front());
     reading_order_.pop_front();
   }
@@ -302,7 +299,6 @@ void ShardHost::gather(uint32_t key, const Knowledge& met) {
 
 void ShardHost::load(const KeyRef& key, StoreToken token) {
   const uint32_t index = cluster_.key_index(key);
-  note_op(token);
   Step& waiting = loading_[token];
   waiting = step_;
   if (key.hint_for != 0) {
@@ -340,12 +336,10 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     cluster_.oracle().fail("a shard stores a record that can't be read back");
     return StoreStatus::kFailed;
   }
-  note_op(token);
+  const uint32_t write = write_of(token);
   StoreCause cause;
-  const uint32_t put =
-      step_.write != kNone && cluster_.oracle().write(step_.write).is_put() ? step_.write : kNone;
-  cause.put = put;
-  cause.restamped_dot = step_.restamped_dot;
+  cause.put = write != kNone && cluster_.oracle().write(write).is_put() ? write : kNone;
+  cause.restamped_dot = restamped_dot(write);
   cause.met = join(join(held(index), step_.brought), read_by_step(index));
   if (is_hint && TableId::kind_of(token) == IdKind::kReplica) {
     cause.met = join(cause.met, sent_of_key_[index]);  // such a record, kept here in the end
@@ -363,7 +357,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   if (is_hint) {
     gather(index, next.met);
   }
-  note_dot(token, index, state, actor);
+  note_dot(write, index, state, actor);
   if (cluster_.trace().on()) {
     std::string line = "node " + std::to_string(node_.number()) + " stores key " +
                        std::to_string(index) +
@@ -469,7 +463,6 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
   if (const auto* replicate = std::get_if<Replicate>(&message)) {
     const uint32_t key = cluster_.key_index(replicate->key);
     if (replicate->id != 0) {
-      note_op(replicate->id);
       // A fallback keeps the record for later hints, also where its own is delivered meanwhile.
       Knowledge& met = sent_met_[replicate->id];
       met = join(met, held(key));
@@ -481,18 +474,16 @@ Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
     }
   } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
     const uint32_t key = cluster_.key_index(fetch->key);
-    note_op(fetch->id);
     auto [place, is_new] = reading_.try_emplace(fetch->id);
     if (is_new) {
       place->second = Reading{key, held(key), cluster_.queue().now_us()};
       reading_order_.push_back(fetch->id);
     }
   } else if (const auto* pass_on = std::get_if<PassOn>(&message)) {
-    auto place = passed_write_.try_emplace(pass_on->id, step_.write).first;
-    ghost.write = place->second;
+    ghost.write = write_of(pass_on->id);
   } else if (const auto* answer = std::get_if<PassOnReply>(&message)) {
-    if (auto place = passed_key_.find({to, answer->id}); place != passed_key_.end()) {
-      ghost.met = answer_met(place->second);
+    if (auto place = passed_in_.find({to, answer->id}); place != passed_in_.end()) {
+      ghost.met = answer_met(place->second.key);
     }
   } else if (std::holds_alternative<FetchReply>(message)) {
     ghost.met = step_.key == kNone ? nullptr : held(step_.key);

@@ -70,14 +70,16 @@ class ShardHost final : public ShardPorts {
   struct Step {
     uint64_t id = 0;  // the coordinator's op where it is known
     uint32_t write = kNone;
-    uint32_t about = kNone;  // the write of the op that goes on
-    uint32_t restamped_dot = kNone;
     Knowledge brought;
     Knowledge answer;    // a passed-on request's
     Knowledge gathered;  // of `gathered_key`, from hints that may be gone by now
     uint32_t gathered_key = kNone;
     bool is_answer = false;
     uint32_t key = kNone;
+  };
+  struct PassedIn {
+    uint32_t key = 0;
+    uint32_t write = kNone;
   };
   struct Reading {
     uint32_t key = 0;
@@ -94,9 +96,9 @@ class ShardHost final : public ShardPorts {
   Knowledge read_by_step(uint32_t key) const;
   Knowledge answer_met(uint32_t key) const;
   Ghost ghost_of(NodeId to, const Message& message);
-  void note_op(uint64_t id);
-  void note_dot(StoreToken token, uint32_t key, const State& state, ActorId actor);
-  uint32_t restamped_dot(uint64_t id) const;
+  uint32_t write_of(uint64_t id);
+  uint32_t restamped_dot(uint32_t write) const;
+  void note_dot(uint32_t write, uint32_t key, const State& state, ActorId actor);
 
   SimNode& node_;
   SimCluster& cluster_;
@@ -110,14 +112,13 @@ class ShardHost final : public ShardPorts {
   uint64_t document_epoch_ = 0;
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
-  std::unordered_map<uint64_t, Step> loading_;                  // by token
-  std::unordered_map<uint64_t, Knowledge> sent_met_;            // by op: what came with its record
-  std::unordered_map<uint32_t, Knowledge> sent_of_key_;         // all of that, by key
-  std::unordered_map<uint64_t, uint32_t> sent_dot_;             // by op: the dot that it wrote
-  std::unordered_map<uint64_t, uint32_t> op_write_;             // by op: the client's write
-  std::unordered_map<uint64_t, uint32_t> passed_write_;         // by op
-  std::map<std::pair<NodeId, uint64_t>, uint32_t> passed_key_;  // by asker and its op
-  std::vector<std::pair<uint32_t, Knowledge>> range_ghosts_;    // of the reply being taken in
+  std::unordered_map<uint64_t, Step> loading_;                 // by token
+  std::unordered_map<uint64_t, Knowledge> sent_met_;           // by op: what came with its record
+  std::unordered_map<uint32_t, Knowledge> sent_of_key_;        // all of that, by key
+  std::unordered_map<ClientToken, uint32_t> asked_;            // by client's request: the write
+  std::map<std::pair<NodeId, uint64_t>, PassedIn> passed_in_;  // by asker and its op
+  std::unordered_map<uint32_t, uint32_t> first_dot_;           // by SET
+  std::vector<std::pair<uint32_t, Knowledge>> range_ghosts_;   // of the reply being taken in
 };
 
 }  // namespace kindred::sim
