@@ -95,9 +95,10 @@ class Node final : public NodeControl,
   struct LiveMembers {
     std::vector<NodeId> live;
     std::vector<NodeId> whole;
+    friend bool operator==(const LiveMembers&, const LiveMembers&) = default;
   };
   LiveMembers live_members() const;
-  std::vector<NodeId> first_live_holders() const;
+  std::vector<NodeId> first_live_holders(const LiveMembers& members) const;
   void say_hello();
   bool is_yielding(NodeId member) const;
   void tell_yielding();
@@ -195,6 +196,7 @@ class Node final : public NodeControl,
   bool ready_ = false;
   uint64_t ready_us_ = 0;
   uint64_t links_swept_us_ = 0;
+  std::optional<LiveMembers> members_of_view_;  // that view_ was made with
   GossipCount gossip_;
   uint64_t inventory_damaged_ = 0;
 

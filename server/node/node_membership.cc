@@ -176,8 +176,7 @@ Node::LiveMembers Node::live_members() const {
   return members;
 }
 
-std::vector<NodeId> Node::first_live_holders() const {
-  const auto [live, whole] = live_members();
+std::vector<NodeId> Node::first_live_holders(const LiveMembers& members) const {
   const auto first_of = [](std::span<const NodeId> owners, const std::vector<NodeId>& among) {
     const auto found = std::find_first_of(owners.begin(), owners.end(), among.begin(), among.end());
     return found == owners.end() ? NodeId{0} : *found;
@@ -186,8 +185,8 @@ std::vector<NodeId> Node::first_live_holders() const {
   std::vector<NodeId> holders(ring.partition_count());
   for (uint32_t partition = 0; partition < ring.partition_count(); ++partition) {
     const std::span<const NodeId> owners = document_->serving_owners(partition);
-    const NodeId whole_holder = first_of(owners, whole);
-    holders[partition] = whole_holder != 0 ? whole_holder : first_of(owners, live);
+    const NodeId whole_holder = first_of(owners, members.whole);
+    holders[partition] = whole_holder != 0 ? whole_holder : first_of(owners, members.live);
   }
   return holders;
 }
@@ -209,7 +208,13 @@ void Node::refresh_view() {
   }
   shared_.set_member_statuses(std::move(statuses));
 
-  ClusterView view{document_, self_, first_live_holders(), ready_};
+  // Most steps are answers that change nothing: walking over all partitions for each is too much.
+  LiveMembers members = live_members();
+  if (members_of_view_ == members && view_->document == document_ && view_->ready == ready_) {
+    return;
+  }
+  ClusterView view{document_, self_, first_live_holders(members), ready_};
+  members_of_view_ = std::move(members);
   if (view.document == view_->document && view.ready == view_->ready &&
       view.first_live_holders == view_->first_live_holders) {
     return;
@@ -239,6 +244,7 @@ void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId sel
     }
   }
   view_ = std::make_shared<const ClusterView>(ClusterView{document_, self_, {}, ready_});
+  members_of_view_.reset();
   const CopyState fresh = copies_filling ? CopyState::kFilling : CopyState::kWhole;
   const auto install = [this, is_first, fresh, view = view_](Worker& worker) {
     worker.set_cluster(view, fresh);

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "tests/unit/membership/samples.h"
 #include "tests/unit/membership/world.h"
 
 namespace kindred::membership_test {
@@ -103,6 +104,64 @@ TEST_F(LivenessOfThree, WholenessIsTold) {
     EXPECT_EQ(view.is_whole, view.id == world_.driver(2).self);
     EXPECT_NE(view.pong_received_ms, 0u);
   }
+}
+
+TEST_F(LivenessOfThree, ARestartedNodesOldFlagsAreGoneWithinARound) {
+  world_.step(2, [](Membership& machine, LocalTime now) { machine.set_whole(true, now); });
+  world_.run_ms(1'000);
+  world_.restart(2);
+  world_.run_ms(1'000);
+  for (const MemberView& view : world_.machine(0).others()) {
+    EXPECT_FALSE(view.is_whole);
+  }
+}
+
+TEST_F(LivenessOfThree, ClearingGossipTakesNobodyDown) {
+  world_.step(0, [](Membership& machine, LocalTime) { machine.clear_gossip(); });
+  EXPECT_TRUE(world_.all_see_each_other({0, 1, 2}));
+  world_.run_ms(5'000);
+  EXPECT_TRUE(world_.all_see_each_other({0, 1, 2}));
+  for (const MemberView& view : world_.machine(0).others()) {
+    EXPECT_EQ(view.word.state, SwimState::kAlive);
+  }
+}
+
+class LivenessAlone : public testing::Test {
+ protected:
+  LivenessAlone() { liveness_.set_members(*sample_document(), 1, 7); }
+
+  /// Asks member 2, which answers at once by its own clock; the answer is read so much later.
+  void ask_and_answer(uint64_t read_later_ms) {
+    SwimEffects effects;
+    liveness_.look_at(2, now_, &effects);
+    ASSERT_EQ(effects.sends.size(), 1u);
+    Gossip answer;
+    answer.sender = {2, 1002, 77};
+    answer.unix_ms = now_.unix_ms + kAheadMs;
+    answer.message.kind = SwimKind::kAck;
+    answer.message.sequence = effects.sends[0].message.sequence;
+    answer.message.subject = 2;
+    answer.message.incarnation = 1;
+    now_.mono_us += read_later_ms * 1000;
+    now_.unix_ms += read_later_ms;
+    liveness_.receive(answer, now_, &effects);
+  }
+
+  static constexpr uint64_t kAheadMs = 300;
+  LocalTime now_{5'000'000, 1'700'000'000'000};
+  Liveness liveness_;
+};
+
+TEST_F(LivenessAlone, AnAnswerTellsItsSendersClock) {
+  ask_and_answer(2);
+  EXPECT_EQ(liveness_.up_count(), 2u);
+  EXPECT_EQ(liveness_.clock_differences_ms(), std::vector<int64_t>{kAheadMs - 1});
+}
+
+TEST_F(LivenessAlone, AnAnswerThatThisNodeSleptThroughTellsNoClock) {
+  ask_and_answer(40'000);
+  EXPECT_EQ(liveness_.up_count(), 2u);
+  EXPECT_TRUE(liveness_.clock_differences_ms().empty());
 }
 
 }  // namespace

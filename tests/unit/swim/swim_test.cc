@@ -416,6 +416,7 @@ TEST_F(OneSwim, FlagsSpreadUnderANewIncarnation) {
 TEST_F(OneSwim, ANewProcessIsToldTheWordOfTheOneBefore) {
   all_up();
   hear(1, {{2, 9, SwimState::kAlive, 1}});
+  run_ms(20'000, {1, 2, 3});  // by then it has been told as often as any word is
   effects_.sends.clear();
   hear(2, {});  // of incarnation 1
   ASSERT_EQ(effects_.sends.front().message.kind, SwimKind::kAck);
