@@ -241,7 +241,7 @@ void Operator::go_on(Number number) {
   ask(*at, change, number);
 }
 
-void Operator::ask(SimNode& at, RingChange change, Number about) {
+void Operator::ask(SimNode& at, const RingChange& change, Number about) {
   roles_[about].is_asked = true;
   const bool is_staged = !change.now;
   at.ask_change(change, [this, about, is_staged](const std::string& error, uint64_t) {

@@ -54,7 +54,7 @@ class Operator {
   void add(Number number, bool joins_by_itself);
   void let_die(Number number);
   void go_on(Number number);
-  void ask(SimNode& at, RingChange change, Number about);
+  void ask(SimNode& at, const RingChange& change, Number about);
   void commit_staged(Number about);
   void clear_staged();
   void check_handed_over(SimNode& node);
