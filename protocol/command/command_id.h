@@ -184,6 +184,21 @@ enum class CommandId : uint8_t {
   kRingReplace,
   kRingStatus,
   kRingTransfers,
+  // users
+  kAcl,
+  kAclCat,
+  kAclDeluser,
+  kAclDryrun,
+  kAclGenpass,
+  kAclGetuser,
+  kAclHelp,
+  kAclList,
+  kAclLoad,
+  kAclLog,
+  kAclSave,
+  kAclSetuser,
+  kAclUsers,
+  kAclWhoami,
 
   kCount,  // not a command: how many there are
 };

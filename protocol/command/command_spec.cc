@@ -13,8 +13,9 @@ constexpr Names<CommandFlag> kFlagNames = {
     "write", "readonly",     "denyoom", "admin",   "pubsub",           "noscript", "loading",
     "stale", "skip_slowlog", "fast",    "no_auth", "no_async_loading", "no_multi", "allow_busy"};
 constexpr Names<AclCategory> kCategoryNames = {
-    "keyspace", "read", "write",     "string",     "bitmap",      "pubsub",   "admin",
-    "fast",     "slow", "dangerous", "connection", "transaction", "scripting"};
+    "keyspace", "read",   "write",       "set",       "sortedset",  "list",        "hash",
+    "string",   "bitmap", "hyperloglog", "geo",       "stream",     "pubsub",      "admin",
+    "fast",     "slow",   "blocking",    "dangerous", "connection", "transaction", "scripting"};
 constexpr Names<KeyFlag> kKeyFlagNames = {
     "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "variable_flags", "not_key"};
 

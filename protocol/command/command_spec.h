@@ -54,16 +54,25 @@ enum class CommandFlag : uint8_t {
 
 // In the order in which COMMAND INFO names them. @read, @write, @admin, @dangerous (of admin
 // commands), @fast and @slow follow from the flags; see acl_categories().
+// Those of data types that are not there yet have no members: rules that name them are still good.
 enum class AclCategory : uint8_t {
   kKeyspace,
   kRead,
   kWrite,
+  kSet,
+  kSortedset,
+  kList,
+  kHash,
   kString,
   kBitmap,
+  kHyperloglog,
+  kGeo,
+  kStream,
   kPubsub,
   kAdmin,
   kFast,
   kSlow,
+  kBlocking,
   kDangerous,
   kConnection,
   kTransaction,
@@ -104,6 +113,13 @@ struct KeyPositions {
   KeyFlags rest = {};  // of all but the first key, where they differ
 };
 
+// Where the channels are that a command publishes or subscribes to. first 0: there are none.
+struct ChannelPositions {
+  size_t first = 0;
+  bool is_list = false;     // up to the last argument, else one
+  bool is_pattern = false;  // subscribed to as a pattern
+};
+
 struct CommandSpec {
   std::string_view name;  // lower case; "config|get" of a subcommand
   CommandId id;
@@ -111,6 +127,7 @@ struct CommandSpec {
   CommandFlags flags = {};
   AclCategories categories = {};  // those that do not follow from the flags
   KeyPositions keys = {};
+  ChannelPositions channels = {};
   std::string_view group = {};
   std::string_view since = {};
   std::string_view complexity = {};

@@ -33,6 +33,11 @@ std::string unknown_subcommand_error(const CommandSpec& container, std::string_v
          upper_case(container.name) + " HELP.";
 }
 
+std::string subcommand_arity_error(const CommandSpec& container, std::string_view subcommand) {
+  return "ERR unknown subcommand or wrong number of arguments for '" +
+         quotable(subcommand, kQuotedBytes) + "'. Try " + upper_case(container.name) + " HELP.";
+}
+
 std::string arity_error(const CommandSpec& spec) {
   return "ERR wrong number of arguments for '" + std::string(spec.name) + "' command";
 }

@@ -66,6 +66,10 @@ std::string unknown_command_error(std::span<const std::string_view> args);
 // "ERR unknown subcommand 'X'. Try CONFIG HELP."
 std::string unknown_subcommand_error(const CommandSpec& container, std::string_view subcommand);
 
+// "ERR unknown subcommand or wrong number of arguments for 'X'. Try ACL HELP.", of a subcommand
+// that takes one of several numbers of arguments.
+std::string subcommand_arity_error(const CommandSpec& container, std::string_view subcommand);
+
 // "ERR wrong number of arguments for 'config|get' command"
 std::string arity_error(const CommandSpec& spec);
 

@@ -19,5 +19,6 @@ std::span<const CommandSpec> scripting_commands();
 std::span<const CommandSpec> cluster_commands();
 std::span<const CommandSpec> kindred_commands();
 std::span<const CommandSpec> ring_commands();
+std::span<const CommandSpec> acl_commands();
 
 }  // namespace kindred

@@ -54,6 +54,9 @@ struct Config {
   uint64_t client_output_buffer_limit_bytes = 0;  // 0: none
   uint32_t timeout_s = 0;
   std::string requirepass;
+  std::vector<std::vector<std::string>> users;  // of each `user` line the words after it
+  std::string aclfile;                          // empty: none
+  bool protected_mode = true;
   LogVerbosity loglevel = LogVerbosity::kNotice;
   std::string logfile;
   std::string pidfile;

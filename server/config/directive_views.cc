@@ -75,7 +75,7 @@ std::vector<std::pair<std::string, std::string>> matching_directives(
     const Config& config, const std::vector<std::string>& globs) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const Directive& directive : directives()) {
-    if (directive.is_built() && matches(directive.name, globs)) {
+    if (directive.print != nullptr && matches(directive.name, globs)) {
       found.emplace_back(directive.name, directive.print(config));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "server/access/users.h"
 #include "server/config/directive_setters.h"
 
 namespace kindred {
@@ -83,6 +84,21 @@ std::string print_plugins(const Config& config) {
     out += (out.empty() ? "" : " ") + path;
   }
   return out;
+}
+
+std::string add_user(Config& config, Words words) {
+  Users scratch;
+  const std::string wrong = add_configured_user(scratch, words);
+  if (!wrong.empty()) {
+    return wrong;
+  }
+  for (const auto& known : config.users) {
+    if (known[0] == words[0]) {
+      return "names '" + words[0] + "' twice";
+    }
+  }
+  config.users.emplace_back(words.begin(), words.end());
+  return "";
 }
 
 std::string add_engine_setting(Config& config, Words words) {
@@ -233,10 +249,14 @@ constexpr Directive kDirectives[] = {
      set_number<&Config::timeout_s, 0, INT32_MAX>, print_number<&Config::timeout_s>},
     {"requirepass", "PASSWORD", "", kRuntime, kOnce, "What clients must give AUTH first; empty: nothing.",
      set_text<&Config::requirepass>, print_text<&Config::requirepass>},
-    {"user", "RULES", "", kStart, kOnce, "A user and what it may do.", nullptr, nullptr},
-    {"aclfile", "PATH", "", kStart, kOnce, "A file of users.", nullptr, nullptr},
-    {"protected-mode", "yes|no", "yes", kStart, kOnce,
-     "Refuses clients from other machines while no password is set.", nullptr, nullptr},
+    {"user", "NAME RULES", "", kStart, kRepeatable,
+     "A user and what it may do, as ACL SETUSER takes it. Not together with aclfile.", add_user, nullptr},
+    {"aclfile", "PATH", "", kStart, kOnce,
+     "A file of `user` lines, read at start and by ACL LOAD, written by ACL SAVE.",
+     set_text<&Config::aclfile>, print_text<&Config::aclfile>},
+    {"protected-mode", "yes|no", "yes", kRuntime, kOnce,
+     "Refuses clients from other machines while the default user needs no password.",
+     set_choice<&Config::protected_mode, kYesOrNo>, print_choice<&Config::protected_mode, kYesOrNo>},
     {"tls-port", "PORT", "0", kStart, kOnce, "Port for clients with TLS; 0: off.", nullptr, nullptr},
     {"tls-cert-file", "PATH", "", kStart, kOnce, "The node's certificate.", nullptr, nullptr},
     {"tls-key-file", "PATH", "", kStart, kOnce, "The certificate's key.", nullptr, nullptr},

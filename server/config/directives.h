@@ -20,6 +20,7 @@ struct Directive {
   std::string_view summary;
   /// Returns what is wrong with the words, worded to follow "directive 'name' "; empty: taken.
   std::string (*set)(Config& config, std::span<const std::string> words) = nullptr;
+  /// Null: CONFIG GET does not show it.
   std::string (*print)(const Config& config) = nullptr;
 
   /// Named by the contract, not built yet: refused unless it asks for what is so anyway.

@@ -51,6 +51,8 @@ void clear_repeatable(const std::string& name, Config* config) {
     config->seeds.clear();
   } else if (name == "plugin") {
     config->plugins.clear();
+  } else if (name == "user") {
+    config->users.clear();
   }
 }
 
@@ -95,6 +97,9 @@ std::string check_whole(Config* config) {
   }
   if (config->effective_peer_port() == config->port) {
     return "directive 'peer-port' must differ from port";
+  }
+  if (!config->users.empty() && !config->aclfile.empty()) {
+    return "directives 'user' and 'aclfile' can't be given together";
   }
   if (!config->announce_host.empty()) {
     std::string error = resolve(&config->announce_host, "announce-host");

@@ -62,7 +62,17 @@ std::string resolve_host(const std::string& host) {
 }
 
 bool is_loopback(const std::string& numeric_host) {
-  return numeric_host.starts_with("127.") || numeric_host == "::1";
+  return numeric_host.starts_with("127.") || numeric_host == "::1" ||
+         numeric_host.starts_with("::ffff:127.");
+}
+
+SocketAddress peer_of(int socket) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    return {};
+  }
+  return from_sockaddr(name);
 }
 
 }  // namespace kindred

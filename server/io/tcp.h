@@ -22,6 +22,7 @@ struct SocketAddress {
 std::string to_text(const SocketAddress& address);
 /// The numeric form of a host name, by the system's resolver (blocks); empty where there is none.
 std::string resolve_host(const std::string& host);
+/// Of IPv4 addresses also those that an IPv6 socket shows (::ffff:127.0.0.1).
 bool is_loopback(const std::string& numeric_host);
 
 /// What a connection tells its owner. Any of these may destroy the connection.
@@ -94,6 +95,9 @@ class TcpListener {
   Handle* handle_;
   uint16_t port_;
 };
+
+/// Who is at the other end of a connected socket; an empty host where that can't be told.
+SocketAddress peer_of(int socket);
 
 /// For a client that is one too many: sends what fits and closes.
 void refuse_socket(int socket, std::string_view farewell);

@@ -38,7 +38,11 @@ ClientConnections::ClientConnections(Loop& loop, SessionHub& hub,
     : loop_(loop),
       hub_(hub),
       before_commands_(std::move(before_commands)),
-      closed_(std::move(closed)) {}
+      closed_(std::move(closed)),
+      held_check_(loop, [this] {
+        before_commands_();
+        hub_.end_holds();
+      }) {}
 
 ClientConnections::~ClientConnections() = default;
 
@@ -67,6 +71,10 @@ bool ClientConnections::pump() {
   hub_.take_changed(&changed_);
   for (const SessionId id : changed_) {
     update(id);
+  }
+  const uint64_t held_ms = hub_.held_for_ms();
+  if (held_ms > 0 && !held_check_.active()) {
+    held_check_.start(held_ms);
   }
   return !changed_.empty();
 }

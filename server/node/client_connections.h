@@ -48,6 +48,7 @@ class ClientConnections {
   const std::function<void(std::string_view)> closed_;
   std::vector<std::unique_ptr<Client>> clients_;  // by SessionId::index
   std::vector<SessionId> changed_;
+  Timer held_check_;  // while sessions are held back
   size_t open_count_ = 0;
   bool stopping_ = false;
 };

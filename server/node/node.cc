@@ -23,6 +23,16 @@ constexpr uint64_t kReadyCheckMs = 20;
 constexpr uint64_t kReadyWaitUsMax = 2'000'000;
 constexpr uint64_t kStopSlackMs = 500;
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kProtected =
+    "-DENIED Kindred is running in protected mode because protected mode is enabled and no "
+    "password is set for the default user. In this mode connections are only accepted from the "
+    "loopback interface. If you want to connect from external computers you may adopt one of the "
+    "following solutions: 1) Disable protected mode by sending the command 'CONFIG SET "
+    "protected-mode no' from the loopback interface by connecting from the same host the server "
+    "is running, however MAKE SURE it is not publicly accessible from internet if you do so. 2) "
+    "Set the protected-mode option to 'no' in the configuration file, and restart the server. 3) "
+    "Set up an authentication password for the default user. NOTE: You only need to do one of the "
+    "above things in order for the server to start accepting connections from the outside.\r\n";
 
 std::string_view record_flaw(NodeRecordBytes result) {
   switch (result) {
@@ -57,7 +67,10 @@ Node::~Node() = default;
 
 std::unique_ptr<Node> Node::open(Setup setup, std::string* error) {
   std::unique_ptr<Node> node(new Node(std::move(setup)));
-  *error = node->open_engines();
+  *error = node->make_users();
+  if (error->empty()) {
+    *error = node->open_engines();
+  }
   if (error->empty()) {
     node->make_workers();
     *error = node->listen();
@@ -142,6 +155,8 @@ void Node::make_workers() {
     setup.index = i;
     setup.worker_count = worker_count_;
     setup.config = config_;
+    setup.users = users_;
+    setup.access_log = access_log_;
     setup.log_client_closed = [this](std::string_view reason) {
       if (!reason.empty()) {
         log_.notice("Client closed: " + std::string(reason));
@@ -197,6 +212,11 @@ void Node::accept(int socket) {
     refuse_socket(socket, kTooManyClients);
     return;
   }
+  if (is_stranger(socket)) {
+    ++rejected_connections_;
+    refuse_socket(socket, kProtected);
+    return;
+  }
   shared_.client_count.fetch_add(1, std::memory_order_relaxed);
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
   if (worker.index() == 0) {
@@ -204,6 +224,12 @@ void Node::accept(int socket) {
   } else {
     worker.post(NewClient{socket});
   }
+}
+
+// Protected mode: whoever needs no password must come from this machine.
+bool Node::is_stranger(int socket) const {
+  return config_->protected_mode && users_->default_user().needs_no_password() &&
+         !is_loopback(peer_of(socket).host);
 }
 
 void Node::post_to_all(const std::function<void(Worker&)>& run) {

@@ -74,11 +74,19 @@ class Node final : public NodeControl,
   std::string listen();
   void make_workers();
   void accept(int socket);
+  bool is_stranger(int socket) const;
   void finish_install(const Inventory& inventory);
   void announce_when_ready();
   std::string close_engines();
   void post_to_all(const std::function<void(Worker&)>& run);
   void write_pidfile();
+
+  // Users (node_users.cc).
+  std::string make_users();
+  std::string load_acl_file(Users* users);
+  void save_acl_file(const std::function<void(const std::string& error, uint64_t)>& answer);
+  void set_users(std::shared_ptr<const Users> users, bool end_changed,
+                 const std::function<void()>& done);
 
   // Membership's driver (node_membership.cc).
   static LocalTime local_time();
@@ -133,6 +141,7 @@ class Node final : public NodeControl,
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
   void clear_gossip(Asker asker) override;
+  void change_users(Asker asker, const UserChange& change) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void spread(const Publication& publication) override;
   void stop() override;
@@ -165,6 +174,8 @@ class Node final : public NodeControl,
   Log& log_;
   std::shared_ptr<const Config> config_;
   uint8_t worker_count_ = 1;
+  std::shared_ptr<const Users> users_;
+  std::shared_ptr<AccessLog> access_log_ = std::make_shared<AccessLog>();
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
   std::unique_ptr<NodeDirectory> directory_;

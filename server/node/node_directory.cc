@@ -97,13 +97,18 @@ std::optional<std::string> NodeDirectory::read(const std::string& name, std::str
 }
 
 std::string NodeDirectory::write(const std::string& name, std::string_view content) const {
-  const std::string path = path_of(name);
+  return replace_file(path_of(name), content);
+}
+
+std::string replace_file(const std::string& path, std::string_view content) {
   const std::string aside = path + ".new";
   std::string error = write_whole(aside, content);
   if (error.empty() && ::rename(aside.c_str(), path.c_str()) != 0) {
     error = failure("can't rename", aside);
   }
-  return error.empty() ? sync_path(path_, O_RDONLY | O_DIRECTORY) : error;
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return error.empty() ? sync_path(folder, O_RDONLY | O_DIRECTORY) : error;
 }
 
 std::string machine_boot_id() {

@@ -31,6 +31,9 @@ class NodeDirectory {
   int lock_;
 };
 
+/// Replaces a file: written to the side, synced, renamed, readable by its owner alone. Empty: done.
+[[nodiscard]] std::string replace_file(const std::string& path, std::string_view content);
+
 /// Names this run of the machine; empty where the system doesn't tell.
 std::string machine_boot_id();
 

@@ -5,6 +5,7 @@
 #include "protocol/peer/frame.h"
 #include "replication/ring/ring.h"
 #include "server/config/directives.h"
+#include "server/config/value_text.h"
 #include "server/node/node.h"
 
 namespace kindred {
@@ -386,6 +387,16 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
     config_ = std::make_shared<const Config>(std::move(changed));
     log_.set_level(config_->loglevel);
     post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
+    const bool sets_password = std::any_of(settings.begin(), settings.end(), [](const auto& set) {
+      return lower_case(set.first) == "requirepass";
+    });
+    if (sets_password) {
+      User changed_user = users_->default_user();
+      changed_user.set_only_password(config_->requirepass);
+      auto users = std::make_shared<Users>(*users_);
+      users->put(std::move(changed_user));
+      set_users(std::move(users), false, [] {});
+    }
   }
   Worker& worker = *workers_[asker.worker];
   worker.post_errand([&worker, token = asker.token, error] {

@@ -15,6 +15,7 @@ namespace {
 constexpr unsigned kReadersPerWorker = 2;
 constexpr uint64_t kDrainCheckMs = 5;
 constexpr uint64_t kIdleCheckMs = 1000;
+constexpr uint32_t kLoginDelayMs = 100;
 // The top byte of a client's token, which sessions leave to the node: the worker that asked.
 constexpr unsigned kOriginShift = 56;
 
@@ -89,6 +90,8 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
   hub_.attach(service_);
+  hub_.share_access_log(setup.access_log);
+  hub_.set_users(setup.users);
   watch_idle_clients();
 }
 
@@ -139,7 +142,7 @@ SessionSettings Worker::session_settings() const {
   settings.request_limits.proto_max_bulk_len =
       static_cast<int64_t>(config_->proto_max_bulk_len_bytes);
   settings.request_limits.query_buffer_limit = config_->client_query_buffer_limit_bytes;
-  settings.password = config_->requirepass;
+  settings.login_delay_ms = kLoginDelayMs;
   settings.output_limit_bytes = config_->client_output_buffer_limit_bytes;
   settings.request_timeout_ms = config_->request_timeout_ms;
   return settings;

@@ -33,6 +33,8 @@ class Worker final : public ShardOutlet {
     uint8_t index = 0;
     uint8_t worker_count = 1;
     std::shared_ptr<const Config> config;
+    std::shared_ptr<const Users> users;
+    std::shared_ptr<AccessLog> access_log;
     std::function<void(std::string_view)> log_client_closed;  // any thread
   };
 
@@ -69,6 +71,9 @@ class Worker final : public ShardOutlet {
   void set_cluster(std::shared_ptr<const ClusterView> view, CopyState fresh_copies);
   void set_view(std::shared_ptr<const ClusterView> view) { view_ = std::move(view); }
   void set_config(std::shared_ptr<const Config> config);
+  void set_users(std::shared_ptr<const Users> users, bool end_changed) {
+    hub_.set_users(std::move(users), end_changed);
+  }
   void set_alive(NodeId peer, bool alive);
   void receive_frame(NodeId from, const Frame& frame);
   void serve(int socket) { clients_.serve(socket); }

@@ -74,6 +74,11 @@ void WorkerService::repair(ClientToken token, std::optional<PartitionIndex> part
   });
 }
 
+void WorkerService::change_users(ClientToken token, UserChange change) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(change)] { node.change_users(asker, wanted); });
+}
+
 void WorkerService::config_set(ClientToken token,
                                std::vector<std::pair<std::string, std::string>> settings) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},

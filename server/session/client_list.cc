@@ -55,6 +55,7 @@ struct ClientFilter {
   std::vector<uint64_t> ids;
   std::string peer_address;
   std::string local_address;
+  std::string user;
   bool nobody = false;
   std::optional<bool> listens;  // TYPE pubsub or normal
   bool skip_me = true;
@@ -64,7 +65,8 @@ struct ClientFilter {
     const bool id_passes = ids.empty() || std::find(ids.begin(), ids.end(), info.id) != ids.end();
     return !nobody && id_passes && (!listens || *listens == !session.listened().empty()) &&
            (peer_address.empty() || peer_address == info.peer_address) &&
-           (local_address.empty() || local_address == info.local_address);
+           (local_address.empty() || local_address == info.local_address) &&
+           (user.empty() || user == info.user);
   }
 };
 
@@ -96,10 +98,11 @@ bool take_kill_pair(Call& call, std::string_view name, std::string_view value,
   } else if (is_word(name, "laddr")) {
     filter->local_address = value;
   } else if (is_word(name, "user")) {
-    if (value != "default") {
+    if (call.hub().users().find(value) == nullptr) {
       call.error("ERR No such user '" + std::string(value) + "'");
       return false;
     }
+    filter->user = value;
   } else if (is_word(name, "skipme") && (is_word(value, "yes") || is_word(value, "no"))) {
     filter->skip_me = is_word(value, "yes");
   } else {

@@ -1,5 +1,3 @@
-#include <openssl/crypto.h>
-
 #include <string>
 
 #include "protocol/command/errors.h"
@@ -13,23 +11,18 @@ namespace kindred {
 
 namespace {
 
-/// In a time that tells nothing of where the two differ.
-bool same_secret(std::string_view given, std::string_view secret) {
-  // The length alone decides first; it is no secret worth the padding that Redis does, but the
-  // bytes are.
-  return given.size() == secret.size() &&
-         CRYPTO_memcmp(given.data(), secret.data(), secret.size()) == 0;
-}
-
 /// False where the error is written.
-bool authenticate(Call& call, std::string_view user, std::string_view password) {
-  const std::string& secret = call.hub().settings().password;
-  // A default user without a password takes any, as in Redis.
-  if (user != "default" || (!secret.empty() && !same_secret(password, secret))) {
+bool authenticate(Call& call, std::string_view name, std::string_view password) {
+  // An unknown user takes as long as a wrong password.
+  static const User kNobody{std::string()};
+  const std::shared_ptr<const User> user = call.hub().users().find(name);
+  if (!(user != nullptr ? *user : kNobody).admits(password)) {
+    call.session().log_refusal("auth", call.arg(0), name);
+    call.session().note_wrong_password();
     call.error(error_text::kWrongPass);
     return false;
   }
-  call.session().set_authenticated(true);
+  call.session().log_in(user);
   return true;
 }
 
@@ -145,7 +138,7 @@ void run_auth(Call& call) {
     call.error(error_text::kSyntax);
     return;
   }
-  if (call.arg_count() == 2 && call.hub().settings().password.empty()) {
+  if (call.arg_count() == 2 && call.hub().users().default_user().needs_no_password()) {
     call.error(error_text::kAuthWithoutPassword);
     return;
   }
@@ -178,7 +171,7 @@ void run_hello(Call& call) {
       !authenticate(call, call.arg(options->auth), call.arg(options->auth + 1))) {
     return;
   }
-  if (!session.authenticated()) {
+  if (session.login_needed()) {
     call.error(error_text::kHelloNoAuth);
     return;
   }

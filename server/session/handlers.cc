@@ -15,6 +15,20 @@ constexpr bool kAll = true;      // waits_for_all
 constexpr bool kCluster = true;  // needs_cluster
 
 constexpr Entry kEntries[] = {
+    {CommandId::kAclCat, {run_acl_cat}},
+    {CommandId::kAclDeluser, {run_acl_deluser, kAll}},
+    {CommandId::kAclDryrun, {run_acl_dryrun}},
+    {CommandId::kAclGenpass, {run_acl_genpass}},
+    {CommandId::kAclGetuser, {run_acl_getuser}},
+    {CommandId::kAclHelp, {run_help}},
+    {CommandId::kAclList, {run_acl_list}},
+    {CommandId::kAclLoad, {run_acl_load, kAll}},
+    {CommandId::kAclLog, {run_acl_log}},
+    {CommandId::kAclSave, {run_acl_save, kAll}},
+    {CommandId::kAclSetuser, {run_acl_setuser, kAll}},
+    {CommandId::kAclUsers, {run_acl_users}},
+    {CommandId::kAclWhoami, {run_acl_whoami}},
+
     {CommandId::kAuth, {run_auth, kAll}},
     {CommandId::kClientGetname, {run_client_getname}},
     {CommandId::kClientHelp, {run_help}},
@@ -200,7 +214,7 @@ constexpr HandlerTable kHandlers = make_table();
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
          id == CommandId::kCluster || id == CommandId::kRing || id == CommandId::kObject ||
-         id == CommandId::kFunction || id == CommandId::kPubsub;
+         id == CommandId::kFunction || id == CommandId::kPubsub || id == CommandId::kAcl;
 }
 
 constexpr bool every_command_has_a_handler() {

@@ -21,6 +21,19 @@ const Handler& handler_of(CommandId id);
 
 // The handlers, a family a file.
 
+void run_acl_cat(Call& call);
+void run_acl_deluser(Call& call);
+void run_acl_dryrun(Call& call);
+void run_acl_genpass(Call& call);
+void run_acl_getuser(Call& call);
+void run_acl_list(Call& call);
+void run_acl_load(Call& call);
+void run_acl_log(Call& call);
+void run_acl_save(Call& call);
+void run_acl_setuser(Call& call);
+void run_acl_users(Call& call);
+void run_acl_whoami(Call& call);
+
 void run_auth(Call& call);
 void run_client_getname(Call& call);
 void run_client_id(Call& call);

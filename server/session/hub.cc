@@ -222,6 +222,33 @@ void SessionHub::end_waits() {
   }
 }
 
+void SessionHub::set_users(std::shared_ptr<const Users> users, bool end_changed) {
+  users_ = std::move(users);
+  for_each([&](Session& session) { session.update_user(*users_, end_changed); });
+}
+
+void SessionHub::note_held(Session& session, uint64_t delay_ms) {
+  held_.emplace(service_->mono_ms() + delay_ms, session.id());
+}
+
+uint64_t SessionHub::held_for_ms() {
+  if (held_.empty()) {
+    return 0;
+  }
+  const uint64_t now_ms = service_->mono_ms();
+  return held_.begin()->first > now_ms ? held_.begin()->first - now_ms : 1;
+}
+
+void SessionHub::end_holds() {
+  const uint64_t now_ms = service_->mono_ms();
+  while (!held_.empty() && held_.begin()->first <= now_ms) {
+    if (Session* session = find(held_.begin()->second)) {
+      session->release_hold();
+    }
+    held_.erase(held_.begin());
+  }
+}
+
 void SessionHub::resume() {
   // Sessions that stall again while this runs wait for the next turn.
   std::swap(to_resume_, resuming_);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "protocol/context/context_codec.h"
+#include "server/access/access_log.h"
+#include "server/access/users.h"
 #include "server/session/channels.h"
 #include "server/session/node_service.h"
 #include "server/session/session.h"
@@ -34,6 +37,12 @@ class SessionHub final : public ServiceClient {
   /// other, so one of them comes second.)
   void attach(NodeService& service) { service_ = &service; }
 
+  /// Refusals are recorded there from now on, together with other hubs'.
+  void share_access_log(std::shared_ptr<AccessLog> log) { access_log_ = std::move(log); }
+  /// Sessions go by these users from now on; see Session::update_user(). Between sessions' steps,
+  /// or from within one.
+  void set_users(std::shared_ptr<const Users> users, bool end_changed = false);
+
   /// A new connection. nullptr where no more fit (kSessionsMax). The session lives until close().
   [[nodiscard]] Session* open(std::string peer_address, std::string local_address,
                               int file_descriptor);
@@ -42,6 +51,10 @@ class SessionHub final : public ServiceClient {
   /// The client is gone. What is still asked for it is dropped when it is answered.
   void close(SessionId id);
 
+  /// Sessions that are held back are to be looked at again after so many milliseconds; 0: there are
+  /// none. end_holds() then lets go of those whose time is over.
+  uint64_t held_for_ms();
+  void end_holds();
   /// Goes on with sessions whose wait has ended.
   void resume();
   /// Sessions with output, or whose wants_read() or wants_close() may have changed, since the last
@@ -84,6 +97,10 @@ class SessionHub final : public ServiceClient {
   bool ready() const { return ready_; }
   /// Null before the node is in a cluster.
   ContextCodec* contexts() { return contexts_ ? &*contexts_ : nullptr; }
+  const Users& users() const { return *users_; }
+  std::shared_ptr<const Users> shared_users() const { return users_; }
+  AccessLog& access_log() { return *access_log_; }
+  void note_held(Session& session, uint64_t delay_ms);
   uint64_t random() { return random_(); }
   /// Looks at the service's cluster and readiness again: once before each batch.
   void refresh();
@@ -120,6 +137,10 @@ class SessionHub final : public ServiceClient {
   SharedCounters& counters_;
   NodeService* service_ = nullptr;
   std::mt19937_64 random_;
+
+  std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
+  std::shared_ptr<AccessLog> access_log_ = std::make_shared<AccessLog>();
+  std::multimap<uint64_t, SessionId> held_;  // by when it ends
 
   std::vector<Place> places_;
   std::deque<uint32_t> free_places_;  // used again oldest first

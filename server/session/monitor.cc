@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kRedacted = "(redacted)";
 
 bool is_secret_directive(std::string_view name) {
-  return is_word(name, "requirepass") || is_word(name, "cluster-secret") || is_word(name, "user");
+  return is_word(name, "requirepass") || is_word(name, "cluster-secret") ||
+         is_word(name, "tls-key-file-pass") || is_word(name, "user");
 }
 
 /// How many arguments at the front are shown; those behind it hold passwords.

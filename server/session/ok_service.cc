@@ -184,6 +184,21 @@ void OkService::info(ClientToken token, std::vector<std::string> sections) {
   client_.text_done(token, std::move(text));
 }
 
+void OkService::change_users(ClientToken token, UserChange change) {
+  auto users = std::make_shared<Users>(hub_.users());
+  uint64_t count = 0;
+  const bool has_file =
+      change.kind == UserChange::Kind::kLoad || change.kind == UserChange::Kind::kSave;
+  const std::string error =
+      has_file ? std::string(kNoAclFile) : apply_change(change, *users, &count);
+  if (!error.empty()) {
+    client_.status_done(token, std::string(error));
+    return;
+  }
+  hub_.set_users(std::move(users));
+  client_.number_done(token, count);
+}
+
 void OkService::config_set(ClientToken token,
                            std::vector<std::pair<std::string, std::string>> settings) {
   for (const auto& setting : settings) {

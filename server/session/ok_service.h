@@ -45,6 +45,7 @@ class OkService final : public NodeService {
   void repair(ClientToken token, std::optional<PartitionIndex>) override {
     client_.ring_figures_done(token, {});
   }
+  void change_users(ClientToken token, UserChange change) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(

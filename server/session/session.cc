@@ -57,8 +57,6 @@ bool fits_listening(CommandId id) {
   }
 }
 
-const ListenedNames kNothingListened;
-
 }  // namespace
 
 /// Replies move to the output when the outermost entry ends, so that no slot goes away under a
@@ -76,7 +74,7 @@ class SessionEntry {
 
 Session::Session(SessionHub& hub, SessionId id, ClientInfo info)
     : hub_(hub), id_(id), info_(std::move(info)), parser_(hub.settings().request_limits) {
-  set_authenticated(hub.settings().password.empty());
+  set_user(hub.users().find(kDefaultUser), !hub.users().login_needed());
 }
 
 Session::~Session() = default;
@@ -84,11 +82,6 @@ Session::~Session() = default;
 void Session::commit(size_t size) {
   hub_.stats().bytes_received += size;
   parser_.commit(size);
-}
-
-void Session::set_authenticated(bool authenticated) {
-  authenticated_ = authenticated;
-  parser_.set_authenticated(authenticated);
 }
 
 void Session::reset() {
@@ -99,7 +92,7 @@ void Session::reset() {
   reply_mode_ = ReplyMode::kOn;
   skip_reply_ = false;
   forget_last_write();
-  set_authenticated(hub_.settings().password.empty());
+  set_user(hub_.users().find(kDefaultUser), !hub_.users().login_needed());
 }
 
 // --- parsing and executing ---
@@ -123,6 +116,9 @@ void Session::process() {
 /// False: stalled, with something left to execute.
 bool Session::run() {
   while (!closing_) {
+    if (is_held_) {
+      return false;
+    }
     if (!slots_.empty()) {
       const ReplySlot& last = slots_.at(slots_.head() + slots_.size() - 1);
       if (last.task != nullptr && last.task->holds_arguments()) {
@@ -155,7 +151,12 @@ bool Session::run_transaction() {
     return true;
   }
   const CommandSpec& spec = transaction_.next_spec();
-  if (!execute(spec, transaction_.next_args(), nullptr)) {
+  const std::span<const std::string_view> args = transaction_.next_args();
+  if (!may_do_everything_ && refuse_in_transaction(spec, args)) {
+    transaction_.advance();
+    return true;
+  }
+  if (!execute(spec, args, nullptr)) {
     return false;
   }
   keep_last_written_key();
@@ -171,7 +172,7 @@ bool Session::parse_batch() {
   batch_args_.clear();
   batch_next_ = 0;
   // Until a client has authenticated, limits may change with each request.
-  const size_t batch_max = authenticated_ ? kBatchMax : 1;
+  const size_t batch_max = login_needed() ? 1 : kBatchMax;
   Request request;
   while (batch_.size() < batch_max) {
     const ParseStatus status = parser_.next(request);
@@ -265,10 +266,12 @@ bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> 
     reject(spec, unknown_subcommand_error(*spec, args[1]));
   } else if (!spec->accepts_arg_count(args.size())) {
     reject(spec, arity_error(*spec));
-  } else if (!authenticated_ && !spec->has(CommandFlag::kNoAuth)) {
+  } else if (!authenticated_ && login_needed() && !spec->has(CommandFlag::kNoAuth)) {
     reject(spec, error_text::kNoAuth);
   } else if (transaction_.queueing() && spec->has(CommandFlag::kNoMulti)) {
     reject(spec, error_text::kNotInMulti);
+  } else if (!may_do_everything_ && refuse_access(*spec, args)) {
+    return true;
   } else if (only_listens() && !fits_listening(spec->id)) {
     reject(spec, "ERR Can't execute '" + std::string(spec->name) +
                      "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
@@ -503,55 +506,6 @@ void Session::status_done(const TokenParts& token, std::string& error) {
 void Session::ring_figures_done(const TokenParts& token, RingFigures& figures) {
   answered(token,
            [&](Call& call, ReplySlot& slot) { slot.task->ring_figures_done(call, figures); });
-}
-
-// --- listening ---
-
-const ListenedNames& Session::listened() const {
-  return listened_ != nullptr ? *listened_ : kNothingListened;
-}
-
-void Session::listen(ListenKind kind, std::string_view name) {
-  if (listened_ == nullptr) {
-    listened_ = std::make_unique<ListenedNames>();
-  }
-  if (listened_->add(kind, name)) {
-    hub_.channels().add(kind, name, id_);
-  }
-}
-
-void Session::listen_no_more(ListenKind kind, std::string_view name) {
-  if (listened_ != nullptr && listened_->remove(kind, name)) {
-    hub_.channels().remove(kind, name, id_);
-  }
-}
-
-void Session::start_monitoring() {
-  if (!monitors_) {
-    monitors_ = true;
-    hub_.add_monitor(id_);
-  }
-}
-
-/// Also when the client is gone.
-void Session::stop_listening() {
-  if (listened_ != nullptr) {
-    for (const ListenKind kind :
-         {ListenKind::kChannel, ListenKind::kPattern, ListenKind::kShardChannel}) {
-      for (const std::string& name : listened_->of(kind)) {
-        hub_.channels().remove(kind, name, id_);
-      }
-    }
-    listened_.reset();
-  }
-  if (monitors_) {
-    monitors_ = false;
-    hub_.remove_monitor(id_);
-  }
-}
-
-bool Session::only_listens() const {
-  return listened_ != nullptr && !listened_->empty() && resp_version() == RespVersion::kResp2;
 }
 
 // --- life ---

@@ -13,6 +13,7 @@
 #include "protocol/resp/writer.h"
 #include "replication/node/operation.h"
 #include "replication/node/scan.h"
+#include "server/access/user.h"
 #include "server/session/channels.h"
 #include "server/session/key_conflicts.h"
 #include "server/session/reply_slot.h"
@@ -23,6 +24,7 @@ namespace kindred {
 
 class Call;
 class SessionHub;
+class Users;
 struct RingFigures;
 struct SessionSettings;
 
@@ -63,7 +65,7 @@ class Session {
   void process();
   /// Bytes to send now. Valid until process(), consumed() or any answer of the service.
   std::string_view output() const {
-    return killed_ ? std::string_view() : writer_.view().substr(sent_bytes_);
+    return killed_ || is_held_ ? std::string_view() : writer_.view().substr(sent_bytes_);
   }
   void consumed(size_t size);
   /// False while earlier commands or their replies are backed up: stop reading. True again is told
@@ -93,8 +95,18 @@ class Session {
   void set_resp_version(RespVersion version) { writer_.set_version(version); }
   Transaction& transaction() { return transaction_; }
   const Transaction& transaction() const { return transaction_; }
-  bool authenticated() const { return authenticated_; }
-  void set_authenticated(bool authenticated);
+  const User& user() const { return *user_; }
+  /// Whether the client has to log in before anything else. (Once logged in, it stays so.)
+  bool login_needed() const;
+  void log_in(std::shared_ptr<const User> user);
+  /// Keeps back all further output, and executes nothing, for a time that grows with each wrong
+  /// password in a row.
+  void note_wrong_password();
+  /// The users have changed. Who logged in as one that is gone, or, with `end_changed`, has other
+  /// rules now, is cut off.
+  void update_user(const Users& users, bool end_changed);
+  /// Records for ACL LOG that `user` was refused something.
+  void log_refusal(std::string_view reason, std::string_view object, std::string_view user);
   enum class ReplyMode : uint8_t { kOn, kOff };
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
   /// The next command runs without a word.
@@ -171,6 +183,11 @@ class Session {
   bool has_room() const;
   bool execute_next();
   bool refuse(const CommandSpec* spec, std::span<const std::string_view> args);
+  bool refuse_in_transaction(const CommandSpec& spec, std::span<const std::string_view> args);
+  bool refuse_access(const CommandSpec& spec, std::span<const std::string_view> args);
+  Denial check_access(const CommandSpec& spec, std::span<const std::string_view> args);
+  void set_user(std::shared_ptr<const User> user, bool authenticated);
+  void release_hold();
   void reject(const CommandSpec* spec, std::string_view text);
   void queue(const CommandSpec& spec, std::span<const std::string_view> args);
   bool execute(const CommandSpec& spec, std::span<const std::string_view> args, const KeyRef* key);
@@ -204,6 +221,7 @@ class Session {
   SessionHub& hub_;
   SessionId id_;
   ClientInfo info_;
+  std::shared_ptr<const User> user_;  // never null
 
   RequestParser parser_;
   std::vector<ParsedRequest> batch_;  // parsed out of the last read; views of the parser's buffer
@@ -233,6 +251,9 @@ class Session {
   ReplyMode reply_mode_ = ReplyMode::kOn;
   bool skip_reply_ = false;
   bool authenticated_ = true;
+  bool may_do_everything_ = true;  // so that most requests are checked by a look at this
+  bool is_held_ = false;           // see note_wrong_password()
+  uint8_t wrong_passwords_ = 0;    // in a row
   bool reply_open_ = false;
   bool stalled_ = false;  // something must be answered or sent before more is executed
   bool closing_ = false;  // executes nothing more

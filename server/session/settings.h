@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "protocol/resp/parser.h"
 
@@ -12,7 +11,9 @@ namespace kindred {
 /// thread, between calls.
 struct SessionSettings {
   RequestLimits request_limits;
-  std::string password;  // requirepass; empty: none
+  /// How much longer a connection waits for its answer with each wrong password in a row, up to ten
+  /// times that; 0: not at all.
+  uint32_t login_delay_ms = 0;
   /// Unsent output above which a client is cut off (client-output-buffer-limit normal); 0: never.
   size_t output_limit_bytes = 0;
   /// The same of a connection that gets messages out of turn (pubsub).

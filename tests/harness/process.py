@@ -104,6 +104,10 @@ class Process:
             raise ServerFailed(f"{self.name} did not stop within {STOP_TIMEOUT_S} s:\n"
                                + self.log()[-3000:]) from None
 
+    def wait_end(self, timeout_s=STOP_TIMEOUT_S):
+        """The exit code of a process that ends by itself."""
+        return self._child.wait(timeout_s)
+
     def cpu_ticks(self):
         """User and system clock ticks of all its threads."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()

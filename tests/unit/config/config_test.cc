@@ -14,6 +14,7 @@ namespace kindred {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 std::string error_of_text(std::string_view text) {
@@ -86,13 +87,36 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line : {"tls-port 6380", "admin-port 8080", "cluster-secret x",
-                           "protected-mode no", "user alice on", "aclfile f", "slowlog-max-len 128",
-                           "tombstone-grace-ms 1", "tls-peers yes", "tls-cert-file f"}) {
+  for (const char* line :
+       {"tls-port 6380", "admin-port 8080", "cluster-secret x", "slowlog-max-len 128",
+        "tombstone-grace-ms 1", "tls-peers yes", "tls-cert-file f"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     EXPECT_THAT(error_of_text(line),
                 StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))
         << line;
+  }
+}
+
+TEST(ConfigText, UsersAreReadAndTheirMistakesNamed) {
+  Config config;
+  ASSERT_EQ(
+      apply_config_text("k.conf", "user alice on >pw ~* +@all\nuser bob off (+get ~a)\n", &config),
+      "");
+  EXPECT_EQ(config.users,
+            (std::vector<std::vector<std::string>>{{"alice", "on", ">pw", "~*", "+@all"},
+                                                   {"bob", "off", "(+get", "~a)"}}));
+  EXPECT_EQ(error_of_text("user alice on\nuser alice off"),
+            "k.conf, line 2: directive 'user' names 'alice' twice");
+  EXPECT_EQ(
+      error_of_text("user alice +nocmd"),
+      "k.conf, line 1: directive 'user' Error in applying operation '+nocmd': Unknown command "
+      "or category name in ACL");
+  EXPECT_THAT(error_of_text("user alice <pw"), Not(HasSubstr("pw")));
+  EXPECT_EQ(error_of_flags({"--user", "alice", "on", "--aclfile", "f"}),
+            "command line: directives 'user' and 'aclfile' can't be given together");
+  for (const auto& [name, value] : matching_directives(config, {"*"})) {
+    EXPECT_NE(name, "user");
+    EXPECT_THAT(value, Not(HasSubstr(">pw")));
   }
 }
 

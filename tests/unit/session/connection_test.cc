@@ -52,7 +52,7 @@ TEST_F(ConnectionTest, SilenceLastsUntilReplyOn) {
 }
 
 TEST_F(ConnectionTest, APasswordGatesAllButTheWaysIn) {
-  worker_.settings().password = "secret";
+  worker_.set_password("secret");
   Session& session = worker_.connect();
   EXPECT_EQ(talk(session, line("GET k") + line("AUTH secre") + line("AUTH secret") + line("PING")),
             "-NOAUTH Authentication required.\r\n"
@@ -62,7 +62,7 @@ TEST_F(ConnectionTest, APasswordGatesAllButTheWaysIn) {
 }
 
 TEST_F(ConnectionTest, BeforeAuthRequestsAreSmall) {
-  worker_.settings().password = "secret";
+  worker_.set_password("secret");
   Session& session = worker_.connect();
   EXPECT_EQ(talk(session, "*11\r\n"), "-ERR Protocol error: unauthenticated multibulk length\r\n");
   EXPECT_TRUE(session.wants_close());

@@ -45,6 +45,15 @@ class Worker {
   Service& service() { return service_; }
   SessionSettings& settings() { return settings_; }
 
+  /// As requirepass does.
+  void set_password(std::string_view password) {
+    auto users = std::make_shared<Users>(hub_.users());
+    User user = users->default_user();
+    user.set_only_password(password);
+    users->put(std::move(user));
+    hub_.set_users(std::move(users));
+  }
+
   Session& connect() { return *hub_.open("127.0.0.1:50000", "127.0.0.1:6379", 9); }
 
  private:

@@ -438,7 +438,7 @@ TEST_F(LikeRedisTest, PasswordGate) {
   redis_->talk(connection_, line("CONFIG SET requirepass secret"));
   const int other = redis_->connect();
   ASSERT_GE(other, 0);
-  worker_.settings().password = "secret";
+  worker_.set_password("secret");
   Session& session = worker_.connect();
   for (const std::string_view text :
        {"GET k", "FOO", "GET", "CLIENT bogus", "HELLO 2", "HELLO 4", "HELLO 2 AUTH default bad",

@@ -63,6 +63,7 @@ class ScriptedService final : public NodeService {
   void name_actors(ClientToken token, std::vector<ActorId>) override {
     other_tokens_.push_back(token);
   }
+  void change_users(ClientToken token, UserChange) override { other_tokens_.push_back(token); }
   void flush_all(ClientToken token) override { other_tokens_.push_back(token); }
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
