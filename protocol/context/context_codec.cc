@@ -1,9 +1,7 @@
 #include "protocol/context/context_codec.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +9,7 @@
 #include <cstring>
 
 #include "protocol/context/base64url.h"
+#include "protocol/hmac/hmac.h"
 #include "protocol/record/bytes.h"
 #include "protocol/record/client_context.h"
 
@@ -27,22 +26,16 @@ constexpr size_t kFieldBytesMax = 2 * kVarintBytesMax + kDotBytes * (kClientCont
 constexpr size_t kBytesMax = kHeaderBytes + kFieldBytesMax + kTagBytes;
 
 struct Release {
-  void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
-  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
   void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
 template <typename T>
 using Handle = std::unique_ptr<T, Release>;
 
-const unsigned char* as_unsigned(const char* bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes);
-}
-
 // OpenSSL fails here only without memory or without SHA-256, and then no context can be trusted.
 void require(bool done) {
   if (!done) [[unlikely]] {
-    std::fprintf(stderr, "the crypto library failed at HMAC-SHA-256\n");
+    std::fprintf(stderr, "the crypto library failed at SHA-256\n");
     std::abort();
   }
 }
@@ -75,17 +68,10 @@ class ContextCodec::Crypto {
       : cluster_id_(cluster_id),
         digest_(EVP_MD_fetch(nullptr, "SHA256", nullptr)),
         digest_context_(EVP_MD_CTX_new()) {
-    const Handle<EVP_MAC> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
-    require(digest_ != nullptr && digest_context_ != nullptr && hmac != nullptr);
-    char name[] = "SHA256";
-    const OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end()};
+    require(digest_ != nullptr && digest_context_ != nullptr);
     for (const TagKey& key : tag_keys) {
-      Handle<EVP_MAC_CTX> mac(EVP_MAC_CTX_new(hmac.get()));
-      require(mac != nullptr &&
-              EVP_MAC_init(mac.get(), key.secret.data(), key.secret.size(), parameters) == 1);
-      signers_.push_back({key.id, std::move(mac)});
+      const auto* secret = reinterpret_cast<const char*>(key.secret.data());
+      signers_.push_back({key.id, Hmac({secret, key.secret.size()})});
     }
   }
 
@@ -99,16 +85,10 @@ class ContextCodec::Crypto {
     if (signer == signers_.end()) {
       return false;
     }
-    EVP_MAC_CTX* const mac = signer->mac.get();
     char cluster[sizeof cluster_id_];
     store_le(cluster, cluster_id_);
-    unsigned char whole[32];
-    size_t size = 0;
-    require(EVP_MAC_init(mac, nullptr, 0, nullptr) == 1 &&
-            EVP_MAC_update(mac, as_unsigned(cluster), sizeof cluster) == 1 &&
-            EVP_MAC_update(mac, as_unsigned(bytes.data()), bytes.size()) == 1 &&
-            EVP_MAC_final(mac, whole, &size, sizeof whole) == 1 && size == sizeof whole);
-    std::memcpy(tag->data(), whole, kTagBytes);
+    const Hmac::Digest whole = signer->hmac.digest({{cluster, sizeof cluster}, bytes});
+    std::memcpy(tag->data(), whole.data(), kTagBytes);
     return true;
   }
 
@@ -126,7 +106,7 @@ class ContextCodec::Crypto {
  private:
   struct Signer {
     uint8_t key_id;
-    Handle<EVP_MAC_CTX> mac;
+    Hmac hmac;
   };
 
   ClusterId cluster_id_;

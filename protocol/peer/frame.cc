@@ -54,6 +54,8 @@ std::string_view name_of(FrameError error) {
       return "too long";
     case FrameError::kBadChecksum:
       return "bad checksum";
+    case FrameError::kBadTag:
+      return "forged, replayed or out of order";
     case FrameError::kForeignCluster:
       return "foreign cluster";
   }
@@ -71,7 +73,7 @@ FrameError read_frame_header(std::string_view bytes, uint32_t payload_bytes_max,
   }
   const auto kind = load_le<uint8_t>(at + 17);
   if (kind < static_cast<uint8_t>(FrameKind::kHello) ||
-      kind > static_cast<uint8_t>(FrameKind::kPublication)) {
+      kind > static_cast<uint8_t>(FrameKind::kWelcome)) {
     return FrameError::kBadKind;
   }
   header->kind = static_cast<FrameKind>(kind);

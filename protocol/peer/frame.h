@@ -18,6 +18,9 @@ enum class FrameKind : uint8_t {
   kPart,        // the next piece of a large frame, so that others pass between. Payload opaque here
   kPublication,  // a message of PUBLISH. Sent only to peers that say they take it. Payload opaque
                  // here
+  kChallenge,   // these three start a link where there is a cluster secret, see LinkHandshake
+  kAnswer,
+  kWelcome,
 };
 
 inline constexpr uint8_t kFrameVersion = 1;
@@ -63,6 +66,7 @@ enum class FrameError : uint8_t {
   kBadFlags,
   kTooLong,  // longer than the limit
   kBadChecksum,
+  kBadTag,          // forged, replayed, out of order, or of another link
   kForeignCluster,  // a data frame of another cluster, or of a node that has none
 };
 

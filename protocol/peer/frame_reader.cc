@@ -51,6 +51,7 @@ FrameStatus FrameReader::next(Frame* frame) {
   if (error_ != FrameError::kNone) {
     return FrameStatus::kError;
   }
+  const size_t tag_bytes = mac_ ? FrameMac::kTagBytes : 0;
   const std::string_view received(buffer_.get() + begin_, end_ - begin_);
   if (frame_bytes_ == 0) {
     if (received.size() < kFrameHeaderBytes) {
@@ -60,17 +61,22 @@ FrameStatus FrameReader::next(Frame* frame) {
     if (error != FrameError::kNone) {
       return fail(error);
     }
-    frame_bytes_ = kFrameHeaderBytes + header_.payload_bytes;
+    frame_bytes_ = kFrameHeaderBytes + header_.payload_bytes + tag_bytes;
   }
   if (received.size() < frame_bytes_) {
     return FrameStatus::kNeedMore;
   }
-  const std::string_view whole = received.substr(0, frame_bytes_);
+  const std::string_view whole = received.substr(0, frame_bytes_ - tag_bytes);
   if (!frame_checksum_holds(whole)) {
     return fail(FrameError::kBadChecksum);
   }
+  if (mac_ && !mac_->accepts_next(whole, received.substr(whole.size(), tag_bytes))) {
+    return fail(FrameError::kBadTag);
+  }
   const bool is_for_strangers =
-      header_.kind == FrameKind::kHello || header_.kind == FrameKind::kMembership;
+      header_.kind == FrameKind::kHello || header_.kind == FrameKind::kMembership ||
+      header_.kind == FrameKind::kChallenge || header_.kind == FrameKind::kAnswer ||
+      header_.kind == FrameKind::kWelcome;
   if (!is_for_strangers && (header_.origin.cluster_id != cluster_id_ || cluster_id_ == 0)) {
     return fail(FrameError::kForeignCluster);
   }

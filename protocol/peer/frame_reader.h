@@ -3,9 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "protocol/peer/frame.h"
+#include "protocol/peer/link_auth.h"
 
 namespace kindred {
 
@@ -32,6 +35,11 @@ class FrameReader {
   /// The cluster whose frames are taken; 0, as at the start: none is. Hello and membership frames
   /// come through whatever their cluster, for their readers to judge (founding needs them).
   void set_cluster(ClusterId cluster_id) { cluster_id_ = cluster_id; }
+
+  /// Payloads from now on may be so long.
+  void set_payload_max(uint32_t bytes) { payload_bytes_max_ = bytes; }
+  /// From now on each frame is followed by its tag, which must be right.
+  void expect_tags(FrameMac mac) { mac_.emplace(std::move(mac)); }
 
   /// Room for at least `min_bytes` bytes at the end of the buffer. Ends the life of all payloads.
   [[nodiscard]] std::span<char> writable(size_t min_bytes);
@@ -62,6 +70,7 @@ class FrameReader {
   size_t end_ = 0;          // end of the received bytes
   size_t frame_bytes_ = 0;  // of the frame at begin_, once its header was read
   FrameHeader header_;      // likewise
+  std::optional<FrameMac> mac_;
   FrameError error_ = FrameError::kNone;
 };
 

@@ -1,12 +1,11 @@
 #include "server/access/password.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
+
+#include "protocol/hmac/hmac.h"
 
 namespace kindred {
 
@@ -66,16 +65,17 @@ std::optional<PasswordDigest> digest_from_hex(std::string_view hex) {
 }
 
 bool same_digest(const PasswordDigest& a, const PasswordDigest& b) {
-  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  return same_bytes(as_bytes(a), as_bytes(b));
 }
 
 std::string random_password(unsigned bits) {
   const size_t digits = (bits + 3) / 4;
-  std::vector<uint8_t> bytes((digits + 1) / 2);
-  require_crypto(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
+  std::string bytes((digits + 1) / 2, '\0');
+  fill_random(bytes.data(), bytes.size());
   std::string hex;
   for (size_t i = 0; i < digits; ++i) {
-    hex += kHexDigits[i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15];
+    const auto byte = static_cast<uint8_t>(bytes[i / 2]);
+    hex += kHexDigits[i % 2 == 0 ? byte >> 4 : byte & 15];
   }
   return hex;
 }

@@ -57,6 +57,7 @@ struct Config {
   std::vector<std::vector<std::string>> users;  // of each `user` line the words after it
   std::string aclfile;                          // empty: none
   bool protected_mode = true;
+  std::string cluster_secret;  // empty: none
   LogVerbosity loglevel = LogVerbosity::kNotice;
   std::string logfile;
   std::string pidfile;

@@ -86,6 +86,15 @@ std::string print_plugins(const Config& config) {
   return out;
 }
 
+std::string set_cluster_secret(Config& config, Words words) {
+  constexpr size_t kBytesMin = 16;
+  if (words.size() != 1 || words[0].size() < kBytesMin) {
+    return "must be one word of at least 16 characters";  // and is not shown
+  }
+  config.cluster_secret = words[0];
+  return "";
+}
+
 std::string add_user(Config& config, Words words) {
   Users scratch;
   const std::string wrong = add_configured_user(scratch, words);
@@ -180,8 +189,9 @@ constexpr Directive kDirectives[] = {
      "Whether a node that finds a cluster through its seeds joins it and takes its share without more "
      "commands; `no`: it waits for RING JOIN.",
      set_choice<&Config::auto_join, kYesOrNo>, print_choice<&Config::auto_join, kYesOrNo>},
-    {"cluster-secret", "SECRET", "", kStart, kOnce, "Shared by all nodes; authenticates peers.",
-     nullptr, nullptr},
+    {"cluster-secret", "SECRET", "", kStart, kOnce,
+     "Shared by all nodes, at least 16 characters: links between nodes begin with its proof, and every "
+     "frame is authenticated. Needed where bind is not loopback.", set_cluster_secret, nullptr},
     {"storage-engine", "NAME", "rocksdb", kStart, kOnce,
      "What keeps the data: rocksdb, lmdb, memory, or an engine from a plugin.",
      set_name<&Config::storage_engine>, print_text<&Config::storage_engine>},

@@ -86,9 +86,9 @@ std::string check_whole(Config* config) {
     if (!error.empty()) {
       return error;
     }
-    if (!is_loopback(host)) {
+    if (!is_loopback(host) && config->cluster_secret.empty()) {
       return "directive 'bind' beyond loopback ('" + host +
-             "') is not built yet in this release; only 127.0.0.0/8 and ::1 are accepted";
+             "') needs a cluster-secret: whoever reaches the peer port could join in";
     }
   }
   if (config->peer_port == 0 && config->port > 65535 - 10000) {

@@ -261,6 +261,7 @@ void integrity_section(const NodeFigures& figures, std::string* out) {
        figures.inventory_damaged + figures.sum.shard.quarantined_records);
   line(out, "checksum_failures_wire",
        figures.links.checksum_failures + figures.sum.shard.damaged_records_received);
+  line(out, "unproven_links", figures.links.unproven_links);
   line(out, "rejected_frames", figures.links.rejected_frames + figures.membership_rejected);
   line(out, "rejected_contexts", figures.sum.sessions.rejected_contexts);
   line(out, "quarantined_records", figures.sum.shard.quarantined_records);

@@ -190,6 +190,7 @@ std::string Node::drop_void_data() {
 std::string Node::listen() {
   Loop& loop = workers_.front()->loop();
   links_.emplace(loop, config_->bind.front(), *this);
+  links_->set_secret(config_->cluster_secret);
   std::string error;
   for (const std::string& host : config_->bind) {
     listeners_.push_back(TcpListener::open(

@@ -379,6 +379,10 @@ bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
     case FrameKind::kHello:
     case FrameKind::kPart:
       break;  // the links keep these to themselves
+    case FrameKind::kChallenge:
+    case FrameKind::kAnswer:
+    case FrameKind::kWelcome:
+      return false;  // only before all others
   }
   return true;
 }

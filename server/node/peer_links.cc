@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,10 @@ constexpr uint64_t kFirstPauseMs = 50;
 constexpr uint64_t kPauseMsMax = 1000;
 constexpr uint64_t kUnusedUsMax = 10'000'000;
 constexpr size_t kHelloBytesMax = 1024;
+constexpr size_t kStrangerReadBytes = 1024;
+constexpr uint64_t kHandshakeMsMax = 3000;
+constexpr uint64_t kTellAgainUs = 600'000'000;
+constexpr size_t kToldMax = 1024;
 
 /// What keeps the cluster together is small, seldom, and goes also where there is no room for data.
 bool is_vital(std::string_view frame) {
@@ -29,11 +34,15 @@ bool is_vital(std::string_view frame) {
 
 }  // namespace
 
-/// A link that this node dials. Speaks, and hears nothing but the end.
+/// A link that this node dials. Speaks, and hears nothing but the end and, where there is a secret,
+/// the other side's proof.
 class PeerLinks::Outgoing final : public TcpHandler {
  public:
   Outgoing(PeerLinks& owner, Address address)
-      : owner_(owner), address_(std::move(address)), redial_(owner.loop_, [this] { dial(); }) {
+      : owner_(owner),
+        address_(std::move(address)),
+        redial_(owner.loop_, [this] { dial(); }),
+        patience_(owner.loop_, [this] { fail_unproven("it does not prove the cluster-secret"); }) {
     dial();
   }
 
@@ -61,10 +70,14 @@ class PeerLinks::Outgoing final : public TcpHandler {
       drained();
       return;
     }
-    if (up_ && queue_.empty()) {
+    if (up_ && queue_.empty() && !mac_) {
       frame.remove_prefix(connection_->send(frame));
     }
-    queue_.append(frame);
+    const bool is_first = queue_.empty();
+    append(frame);
+    if (mac_ && is_first) {
+      drained();
+    }
   }
 
   /// The other side is there: no use in waiting.
@@ -80,18 +93,40 @@ class PeerLinks::Outgoing final : public TcpHandler {
   bool up() const { return up_; }
 
   void connected() override {
-    up_ = true;
-    pause_ms_ = kFirstPauseMs;
-    queue_.insert(0, owner_.hello_frame_);
-    owner_.events_.link_up(address_);
-    drained();
+    if (owner_.secret_.empty()) {
+      begin();
+      return;
+    }
+    handshake_.emplace(owner_.secret_);
+    reader_.emplace(LinkHandshake::kPayloadBytesMax);
+    patience_.start(kHandshakeMsMax);
   }
 
-  std::span<char> read_room() override { return unexpected_; }
-  void received(size_t) override { fail(); }
+  std::span<char> read_room() override {
+    return reader_ ? reader_->writable(kStrangerReadBytes) : std::span<char>(unexpected_);
+  }
+
+  void received(size_t bytes) override {
+    if (!reader_) {
+      fail_unproven("it asks for a cluster-secret, and none is set here");
+      return;
+    }
+    reader_->commit(bytes);
+    Frame frame;
+    FrameStatus status = FrameStatus::kFrame;
+    while ((status = reader_->next(&frame)) == FrameStatus::kFrame) {
+      if (!take_step(frame)) {
+        fail_unproven("it knows another cluster-secret, or none");
+        return;
+      }
+    }
+    if (status == FrameStatus::kError) {
+      fail_unproven(name_of(reader_->error()));
+    }
+  }
 
   void drained() override {
-    if (connection_ == nullptr) {
+    if (connection_ == nullptr || !up_) {
       return;
     }
     while (up_) {
@@ -123,8 +158,69 @@ class PeerLinks::Outgoing final : public TcpHandler {
     }
   }
 
+  /// Of the handshake. False where the other side is not who it should be.
+  bool take_step(const Frame& frame) {
+    if (up_) {
+      return false;
+    }
+    if (frame.header.kind == FrameKind::kWelcome) {
+      if (!handshake_->accepts(frame.payload)) {
+        return false;
+      }
+      mac_.emplace(handshake_->frame_mac());
+      begin();
+      return true;
+    }
+    const auto answer = frame.header.kind == FrameKind::kChallenge
+                            ? handshake_->answer(frame.payload)
+                            : std::nullopt;
+    if (!answer) {
+      return false;
+    }
+    std::string reply;
+    encode_frame(FrameKind::kAnswer, {}, *answer, &reply);
+    return connection_->send(reply) == reply.size();
+  }
+
+  /// The link is there: says who this is, and then what has gathered.
+  void begin() {
+    up_ = true;
+    pause_ms_ = kFirstPauseMs;
+    patience_.stop();
+    std::string gathered = owner_.hello_frame_ + queue_;
+    queue_.clear();
+    for (std::string_view rest = gathered; !rest.empty();) {
+      FrameHeader header;
+      static_cast<void>(read_frame_header(rest, kFramePayloadBytesMax, &header));
+      const size_t size = kFrameHeaderBytes + header.payload_bytes;
+      append(rest.substr(0, size));
+      rest.remove_prefix(std::min(size, rest.size()));
+    }
+    owner_.events_.link_up(address_);
+    drained();
+  }
+
+  /// A frame, and its tag where there is a secret.
+  void append(std::string_view frame) {
+    queue_.append(frame);
+    if (mac_) {
+      const FrameMac::Tag tag = mac_->next_tag(frame);
+      queue_.append(tag.data(), tag.size());
+    }
+  }
+
+  void fail_unproven(std::string_view why) {
+    ++owner_.metrics_.unproven_links;
+    owner_.tell_rejection({address_.host, address_.port}, why);
+    fail();
+  }
+
   void fail() {
     connection_.reset();
+    patience_.stop();
+    handshake_.reset();
+    mac_.reset();
+    reader_.reset();
     up_ = false;
     clear_queue();
     large_.clear();
@@ -143,7 +239,7 @@ class PeerLinks::Outgoing final : public TcpHandler {
     if (read_frame_header(frame, kFramePayloadBytesMax, &header) == FrameError::kNone) {
       encode_frame(FrameKind::kPart, header.origin, piece, &part);
     }
-    queue_.append(part);
+    append(part);
     large_sent_ += piece.size();
     large_bytes_ -= piece.size();
     if (large_sent_ == frame.size()) {
@@ -180,24 +276,46 @@ class PeerLinks::Outgoing final : public TcpHandler {
   size_t large_bytes_ = 0;         // of all, not sent yet
   uint64_t moved_us_ = 0;          // when bytes last left, or there were none
   char unexpected_[16];
+  // Where there is a secret, from connected() on:
+  Timer patience_;  // until the other side has proven itself
+  std::optional<LinkHandshake> handshake_;
+  std::optional<FrameReader> reader_;
+  std::optional<FrameMac> mac_;  // once it has
 };
 
-/// A link that another node dialled. Hears, and says nothing.
+/// A link that another node dialled. Hears, and says nothing but, where there is a secret, what
+/// proves it.
 class PeerLinks::Incoming final : public TcpHandler {
  public:
-  explicit Incoming(PeerLinks& owner) : owner_(owner) { set_cluster(owner.cluster_id_); }
+  explicit Incoming(PeerLinks& owner) : owner_(owner) {
+    set_cluster(owner.cluster_id_);
+    reader_.set_payload_max(kHelloBytesMax);
+  }
 
   bool adopt(int socket) {
     connection_ = TcpConnection::adopt(owner_.loop_, socket, *this);
-    return connection_ != nullptr;
+    if (connection_ == nullptr) {
+      return false;
+    }
+    if (owner_.secret_.empty()) {
+      is_proven_ = true;
+      return true;
+    }
+    handshake_.emplace(owner_.secret_);
+    return say(FrameKind::kChallenge, handshake_->challenge());
   }
+
+  bool is_stranger() const { return !greeted_; }
+  uint64_t came_us() const { return came_us_; }
 
   void set_cluster(ClusterId cluster_id) {
     reader_.set_cluster(cluster_id);
     large_.set_cluster(cluster_id);
   }
 
-  std::span<char> read_room() override { return reader_.writable(kReadBytes); }
+  std::span<char> read_room() override {
+    return reader_.writable(greeted_ ? kReadBytes : kStrangerReadBytes);
+  }
 
   void received(size_t bytes) override {
     owner_.metrics_.bytes_received += bytes;
@@ -232,18 +350,48 @@ class PeerLinks::Incoming final : public TcpHandler {
         continue;
       }
       ++owner_.metrics_.frames_received;
+      if (!is_proven_) {
+        if (!prove(frame)) {
+          ++owner_.metrics_.unproven_links;
+          reject("it knows another cluster-secret, or none");
+          return false;
+        }
+        continue;
+      }
       if (!take(frame)) {
         reject("malformed content");
         return false;
       }
     }
     if (status == FrameStatus::kError) {
+      if (reader.error() == FrameError::kBadTag) {
+        ++owner_.metrics_.unproven_links;
+      }
       if (reader.error() == FrameError::kBadChecksum) {
         ++owner_.metrics_.checksum_failures;
       }
       reject(name_of(reader.error()));
       return false;
     }
+    return true;
+  }
+
+  bool say(FrameKind kind, std::string_view payload) {
+    std::string frame;
+    encode_frame(kind, {}, payload, &frame);
+    return connection_->send(frame) == frame.size();
+  }
+
+  /// Takes the other side's proof and gives this one's.
+  bool prove(const Frame& frame) {
+    const auto welcome =
+        frame.header.kind == FrameKind::kAnswer ? handshake_->welcome(frame.payload) : std::nullopt;
+    if (!welcome || !say(FrameKind::kWelcome, *welcome)) {
+      return false;
+    }
+    reader_.expect_tags(handshake_->frame_mac());
+    handshake_.reset();
+    is_proven_ = true;
     return true;
   }
 
@@ -256,6 +404,7 @@ class PeerLinks::Incoming final : public TcpHandler {
       return false;
     }
     greeted_ = true;
+    reader_.set_payload_max(kFramePayloadBytesMax);
     const auto back = owner_.outgoing_.find(from_.peer_address);
     if (back != owner_.outgoing_.end()) {
       back->second->hurry();
@@ -265,7 +414,7 @@ class PeerLinks::Incoming final : public TcpHandler {
 
   void reject(std::string_view why) {
     ++owner_.metrics_.rejected_frames;
-    owner_.events_.frame_rejected(to_text(connection_->remote_address()), why);
+    owner_.tell_rejection(connection_->remote_address(), why);
     forget();
   }
 
@@ -278,6 +427,9 @@ class PeerLinks::Incoming final : public TcpHandler {
   FrameReader reader_;
   FrameReader large_;  // of the parts of large frames
   LinkHello from_;
+  const uint64_t came_us_ = Loop::mono_us();
+  std::optional<LinkHandshake> handshake_;  // until the other side has proven itself
+  bool is_proven_ = false;
   bool greeted_ = false;
 };
 
@@ -315,6 +467,7 @@ void PeerLinks::send(const Address& to, std::string_view frame) {
 }
 
 void PeerLinks::serve(int socket) {
+  drop_strangers(Loop::mono_us());
   auto link = std::make_unique<Incoming>(*this);
   if (link->adopt(socket)) {
     incoming_.push_back(std::move(link));
@@ -324,6 +477,36 @@ void PeerLinks::serve(int socket) {
 void PeerLinks::forget_unused() {
   const uint64_t now_us = Loop::mono_us();
   std::erase_if(outgoing_, [now_us](const auto& link) { return link.second->is_unused(now_us); });
+  drop_strangers(now_us);
+}
+
+/// Those that have had time enough to say who they are, and the oldest where there are too many.
+void PeerLinks::drop_strangers(uint64_t now_us) {
+  size_t strangers = 0;
+  for (const auto& link : incoming_) {
+    strangers += link->is_stranger() ? 1 : 0;
+  }
+  incoming_.remove_if([&](const auto& link) {
+    const bool is_late = now_us > link->came_us() + kGreetingUsMax;
+    if (!link->is_stranger() || (!is_late && strangers < kStrangersMax)) {
+      return false;
+    }
+    --strangers;
+    return true;
+  });
+}
+
+/// The same of the same host is told once in a while only: whoever tries must not fill the log.
+void PeerLinks::tell_rejection(const SocketAddress& from, std::string_view why) {
+  const uint64_t now_us = Loop::mono_us();
+  if (told_us_.size() >= kToldMax) {
+    told_us_.clear();
+  }
+  uint64_t& told_us = told_us_[{from.host, std::string(why)}];
+  if (told_us == 0 || now_us > told_us + kTellAgainUs) {
+    told_us = now_us;
+    events_.frame_rejected(to_text(from), why);
+  }
 }
 
 }  // namespace kindred

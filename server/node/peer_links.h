@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "protocol/peer/frame.h"
 #include "server/io/loop.h"
@@ -36,6 +37,7 @@ struct PeerLinkMetrics {
   uint64_t frames_dropped = 0;  // for a link that was not up or was full
   uint64_t rejected_frames = 0;
   uint64_t checksum_failures = 0;
+  uint64_t unproven_links = 0;  // ended for want of the cluster's secret, or by a wrong tag
 };
 
 /// The node's links to other nodes: one that it dials to each address, over which it says all that
@@ -58,6 +60,9 @@ class PeerLinks {
   PeerLinks(const PeerLinks&) = delete;
   PeerLinks& operator=(const PeerLinks&) = delete;
 
+  /// Every link, from now on, begins with both sides' proof that they know `secret`, and each frame
+  /// carries a tag. Before the first link; empty: none does.
+  void set_secret(std::string secret) { secret_ = std::move(secret); }
   /// Said first on every link; a change is said on those that are up.
   void set_hello(const LinkHello& hello);
   /// Data frames of this cluster alone are taken from now on.
@@ -67,7 +72,8 @@ class PeerLinks {
   void send(const Address& to, std::string_view frame);
   /// Takes over a socket that another node dialled.
   void serve(int socket);
-  /// Lets go of links that nobody has used for a while. Now and then.
+  /// Lets go of links that nobody has used for a while, and of strangers that don't say who they
+  /// are. Now and then.
   void forget_unused();
 
   const PeerLinkMetrics& metrics() const { return metrics_; }
@@ -75,16 +81,23 @@ class PeerLinks {
  private:
   class Outgoing;
   class Incoming;
+  static constexpr uint64_t kGreetingUsMax = 5'000'000;
+  static constexpr size_t kStrangersMax = 256;  // dialled in, and not yet said who they are
+
+  void tell_rejection(const SocketAddress& from, std::string_view why);
+  void drop_strangers(uint64_t now_us);
 
   Loop& loop_;
   const std::string local_host_;
   const uint64_t stuck_us_max_;
   PeerLinkEvents& events_;
   ClusterId cluster_id_ = 0;
+  std::string secret_;
   std::string hello_frame_;
   std::map<Address, std::unique_ptr<Outgoing>> outgoing_;
   std::list<std::unique_ptr<Incoming>> incoming_;
   PeerLinkMetrics metrics_;
+  std::map<std::pair<std::string, std::string>, uint64_t> told_us_;  // (host, why): when logged
   uint64_t jitter_ = 0x9e3779b97f4a7c15;  // spreads redials; needs no quality
 };
 

@@ -1,12 +1,15 @@
-"""Users and what they may do, on real nodes."""
+"""Who gets in, what they may do, and what strangers can't, on real nodes."""
 
 import pathlib
+import random
+import socket
 import tempfile
 import time
 import unittest
 
 import redis
 from harness.cluster import Cluster, redis_cli
+from harness.wait import wait_until
 
 
 class UsersTest(unittest.TestCase):
@@ -82,3 +85,129 @@ class UsersTest(unittest.TestCase):
             cluster.nodes[0].start()
             self.assertEqual(cluster.nodes[0].wait_end(), 1)
             self.assertIn(told, cluster.nodes[0].log())
+
+
+SECRET = "a secret of the cluster's nodes"
+
+
+def resident_bytes(node):
+    for line in pathlib.Path(f"/proc/{node.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+class ClusterSecretTest(unittest.TestCase):
+    def test_nodes_that_share_it_are_a_cluster_and_others_stay_out(self):
+        with Cluster(3, {"storage-engine": "memory", "cluster-secret": SECRET}) as cluster:
+            self.assertEqual(redis_cli(cluster.ports[0], "SET", "k", "v"), "OK")
+            self.assertEqual(redis_cli(cluster.ports[2], "GET", "k"), "v")
+            members = redis_cli(cluster.ports[0], "RING", "MEMBERS")
+            for secret in ("another secret altogether", None):
+                stranger = cluster.add_node()
+                if secret is None:
+                    at = stranger.command.index("--cluster-secret")
+                    del stranger.command[at:at + 2]
+                else:
+                    stranger.command += ["--cluster-secret", secret]
+                stranger.start()
+                stranger.wait_for_log("cluster-secret", 20)
+                time.sleep(1)
+                self.assertNotIn("Ready to accept", stranger.log())
+                stranger.kill()
+                cluster.nodes.remove(stranger)
+            names = [line for line in members.splitlines() if line.startswith("node-")]
+            now = redis_cli(cluster.ports[0], "RING", "MEMBERS").splitlines()
+            self.assertEqual([line for line in now if line.startswith("node-")], names)
+            self.assertLess(cluster.nodes[0].log().count("cluster-secret"), 4, "told once")
+            for node in cluster.nodes:
+                self.assertNotIn(SECRET, node.log())
+            self.assertNotIn(SECRET, redis_cli(cluster.ports[0], "CONFIG", "GET", "*"))
+
+    def test_hostile_bytes_on_the_peer_port_change_nothing(self):
+        with Cluster(3, {"storage-engine": "memory", "cluster-secret": SECRET}) as cluster:
+            victim = cluster.nodes[0]
+            chance = random.Random(1)
+            before = resident_bytes(victim)
+            epoch = redis_cli(victim.port, "RING", "STATUS")
+            with_magic = b"KINDREDP"[::-1]
+            until = time.monotonic() + 5
+            attempts = 0
+            while time.monotonic() < until:
+                with socket.create_connection(("127.0.0.1", victim.peer_port)) as link:
+                    link.settimeout(1)
+                    heard = link.recv(200)
+                    kind = attempts % 4
+                    attempts += 1
+                    hostile = {0: chance.randbytes(2000), 1: heard, 2: with_magic * 40,
+                               3: heard[:20] + b"\xff" * 4 + heard[24:]}[kind]
+                    try:
+                        link.sendall(hostile)
+                        self.assertEqual(link.recv(200), b"", "the link is ended")
+                    except (ConnectionError, TimeoutError):
+                        pass
+            self.assertGreater(attempts, 100)
+            self.assertEqual(redis_cli(victim.port, "RING", "STATUS").split()[:4],
+                             epoch.split()[:4])
+            self.assertLess(resident_bytes(victim) - before, 16 << 20)
+            rejected = int(redis_cli(victim.port, "INFO", "integrity")
+                           .split("rejected_frames:")[1].split()[0])
+            self.assertGreater(rejected, 100)
+            self.assertEqual(redis_cli(cluster.ports[1], "SET", "k", "v"), "OK")
+
+
+class AttackTest(unittest.TestCase):
+    HOSTILE = [b"\x00" * 4000, b"*2147483647\r\n", b"*10\r\n$536870912\r\n", b"$-5\r\n",
+               b"*1\r\n$16384\r\n" + b"x" * 16000, b"POST / HTTP/1.1\r\nHost: a\r\n\r\n",
+               b"*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$3\r\nbad\r\n", b"'unbalanced\r\n",
+               b"GET k\r\n" * 50, b"*100\r\n", b"a" * 70000]
+
+    def test_strangers_take_neither_answers_nor_memory_from_clients(self):
+        with Cluster(1, {"storage-engine": "memory", "requirepass": "secret"}) as cluster:
+            node = cluster.nodes[0]
+            client = redis.Redis(port=node.port, password="secret")
+            client.set("k", "v")
+            before = resident_bytes(node)
+            chance = random.Random(2)
+            strangers = []
+            slow = b"*1\r\n$4\r\nPING\r\n"
+            answered = 0
+            until = time.monotonic() + 8
+            while time.monotonic() < until:
+                if len(strangers) < 600:
+                    stranger = socket.create_connection(("127.0.0.1", node.port))
+                    stranger.setblocking(False)
+                    strangers.append(stranger)
+                stranger = chance.choice(strangers)
+                hostile = chance.choice(self.HOSTILE + [chance.randbytes(300), slow[:1]])
+                try:
+                    stranger.send(hostile)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    strangers.remove(stranger)
+                    stranger.close()
+                began = time.monotonic()
+                self.assertEqual(client.get("k"), b"v")
+                self.assertLess(time.monotonic() - began, 2)
+                answered += 1
+            self.assertGreater(answered, 500)
+            self.assertLess(resident_bytes(node) - before, 600 * (64 << 10) + (16 << 20))
+            for stranger in strangers:
+                stranger.close()
+            self.assertTrue(client.ping())
+
+    def test_a_reader_that_does_not_read_is_cut_off(self):
+        with Cluster(1, {"storage-engine": "memory", "workers": "1",
+                         "client-output-buffer-limit": "normal 4mb 0 0"}) as cluster:
+            port = cluster.ports[0]
+            redis.Redis(port=port).set("large", b"x" * (3 << 20))
+            with socket.create_connection(("127.0.0.1", port)) as reader:
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                try:
+                    for _ in range(100):
+                        reader.sendall(b"GET large\r\n" * 10)
+                except OSError:
+                    pass
+                wait_until(lambda: redis.Redis(port=port).info("clients")["connected_clients"] == 1,
+                           20, "the slow reader is gone")

@@ -87,9 +87,8 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line :
-       {"tls-port 6380", "admin-port 8080", "cluster-secret x", "slowlog-max-len 128",
-        "tombstone-grace-ms 1", "tls-peers yes", "tls-cert-file f"}) {
+  for (const char* line : {"tls-port 6380", "admin-port 8080", "slowlog-max-len 128",
+                           "tombstone-grace-ms 1", "tls-peers yes", "tls-cert-file f"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     EXPECT_THAT(error_of_text(line),
                 StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))
@@ -151,7 +150,11 @@ TEST(CommandLine, ErrorsAreOneLineThatNamesTheFlag) {
 
 TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
   EXPECT_THAT(error_of_flags({"--bind", "0.0.0.0"}),
-              HasSubstr("directive 'bind' beyond loopback ('0.0.0.0') is not built yet"));
+              HasSubstr("directive 'bind' beyond loopback ('0.0.0.0') needs a cluster-secret"));
+  EXPECT_EQ(error_of_flags({"--bind", "0.0.0.0", "--cluster-secret", "sixteen letters."}), "");
+  const std::string too_short = error_of_flags({"--cluster-secret", "hunter2"});
+  EXPECT_THAT(too_short, HasSubstr("at least 16 characters"));
+  EXPECT_THAT(too_short, Not(HasSubstr("hunter2")));
   EXPECT_THAT(error_of_flags({"--port", "60000"}),
               HasSubstr("directive 'peer-port' must be given"));
   EXPECT_THAT(error_of_flags({"--port", "7001", "--peer-port", "7001"}),

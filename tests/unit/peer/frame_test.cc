@@ -108,7 +108,7 @@ TEST(FrameTest, EachCheckHasItsReason) {
   EXPECT_EQ(error_of(bytes), FrameError::kNone);
   EXPECT_EQ(error_of(with(0, 'k')), FrameError::kBadMagic);
   EXPECT_EQ(error_of(with(16, 2)), FrameError::kBadVersion);
-  EXPECT_EQ(error_of(with(17, 7)), FrameError::kBadKind);
+  EXPECT_EQ(error_of(with(17, 10)), FrameError::kBadKind);
   EXPECT_EQ(error_of(with(17, 0)), FrameError::kBadKind);
   EXPECT_EQ(error_of(with(18, 1)), FrameError::kBadFlags);
   EXPECT_EQ(error_of(with(23, 1)), FrameError::kTooLong);

@@ -180,5 +180,85 @@ TEST_F(PeerLinksTest, APeerThatTakesNothingForLongIsGivenUp) {
   EXPECT_GE(impatient.metrics().frames_dropped, 1U);
 }
 
+class SecretLinksTest : public PeerLinksTest {
+ protected:
+  static constexpr char kSecret[] = "a secret of the cluster";
+};
+
+TEST_F(SecretLinksTest, NodesThatShareASecretTalkAsEver) {
+  a_.links->set_secret(kSecret);
+  b_.links->set_secret(kSecret);
+  const std::string large(3 << 20, 'x');
+  a_.send(b_, "before the link is there");
+  a_.send(b_, large);
+  run_until([&] { return b_.frames.size() == 2; });
+  for (int i = 0; i < 100; ++i) {
+    a_.send(b_, std::to_string(i));
+  }
+  b_.send(a_, "back");
+  run_until([&] { return b_.frames.size() == 102 && a_.frames.size() == 1; });
+  EXPECT_EQ(b_.frames[0].second, "before the link is there");
+  EXPECT_TRUE(b_.frames[1].second == large);
+  EXPECT_EQ(b_.frames[101].second, "99");
+  EXPECT_EQ(a_.downs + b_.downs, 0);
+}
+
+TEST_F(SecretLinksTest, AnotherSecretIsRefusedCountedAndToldOnce) {
+  a_.links->set_secret("another secret, not theirs");
+  b_.links->set_secret(kSecret);
+  a_.send(b_, "let me in");
+  run_until([&] { return a_.downs >= 4; });
+  EXPECT_EQ(a_.ups, 0);
+  EXPECT_TRUE(b_.frames.empty());
+  EXPECT_EQ(b_.rejections.size(), 1U);
+  EXPECT_GE(b_.links->metrics().unproven_links, 3U);
+}
+
+TEST_F(SecretLinksTest, WhoHasNoneIsRefused) {
+  b_.links->set_secret(kSecret);
+  a_.send(b_, "let me in");
+  run_until([&] { return a_.downs >= 2; });
+  EXPECT_EQ(a_.rejections.size(), 1U) << "the dialling side is told why, once";
+  EXPECT_TRUE(b_.frames.empty());
+}
+
+TEST_F(SecretLinksTest, NothingIsSaidToWhoHasNone) {
+  a_.links->set_secret(kSecret);
+  a_.send(b_, "for members alone");
+  run_until([&] { return a_.downs >= 1; });
+  EXPECT_EQ(a_.ups, 0);
+  EXPECT_EQ(b_.links->metrics().bytes_received, 0U);
+}
+
+TEST_F(PeerLinksTest, StrangersThatSayNothingAreFewAndTheirFramesShort) {
+  class Stranger final : public TcpHandler {
+   public:
+    explicit Stranger(std::function<void()> ended) : ended_(std::move(ended)) {}
+    std::span<char> read_room() override { return room_; }
+    void received(size_t) override {}
+    void drained() override {}
+    void closed(std::string_view) override { ended_(); }
+
+   private:
+    std::function<void()> ended_;
+    char room_[64];
+  };
+  size_t ended = 0;
+  Stranger handler([&] {
+    ++ended;
+    look();
+  });
+  std::vector<std::unique_ptr<TcpConnection>> strangers;
+  std::string error;
+  for (int i = 0; i < 300; ++i) {
+    strangers.push_back(
+        TcpConnection::dial(loop_, "127.0.0.1", {"127.0.0.1", b_.address.port}, handler, &error));
+    ASSERT_NE(strangers.back(), nullptr) << error;
+  }
+  run_until([&] { return ended >= 300 - 256; });
+  a_.send(b_, "a member gets in all the same");
+  run_until([&] { return b_.frames.size() == 1; });
+}
+
 }  // namespace
 }  // namespace kindred
