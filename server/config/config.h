@@ -10,6 +10,9 @@ namespace kindred {
 enum class DurabilityDirective : uint8_t { kNone, kAsync, kGroup };
 enum class LogVerbosity : uint8_t { kDebug, kVerbose, kNotice, kWarning };
 
+/// Whether clients must show a certificate.
+enum class TlsClients : uint8_t { kYes, kNo, kOptional };
+
 /// HOST:PEERPORT as written in the configuration.
 struct SeedAddress {
   std::string host;
@@ -58,13 +61,24 @@ struct Config {
   std::string aclfile;                          // empty: none
   bool protected_mode = true;
   std::string cluster_secret;  // empty: none
+  uint16_t tls_port = 0;
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  std::string tls_key_file_pass;
+  std::string tls_ca_cert_file;
+  std::string tls_ca_cert_dir;
+  TlsClients tls_auth_clients = TlsClients::kYes;
+  bool tls_peers = false;
   LogVerbosity loglevel = LogVerbosity::kNotice;
   std::string logfile;
   std::string pidfile;
 
   uint16_t effective_peer_port() const {
-    return peer_port != 0 ? peer_port : static_cast<uint16_t>(port + 10000);
+    return peer_port != 0 ? peer_port : static_cast<uint16_t>(client_port() + 10000);
   }
+  /// As announced where announce-port says nothing.
+  uint16_t client_port() const { return port != 0 ? port : tls_port; }
+  bool uses_tls() const { return tls_port != 0 || tls_peers; }
 };
 
 }  // namespace kindred

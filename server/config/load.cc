@@ -86,17 +86,24 @@ std::string check_whole(Config* config) {
     if (!error.empty()) {
       return error;
     }
-    if (!is_loopback(host) && config->cluster_secret.empty()) {
+    if (!is_loopback(host) && config->cluster_secret.empty() && !config->tls_peers) {
       return "directive 'bind' beyond loopback ('" + host +
-             "') needs a cluster-secret: whoever reaches the peer port could join in";
+             "') needs a cluster-secret or tls-peers: whoever reaches the peer port could join in";
     }
   }
-  if (config->peer_port == 0 && config->port > 65535 - 10000) {
+  if (config->client_port() == 0) {
+    return "directive 'port' may be 0 only where tls-port is not";
+  }
+  if (config->port == config->tls_port) {
+    return "directive 'tls-port' must differ from port";
+  }
+  if (config->peer_port == 0 && config->client_port() > 65535 - 10000) {
     return "directive 'peer-port' must be given where port is above 55535 (its default is port + "
            "10000)";
   }
-  if (config->effective_peer_port() == config->port) {
-    return "directive 'peer-port' must differ from port";
+  if (config->effective_peer_port() == config->port ||
+      config->effective_peer_port() == config->tls_port) {
+    return "directive 'peer-port' must differ from port and tls-port";
   }
   if (!config->users.empty() && !config->aclfile.empty()) {
     return "directives 'user' and 'aclfile' can't be given together";

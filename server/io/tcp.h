@@ -29,7 +29,7 @@ bool is_loopback(const std::string& numeric_host);
 class TcpHandler {
  public:
   virtual ~TcpHandler() = default;
-  /// An outgoing connection is there; reading has begun.
+  /// An outgoing connection is there, or the TLS of one either way; reading has begun.
   virtual void connected() {}
   /// Where the next read shall go; not empty.
   virtual std::span<char> read_room() = 0;
@@ -40,8 +40,26 @@ class TcpHandler {
   virtual void closed(std::string_view reason) = 0;
 };
 
-/// One TCP connection without delay of small writes. The destructor closes it.
-class TcpConnection {
+/// A connection, whatever it runs over. The destructor closes it.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  virtual void start_reading() = 0;
+  virtual void stop_reading() = 0;
+
+  /// Sends what can be sent now and holds a bounded part of the rest. Returns how many bytes it
+  /// took; when fewer than given, go on at drained(). Takes nothing while draining() or before
+  /// connected(). A broken connection takes everything; closed() follows in a later turn.
+  [[nodiscard]] virtual size_t send(std::string_view bytes) = 0;
+  virtual bool draining() const = 0;
+
+  virtual SocketAddress local_address() const = 0;
+  virtual SocketAddress remote_address() const = 0;
+};
+
+/// One TCP connection without delay of small writes.
+class TcpConnection final : public Connection {
  public:
   /// send() holds back no more than this beyond what the kernel takes.
   static constexpr size_t kHeldBytesMax = 256 * 1024;
@@ -54,21 +72,16 @@ class TcpConnection {
   static std::unique_ptr<TcpConnection> dial(Loop& loop, const std::string& local_host,
                                              const SocketAddress& remote, TcpHandler& handler,
                                              std::string* error);
-  ~TcpConnection();
+  ~TcpConnection() override;
   TcpConnection(const TcpConnection&) = delete;
   TcpConnection& operator=(const TcpConnection&) = delete;
 
-  void start_reading();
-  void stop_reading();
-
-  /// Sends what the kernel takes now and holds a bounded part of the rest. Returns how many bytes
-  /// it took; when fewer than given, go on at drained(). Takes nothing while draining() or before
-  /// connected(). A broken connection takes everything; closed() follows in a later turn.
-  [[nodiscard]] size_t send(std::string_view bytes);
-  bool draining() const;
-
-  SocketAddress local_address() const;
-  SocketAddress remote_address() const;
+  void start_reading() override;
+  void stop_reading() override;
+  [[nodiscard]] size_t send(std::string_view bytes) override;
+  bool draining() const override;
+  SocketAddress local_address() const override;
+  SocketAddress remote_address() const override;
 
  private:
   struct Handle;

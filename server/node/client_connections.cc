@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "server/tls/tls_connection.h"
+
 namespace kindred {
 
 namespace {
@@ -25,11 +27,14 @@ struct ClientConnections::Client final : TcpHandler {
   }
 
   void drained() override { owner.update(session->id()); }
-  void closed(std::string_view) override { owner.end(*this, ""); }
+  // A client that goes is no news; one whose TLS is wrong may be.
+  void closed(std::string_view reason) override {
+    owner.end(*this, reason.starts_with("TLS") ? reason : std::string_view());
+  }
 
   ClientConnections& owner;
   Session* session = nullptr;
-  std::unique_ptr<TcpConnection> connection;
+  std::unique_ptr<Connection> connection;
 };
 
 ClientConnections::ClientConnections(Loop& loop, SessionHub& hub,
@@ -46,9 +51,13 @@ ClientConnections::ClientConnections(Loop& loop, SessionHub& hub,
 
 ClientConnections::~ClientConnections() = default;
 
-void ClientConnections::serve(int socket) {
+void ClientConnections::serve(int socket, const TlsContext* tls) {
   auto client = std::make_unique<Client>(*this);
-  client->connection = TcpConnection::adopt(loop_, socket, *client);
+  if (tls != nullptr) {
+    client->connection = TlsConnection::adopt(loop_, socket, *client, *tls);
+  } else {
+    client->connection = TcpConnection::adopt(loop_, socket, *client);
+  }
   if (client->connection == nullptr) {
     closed_("a connection broke before it was served");
     return;

@@ -8,6 +8,7 @@
 
 #include "server/io/tcp.h"
 #include "server/session/hub.h"
+#include "server/tls/tls_context.h"
 
 namespace kindred {
 
@@ -23,8 +24,8 @@ class ClientConnections {
   ClientConnections(const ClientConnections&) = delete;
   ClientConnections& operator=(const ClientConnections&) = delete;
 
-  /// Takes over a connected socket.
-  void serve(int socket);
+  /// Takes over a connected socket; with TLS on it where `tls` is given.
+  void serve(int socket, const TlsContext* tls);
   /// At a turn's end: sends what the sessions have to say, closes and pauses as they wish. True
   /// where any had changed: sessions that waited for room may go on (SessionHub::resume()).
   bool pump();

@@ -191,23 +191,21 @@ std::string Node::listen() {
   Loop& loop = workers_.front()->loop();
   links_.emplace(loop, config_->bind.front(), *this);
   links_->set_secret(config_->cluster_secret);
-  std::string error;
+  std::string error = load_tls(*config_);
+  const auto open = [&](const std::string& host, uint16_t port, std::function<void(int)> serve) {
+    if (error.empty() && port != 0) {
+      listeners_.push_back(TcpListener::open(loop, {host, port}, std::move(serve), &error));
+    }
+  };
   for (const std::string& host : config_->bind) {
-    listeners_.push_back(TcpListener::open(
-        loop, {host, config_->port}, [this](int socket) { accept(socket); }, &error));
-    if (error.empty()) {
-      listeners_.push_back(TcpListener::open(
-          loop, {host, config_->effective_peer_port()},
-          [this](int socket) { links_->serve(socket); }, &error));
-    }
-    if (!error.empty()) {
-      return error;
-    }
+    open(host, config_->port, [this](int socket) { accept(socket, false); });
+    open(host, config_->tls_port, [this](int socket) { accept(socket, true); });
+    open(host, config_->effective_peer_port(), [this](int socket) { links_->serve(socket); });
   }
-  return "";
+  return error;
 }
 
-void Node::accept(int socket) {
+void Node::accept(int socket, bool with_tls) {
   if (shared_.client_count.load(std::memory_order_relaxed) >= config_->maxclients) {
     ++rejected_connections_;
     refuse_socket(socket, kTooManyClients);
@@ -220,10 +218,11 @@ void Node::accept(int socket) {
   }
   shared_.client_count.fetch_add(1, std::memory_order_relaxed);
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  NewClient client{socket, with_tls ? client_tls_ : nullptr};
   if (worker.index() == 0) {
-    worker.serve(socket);
+    worker.serve(client);
   } else {
-    worker.post(NewClient{socket});
+    worker.post(std::move(client));
   }
 }
 
@@ -246,6 +245,7 @@ int Node::run() {
   for (const int number : {SIGTERM, SIGINT}) {
     signals_.push_back(std::make_unique<SignalWatcher>(loop, number, [this] { stop(); }));
   }
+  signals_.push_back(std::make_unique<SignalWatcher>(loop, SIGHUP, [this] { reload_tls(); }));
   membership_timer_.emplace(loop, [this] {
     membership_->tick(local_time());
     after_membership_step();
@@ -328,7 +328,7 @@ void Node::announce_when_ready() {
     log_.notice("Node " + membership_->record().name + " sees " +
                 std::to_string(membership_->members_up()) + " of " +
                 std::to_string(document_->members.size()) + " members, itself included");
-    log_.notice("Ready to accept connections on port " + std::to_string(config_->port));
+    log_.notice("Ready to accept connections on port " + std::to_string(config_->client_port()));
   }
 }
 

@@ -73,7 +73,9 @@ class Node final : public NodeControl,
   std::string drop_void_data();
   std::string listen();
   void make_workers();
-  void accept(int socket);
+  void accept(int socket, bool with_tls);
+  std::string load_tls(const Config& config);
+  void reload_tls();
   bool is_stranger(int socket) const;
   void finish_install(const Inventory& inventory);
   void announce_when_ready();
@@ -175,6 +177,7 @@ class Node final : public NodeControl,
   std::shared_ptr<const Config> config_;
   uint8_t worker_count_ = 1;
   std::shared_ptr<const Users> users_;
+  std::shared_ptr<const TlsContext> client_tls_;  // null: no tls-port
   std::shared_ptr<AccessLog> access_log_ = std::make_shared<AccessLog>();
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 

@@ -25,7 +25,7 @@ Address Node::announced(uint16_t announce_port, uint16_t port) const {
 MembershipConfig Node::membership_config() const {
   MembershipConfig config;
   config.name = config_->node_name;
-  config.client_address = announced(config_->announce_port, config_->port);
+  config.client_address = announced(config_->announce_port, config_->client_port());
   config.peer_address = announced(config_->announce_peer_port, config_->effective_peer_port());
   config.zone = config_->zone;
   config.weight = config_->weight;

@@ -374,7 +374,7 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
   figures.maxclients = config_->maxclients;
   figures.rejected_connections = rejected_connections_;
   figures.inventory_damaged = inventory_damaged_;
-  figures.port = config_->port;
+  figures.port = config_->client_port();
   figures.workers = worker_count_;
   figures.loading = !ready_;
   return figures;
@@ -382,7 +382,17 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
 
 void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) {
   Config changed = *config_;
-  const std::string error = set_at_runtime(changed, settings);
+  std::string error = set_at_runtime(changed, settings);
+  const auto touched_tls = std::find_if(settings.begin(), settings.end(), [](const auto& set) {
+    return lower_case(set.first).starts_with("tls-");
+  });
+  if (error.empty() && touched_tls != settings.end()) {
+    const std::string wrong = load_tls(changed);
+    if (!wrong.empty()) {
+      error = "ERR CONFIG SET failed (possibly related to argument '" + touched_tls->first +
+              "') - Unable to update TLS configuration: " + wrong;
+    }
+  }
   if (error.empty()) {
     config_ = std::make_shared<const Config>(std::move(changed));
     log_.set_level(config_->loglevel);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "protocol/peer/frame_reader.h"
+#include "server/tls/tls_connection.h"
 
 namespace kindred {
 
@@ -146,13 +147,26 @@ class PeerLinks::Outgoing final : public TcpHandler {
     }
   }
 
-  void closed(std::string_view) override { fail(); }
+  void closed(std::string_view reason) override {
+    if (reason.starts_with("TLS")) {
+      fail_unproven(reason);
+    } else if (reader_ && !up_) {
+      fail_unproven("it ended the link at the proof of the cluster-secret");
+    } else {
+      fail();
+    }
+  }
 
  private:
   void dial() {
     std::string error;
-    connection_ = TcpConnection::dial(owner_.loop_, owner_.local_host_,
-                                      {address_.host, address_.port}, *this, &error);
+    const SocketAddress remote{address_.host, address_.port};
+    if (owner_.tls_ != nullptr) {
+      connection_ = TlsConnection::dial(owner_.loop_, owner_.local_host_, remote, *this,
+                                        *owner_.tls_, &error);
+    } else {
+      connection_ = TcpConnection::dial(owner_.loop_, owner_.local_host_, remote, *this, &error);
+    }
     if (connection_ == nullptr) {
       redial_later();
     }
@@ -265,7 +279,7 @@ class PeerLinks::Outgoing final : public TcpHandler {
   PeerLinks& owner_;
   const Address address_;
   Timer redial_;
-  std::unique_ptr<TcpConnection> connection_;
+  std::unique_ptr<Connection> connection_;
   bool up_ = false;
   uint64_t pause_ms_ = kFirstPauseMs;
   uint64_t used_us_ = Loop::mono_us();
@@ -293,16 +307,16 @@ class PeerLinks::Incoming final : public TcpHandler {
   }
 
   bool adopt(int socket) {
-    connection_ = TcpConnection::adopt(owner_.loop_, socket, *this);
+    if (owner_.tls_ != nullptr) {
+      connection_ = TlsConnection::adopt(owner_.loop_, socket, *this, *owner_.tls_);
+    } else {
+      connection_ = TcpConnection::adopt(owner_.loop_, socket, *this);
+    }
     if (connection_ == nullptr) {
       return false;
     }
-    if (owner_.secret_.empty()) {
-      is_proven_ = true;
-      return true;
-    }
-    handshake_.emplace(owner_.secret_);
-    return say(FrameKind::kChallenge, handshake_->challenge());
+    is_proven_ = owner_.secret_.empty();
+    return owner_.tls_ != nullptr || ask_for_proof();
   }
 
   bool is_stranger() const { return !greeted_; }
@@ -330,8 +344,20 @@ class PeerLinks::Incoming final : public TcpHandler {
     }
   }
 
+  // TLS is there: now as where there is none.
+  void connected() override {
+    if (!ask_for_proof()) {
+      forget();
+    }
+  }
   void drained() override {}
-  void closed(std::string_view) override { forget(); }
+  void closed(std::string_view reason) override {
+    if (reason.starts_with("TLS")) {
+      ++owner_.metrics_.unproven_links;
+      owner_.tell_rejection(connection_->remote_address(), reason);
+    }
+    forget();
+  }
 
  private:
   /// Takes all whole frames of the link, or of the large frames that came in parts. False where the
@@ -374,6 +400,14 @@ class PeerLinks::Incoming final : public TcpHandler {
       return false;
     }
     return true;
+  }
+
+  bool ask_for_proof() {
+    if (is_proven_) {
+      return true;
+    }
+    handshake_.emplace(owner_.secret_);
+    return say(FrameKind::kChallenge, handshake_->challenge());
   }
 
   bool say(FrameKind kind, std::string_view payload) {
@@ -423,7 +457,7 @@ class PeerLinks::Incoming final : public TcpHandler {
   }
 
   PeerLinks& owner_;
-  std::unique_ptr<TcpConnection> connection_;
+  std::unique_ptr<Connection> connection_;
   FrameReader reader_;
   FrameReader large_;  // of the parts of large frames
   LinkHello from_;

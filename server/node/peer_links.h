@@ -12,6 +12,7 @@
 #include "server/io/loop.h"
 #include "server/io/tcp.h"
 #include "server/node/peer_messages.h"
+#include "server/tls/tls_context.h"
 
 namespace kindred {
 
@@ -63,6 +64,8 @@ class PeerLinks {
   /// Every link, from now on, begins with both sides' proof that they know `secret`, and each frame
   /// carries a tag. Before the first link; empty: none does.
   void set_secret(std::string secret) { secret_ = std::move(secret); }
+  /// New links have TLS, with certificates on both sides; null: none.
+  void set_tls(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
   /// Said first on every link; a change is said on those that are up.
   void set_hello(const LinkHello& hello);
   /// Data frames of this cluster alone are taken from now on.
@@ -93,6 +96,7 @@ class PeerLinks {
   PeerLinkEvents& events_;
   ClusterId cluster_id_ = 0;
   std::string secret_;
+  std::shared_ptr<const TlsContext> tls_;
   std::string hello_frame_;
   std::map<Address, std::unique_ptr<Outgoing>> outgoing_;
   std::list<std::unique_ptr<Incoming>> incoming_;

@@ -446,7 +446,7 @@ void Worker::handle(DepartingFrame& departing) {
 }
 
 void Worker::handle(NewClient& client) {
-  clients_.serve(client.socket);
+  serve(client);
 }
 
 void Worker::handle(Errand& errand) {

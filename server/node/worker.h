@@ -76,7 +76,7 @@ class Worker final : public ShardOutlet {
   }
   void set_alive(NodeId peer, bool alive);
   void receive_frame(NodeId from, const Frame& frame);
-  void serve(int socket) { clients_.serve(socket); }
+  void serve(const NewClient& client) { clients_.serve(client.socket, client.tls.get()); }
 
   /// Counts and checks what the engine holds, after the first set_cluster() and before traffic.
   Inventory take_inventory(const std::function<void(uint64_t)>& progress);

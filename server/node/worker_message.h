@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 
 #include "replication/node/operation.h"
 #include "replication/node/ports.h"
 #include "replication/node/scan.h"
+#include "server/tls/tls_context.h"
 
 namespace kindred {
 
@@ -52,6 +54,7 @@ struct DepartingFrame {
 /// A connected socket for the worker to serve.
 struct NewClient {
   int socket = -1;
+  std::shared_ptr<const TlsContext> tls;  // null: none
 };
 /// Anything rare: runs on the worker's thread.
 struct Errand {

@@ -244,5 +244,14 @@ TEST(Addresses, NumericFormsAndLoopback) {
   EXPECT_FALSE(is_loopback("10.0.0.1"));
 }
 
+TEST(SocketAddressTest, LoopbackIsToldFromOtherMachines) {
+  for (const char* host : {"127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const char* host : {"10.0.0.1", "12.7.0.0", "::", "::ffff:10.0.0.1", "fe80::1", ""}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
 }  // namespace
 }  // namespace kindred

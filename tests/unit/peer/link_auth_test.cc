@@ -94,7 +94,9 @@ TEST(LinkHandshakeTest, MalformedStepsAreRefused) {
 TEST(FrameMacTest, FramesInTheirOrderPass) {
   Link link;
   FrameMac mac = link.dialler.frame_mac();
-  const std::string bytes = tagged(mac, "one") + tagged(mac, "two") + tagged(mac, "");
+  std::string bytes = tagged(mac, "one");
+  bytes += tagged(mac, "two");
+  bytes += tagged(mac, "");
   EXPECT_EQ(read(link.dialled.frame_mac(), bytes), "one;two;;");
 }
 
