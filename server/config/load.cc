@@ -108,6 +108,11 @@ std::string check_whole(Config* config) {
   if (!config->users.empty() && !config->aclfile.empty()) {
     return "directives 'user' and 'aclfile' can't be given together";
   }
+  const bool listens_everywhere = config->bind.front() == "0.0.0.0" || config->bind.front() == "::";
+  if (listens_everywhere && config->announce_host.empty()) {
+    return "directive 'announce-host' must be given where bind is '" + config->bind.front() +
+           "': others can't dial that";
+  }
   if (!config->announce_host.empty()) {
     std::string error = resolve(&config->announce_host, "announce-host");
     if (!error.empty()) {

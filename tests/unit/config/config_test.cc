@@ -148,11 +148,13 @@ TEST(CommandLine, ErrorsAreOneLineThatNamesTheFlag) {
 TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
   EXPECT_THAT(error_of_flags({"--bind", "0.0.0.0"}),
               HasSubstr("directive 'bind' beyond loopback ('0.0.0.0') needs a cluster-secret"));
-  EXPECT_EQ(error_of_flags({"--bind", "0.0.0.0", "--tls-peers", "yes"}), "");
+  EXPECT_EQ(error_of_flags({"--bind", "192.0.2.7", "--tls-peers", "yes"}), "");
   EXPECT_THAT(error_of_flags({"--port", "0"}), HasSubstr("only where tls-port is not"));
   EXPECT_EQ(error_of_flags({"--port", "0", "--tls-port", "7001"}), "");
   EXPECT_THAT(error_of_flags({"--port", "7001", "--tls-port", "7001"}), HasSubstr("must differ"));
-  EXPECT_EQ(error_of_flags({"--bind", "0.0.0.0", "--cluster-secret", "sixteen letters."}), "");
+  EXPECT_EQ(error_of_flags({"--bind", "192.0.2.7", "--cluster-secret", "sixteen letters."}), "");
+  EXPECT_THAT(error_of_flags({"--bind", "0.0.0.0", "--cluster-secret", "sixteen letters."}),
+              HasSubstr("directive 'announce-host' must be given"));
   const std::string too_short = error_of_flags({"--cluster-secret", "hunter2"});
   EXPECT_THAT(too_short, HasSubstr("at least 16 characters"));
   EXPECT_THAT(too_short, Not(HasSubstr("hunter2")));
