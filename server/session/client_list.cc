@@ -277,7 +277,7 @@ std::string client_line(const Session& session, uint64_t now_ms) {
   field(line, "rbs", 0);
   field(line, "rbp", 0);
   field(line, "obl", session.pending_output_bytes());
-  field(line, "oll", session.in_flight());
+  field(line, "oll", 0);
   field(line, "omem", 0);
   field(line, "tot-mem", session.memory_bytes());
   field(line, "events", session.wants_read() ? "r" : "w");

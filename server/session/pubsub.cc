@@ -43,7 +43,9 @@ int64_t counted(const Session& session, ListenKind kind) {
 }
 
 /// One line of the reply: ["subscribe", name, count].
+/// It is a message, not a reply: CLIENT REPLY OFF leaves it.
 void tell_change(Call& call, ListenKind kind, const std::string* name) {
+  call.slot().suppressed = false;
   ReplyWriter& reply = call.reply();
   reply.push(3);
   reply.bulk(call.spec().name);

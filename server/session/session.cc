@@ -146,6 +146,10 @@ bool Session::run_transaction() {
     return false;
   }
   if (transaction_.at_end()) {
+    if (hub_.is_monitored()) {
+      constexpr std::string_view kShown[] = {"exec"};
+      hub_.show_to_monitors(monitor_line(hub_.now_ms(), info_.peer_address, kShown));
+    }
     transaction_.clear();
     flush_pushed();
     return true;
@@ -347,7 +351,9 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
     skip_reply_ = skipped;
     return false;
   }
-  if (was_monitored) {
+  // EXEC is shown behind what it runs, as in Redis.
+  const bool shown_later = spec.id == CommandId::kExec && transaction_.running();
+  if (was_monitored && !shown_later) {
     hub_.show_to_monitors(monitor_line(hub_.now_ms(), info_.peer_address, shown_args(spec, args)));
   }
   info_.last_command = &spec;

@@ -119,6 +119,15 @@ TEST_F(PubsubTest, Resp3GetsPushesAndMayAskAllTheSame) {
   EXPECT_EQ(sent(session_), ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n");
 }
 
+TEST_F(PubsubTest, MessagesComeAlsoWhereRepliesAreOff) {
+  say(session_, "HELLO 3");
+  say(session_, "CLIENT REPLY OFF");
+  EXPECT_EQ(say(session_, "SUBSCRIBE news"), ">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+  say(other_, "PUBLISH news hi");
+  EXPECT_EQ(sent(session_), ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n");
+  EXPECT_EQ(say(session_, "PING"), "");
+}
+
 TEST_F(PubsubTest, OneWhoPublishesToItselfGetsMessageAndReplyWhole) {
   say(session_, "HELLO 3");
   say(session_, "SUBSCRIBE news");
@@ -190,6 +199,12 @@ TEST_F(PubsubTest, MonitorShowsCommandsWithoutPasswords) {
   EXPECT_EQ(shown.find("geheim"), std::string::npos) << shown;
   EXPECT_NE(shown.find("\"AUTH\" \"(redacted)\""), std::string::npos) << shown;
   EXPECT_EQ(shown.find("CONFIG"), std::string::npos) << "admin commands are not shown";
+  say(other_, "MULTI");
+  say(other_, "GET k");
+  static_cast<void>(sent(session_));
+  say(other_, "EXEC");
+  const std::string transaction = sent(session_);
+  EXPECT_LT(transaction.find("\"GET\""), transaction.find("\"exec\"")) << transaction;
   say(session_, "RESET");
   say(other_, "GET k");
   EXPECT_EQ(sent(session_), "");
