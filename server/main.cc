@@ -8,6 +8,7 @@
 #include "plugins/api/registry.h"
 #include "plugins/lmdb/lmdb_engine.h"
 #include "plugins/memory/memory_engine.h"
+#include "plugins/redis/redis_engine.h"
 #include "plugins/rocksdb/rocksdb_engine.h"
 #include "server/config/directives.h"
 #include "server/config/load.h"
@@ -31,6 +32,7 @@ std::string register_engines(const Config& config, plugins::Registry* registry) 
   for (const auto& [name, factory] :
        {std::pair("lmdb", plugins::lmdb::lmdb_engine_factory()),
         std::pair("memory", plugins::memory::memory_engine_factory()),
+        std::pair("redis", plugins::redis::redis_engine_factory()),
         std::pair("rocksdb", plugins::rocks::rocksdb_engine_factory())}) {
     const plugins::Status status = registry->register_engine(name, factory);
     if (!status.ok()) {

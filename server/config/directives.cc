@@ -195,7 +195,8 @@ constexpr Directive kDirectives[] = {
      "Shared by all nodes, at least 16 characters: links between nodes begin with its proof, and every "
      "frame is authenticated. Needed where bind is not loopback.", set_cluster_secret, nullptr},
     {"storage-engine", "NAME", "rocksdb", kStart, kOnce,
-     "What keeps the data: rocksdb, lmdb, memory, or an engine from a plugin.",
+     "What keeps the data: rocksdb, lmdb, redis, memory, or an engine from a "
+     "plugin.",
      set_name<&Config::storage_engine>, print_text<&Config::storage_engine>},
     {"storage-engine-setting", "NAME VALUE", "", kStart, kRepeatable,
      "A setting of the engine's own.", add_engine_setting, print_engine_settings},

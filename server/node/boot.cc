@@ -8,18 +8,6 @@ constexpr std::string_view kHeader = "kindred-boot 1\n";
 constexpr std::string_view kClean = "stop clean\n";
 constexpr std::string_view kUnclean = "stop none\n";
 
-std::string_view durability_word(DurabilityDirective durability) {
-  switch (durability) {
-    case DurabilityDirective::kNone:
-      return "none";
-    case DurabilityDirective::kAsync:
-      return "async";
-    case DurabilityDirective::kGroup:
-      return "group";
-  }
-  return "none";
-}
-
 // Takes `line` (with its line break) off the front of `text`.
 bool take(std::string_view line, std::string_view* text) {
   if (!text->starts_with(line)) {
@@ -41,6 +29,27 @@ bool take_line(std::string_view word, std::string_view* text, std::string* rest)
 }
 
 }  // namespace
+
+std::string_view durability_word(DurabilityDirective durability) {
+  switch (durability) {
+    case DurabilityDirective::kNone:
+      return "none";
+    case DurabilityDirective::kAsync:
+      return "async";
+    case DurabilityDirective::kGroup:
+      return "group";
+  }
+  return "none";
+}
+
+DurabilityDirective effective_durability(DurabilityDirective configured,
+                                         const plugins::Capabilities& engine) {
+  if (!engine.persistent) {
+    return DurabilityDirective::kNone;
+  }
+  return configured == DurabilityDirective::kGroup && !engine.can_sync ? DurabilityDirective::kAsync
+                                                                       : configured;
+}
 
 bool copies_need_filling(const BootSituation& situation) {
   if (!situation.engine_persistent || !situation.engine_had_data || !situation.has_record) {

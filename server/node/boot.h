@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "plugins/api/engine.h"
 #include "server/config/config.h"
 
 namespace kindred {
@@ -11,7 +12,7 @@ namespace kindred {
 struct BootRecord {
   bool clean_stop = false;
   std::string machine_boot_id;  // /proc/sys/kernel/random/boot_id of the run
-  DurabilityDirective durability = DurabilityDirective::kNone;  // the run's
+  DurabilityDirective durability = DurabilityDirective::kNone;  // the run's effective one
   std::string engine;                                           // the run's: storage-engine
   friend bool operator==(const BootRecord&, const BootRecord&) = default;
 };
@@ -25,6 +26,12 @@ struct BootSituation {
   bool engine_persistent = false;
   bool engine_had_data = false;  // its directory was there
 };
+
+std::string_view durability_word(DurabilityDirective durability);
+
+/// What an engine makes of the configured durability: as much of it as it can.
+[[nodiscard]] DurabilityDirective effective_durability(DurabilityDirective configured,
+                                                       const plugins::Capabilities& engine);
 
 /// Whether the copies on disk may lack writes that they acknowledged, so that they have to be
 /// filled from others before they count.

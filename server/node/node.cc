@@ -144,7 +144,8 @@ std::string Node::open_engines() {
       return error;
     }
   }
-  const BootRecord now{false, situation.machine_boot_id, config_->durability,
+  const BootRecord now{false, situation.machine_boot_id,
+                       effective_durability(config_->durability, engine_capabilities_),
                        config_->storage_engine};
   return directory_->write(kBootFile, encode_boot_record(now));
 }
@@ -370,7 +371,9 @@ std::string Node::close_engines() {
   if (exit_code_ != 0) {
     return "";
   }
-  const BootRecord clean{true, machine_boot_id(), config_->durability, config_->storage_engine};
+  const BootRecord clean{true, machine_boot_id(),
+                         effective_durability(config_->durability, engine_capabilities_),
+                         config_->storage_engine};
   return directory_->write(kBootFile, encode_boot_record(clean));
 }
 

@@ -6,6 +6,7 @@
 #include "replication/ring/ring.h"
 #include "server/config/directives.h"
 #include "server/config/value_text.h"
+#include "server/node/boot.h"
 #include "server/node/node.h"
 
 namespace kindred {
@@ -351,12 +352,8 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
   figures.version = version_;
   figures.node_name = membership_->record().name;
   figures.engine = config_->storage_engine;
-  figures.durability = "none";
-  if (config_->durability == DurabilityDirective::kAsync && engine_capabilities_.persistent) {
-    figures.durability = "async";
-  } else if (config_->durability == DurabilityDirective::kGroup && engine_capabilities_.can_sync) {
-    figures.durability = "group";
-  }
+  figures.durability =
+      durability_word(effective_durability(config_->durability, engine_capabilities_));
   figures.node_id = membership_->self();
   if (document_ != nullptr) {
     figures.cluster_id = document_->cluster_id;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/record/key.h"
+#include "server/node/boot.h"
 #include "server/node/random_number.h"
 #include "server/storage/direct_store.h"
 #include "server/storage/threaded_store.h"
@@ -37,13 +38,13 @@ std::unique_ptr<StateStore> make_store(plugins::Engine& engine, std::function<vo
 }
 
 Durability durability_of(const Config& config, const plugins::Capabilities& engine) {
-  switch (config.durability) {
+  switch (effective_durability(config.durability, engine)) {
     case DurabilityDirective::kNone:
       return Durability::kMemory;
     case DurabilityDirective::kAsync:
-      return engine.persistent ? Durability::kLogged : Durability::kMemory;
+      return Durability::kLogged;
     case DurabilityDirective::kGroup:
-      return engine.can_sync ? Durability::kSynced : Durability::kMemory;
+      return Durability::kSynced;
   }
   return Durability::kMemory;
 }

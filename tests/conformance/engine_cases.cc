@@ -10,7 +10,9 @@
 #include "plugins/decorators/fault_engine.h"
 #include "plugins/lmdb/lmdb_engine.h"
 #include "plugins/memory/memory_engine.h"
+#include "plugins/redis/redis_engine.h"
 #include "plugins/rocksdb/rocksdb_engine.h"
+#include "tests/harness/redis_server.h"
 
 namespace kindred::plugins {
 namespace {
@@ -30,6 +32,18 @@ std::unique_ptr<Engine> with_idle_faults(std::unique_ptr<Engine> engine) {
   return std::make_unique<FaultEngine>(std::move(engine), std::make_shared<FaultPlan>());
 }
 
+// Its server runs from the first open to the end of the program.
+EngineFactory redis_factory_with_server() {
+  EngineFactory factory = redis::redis_engine_factory();
+  factory.open = [](const OpenOptions& options) {
+    static const testing_support::RedisServer kServer;
+    OpenOptions with_server = options;
+    with_server.settings.emplace_back("url", kServer.url());
+    return redis::open_redis_engine(with_server);
+  };
+  return factory;
+}
+
 }  // namespace
 
 const Registry& engine_registry() {
@@ -37,6 +51,7 @@ const Registry& engine_registry() {
     Registry registry;
     require(registry.register_engine("lmdb", lmdb::lmdb_engine_factory()));
     require(registry.register_engine("memory", memory::memory_engine_factory()));
+    require(registry.register_engine("redis", redis_factory_with_server()));
     require(registry.register_engine("rocksdb", rocks::rocksdb_engine_factory()));
     require(register_plugin(KINDRED_EXPORTED_MEMORY_SO, &registry));
     require(register_plugin(KINDRED_EXPORTED_ROCKSDB_SO, &registry));
@@ -62,6 +77,7 @@ std::vector<EngineCase> engine_cases() {
       {"lmdb", "lmdb", {}, {}, 64},
       // A map so small that it grows under way, also within a batch.
       {"lmdb_small_map", "lmdb", {{"map-bytes", "1048576"}, {"sync-commits", "no"}}, {}},
+      {"redis", "redis", {}, {}, 32},
       {"exported_memory", "exported-memory", {}, {}},
       {"exported_rocksdb", "exported-rocksdb", {}, {}},
       {"counted_memory", "memory", {}, with_counts},

@@ -53,7 +53,7 @@ class LifecycleTest(unittest.TestCase):
                                       "--peer-port", free_port(), "--dir", self.folder)
         self.assertEqual(code, 1, output)
         self.assertEqual(output.strip(), "directive 'storage-engine': unknown engine 'papyrus'; "
-                                         "known: lmdb memory rocksdb")
+                                         "known: lmdb memory redis rocksdb")
 
     def test_port_in_use_is_named(self):
         with Cluster(1) as cluster:

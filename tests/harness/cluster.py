@@ -39,7 +39,7 @@ class Node(Process):
         for seed in seeds:
             command += ["--seed", f"127.0.0.1:{seed}"]
         for directive, value in directives.items():
-            command += ["--" + directive, value]
+            command += ["--" + directive, *(value if isinstance(value, tuple) else (value,))]
         super().__init__(name, command, folder)
 
     def wait_ready(self, timeout_s=READY_TIMEOUT_S):
@@ -49,7 +49,8 @@ class Node(Process):
 class Cluster:
     """`size` nodes that name each other as seeds. A context manager: leaves nothing behind.
 
-    directives: names as in a configuration file, such as {"storage-engine": "memory"}.
+    directives: names as in a configuration file, such as {"storage-engine": "memory"}; a tuple where
+    one takes several words.
     prefix: a command that runs the server, such as valgrind and its options.
     """
 

@@ -61,6 +61,19 @@ TEST(Boot, ARunOnAnotherEngineLeavesThisOneBehind) {
   EXPECT_TRUE(copies_need_filling(back_again));
 }
 
+TEST(Boot, AnEngineKeepsAsMuchOfTheDurabilityAsItCan) {
+  const plugins::Capabilities memory = {};
+  const plugins::Capabilities remote = {.persistent = true};
+  const plugins::Capabilities disk = {.persistent = true, .can_sync = true};
+  for (const auto durability : {kNone, kAsync, kGroup}) {
+    EXPECT_EQ(effective_durability(durability, memory), kNone);
+    EXPECT_EQ(effective_durability(durability, disk), durability);
+  }
+  EXPECT_EQ(effective_durability(kNone, remote), kNone);
+  EXPECT_EQ(effective_durability(kAsync, remote), kAsync);
+  EXPECT_EQ(effective_durability(kGroup, remote), kAsync);
+}
+
 TEST(Boot, RecordsSurviveTheirText) {
   for (const bool clean : {false, true}) {
     for (const auto durability : {kNone, kAsync, kGroup}) {
