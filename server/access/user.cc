@@ -70,7 +70,8 @@ void User::reset() {
 RuleFlaw User::add_selector(std::string_view rules) {
   Selector selector;
   for (const std::string_view rule : words_of(rules)) {
-    const RuleFlaw flaw = selector.apply(rule);
+    // A pattern with such an end would close the selector where the user is told, or saved.
+    const RuleFlaw flaw = rule.ends_with(')') ? RuleFlaw::kSyntax : selector.apply(rule);
     if (flaw != RuleFlaw::kNone) {
       return flaw;
     }

@@ -197,7 +197,7 @@ std::string load_users(std::string_view text, const std::string& path, Users* us
     }
     seen.push_back(words[1]);
     if (!wrong.empty()) {
-      errors += where + ": " + wrong + ". ";
+      errors.append(where).append(": ").append(wrong).append(". ");
     } else {
       loaded.put(std::move(*user));
     }

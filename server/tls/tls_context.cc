@@ -4,7 +4,6 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace kindred {
 
@@ -19,7 +18,7 @@ std::string failure(const std::string& what) {
 int give_password(char* buffer, int size, int /*for_writing*/, void* password) {
   const auto& text = *static_cast<const std::string*>(password);
   const size_t given = std::min(text.size(), static_cast<size_t>(size));
-  std::memcpy(buffer, text.data(), given);
+  std::copy_n(text.data(), given, buffer);  // OpenSSL goes by the length
   return static_cast<int>(given);
 }
 

@@ -289,6 +289,12 @@ TEST_F(AclTest, ADeletedUsersConnectionsEnd) {
   EXPECT_FALSE(session_.wants_close());
 }
 
+TEST_F(AclTest, PatternsThatWouldCloseASelectorAreRefused) {
+  EXPECT_THAT(talk(session_, request({"ACL", "SETUSER", "u", "(~a) ~b)"})), StartsWith("-ERR"));
+  EXPECT_THAT(say(session_, "ACL SETUSER u (~a))"), StartsWith("-ERR"));
+  EXPECT_EQ(say(session_, "ACL SETUSER u ~a)"), "+OK\r\n");
+}
+
 TEST_F(AclTest, WhoMayNoLongerListenIsCutOff) {
   say(session_, "ACL SETUSER bob on nopass +@all ~* resetchannels &news &other");
   Session& bob = worker_.connect();
