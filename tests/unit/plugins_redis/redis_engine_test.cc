@@ -51,8 +51,12 @@ class RedisEngineTest : public testing::Test {
   }
 
   static std::string info(const RedisServer& server, const char* section) {
+    return ask(server, "INFO " + std::string(section));
+  }
+
+  static std::string ask(const RedisServer& server, const std::string& command) {
     redisContext* const context = ::redisConnectUnix((server.dir() + "/socket").c_str());
-    auto* const reply = static_cast<redisReply*>(::redisCommand(context, "INFO %s", section));
+    auto* const reply = static_cast<redisReply*>(::redisCommand(context, command.c_str()));
     const std::string text = reply == nullptr ? "" : std::string(reply->str, reply->len);
     ::freeReplyObject(reply);
     ::redisFree(context);
@@ -97,6 +101,22 @@ TEST_F(RedisEngineTest, AServerThatForgotWhatItAcknowledgedIsRefusedForGood) {
       << again.status.message;
   const OpenedEngine anew = open(server, "another-directory");
   EXPECT_TRUE(anew.status.ok()) << anew.status.text();
+}
+
+TEST_F(RedisEngineTest, AServerThatWentBackToASnapshotIsRefused) {
+  RedisServer server;
+  const OpenedEngine opened = open(server);
+  ASSERT_TRUE(opened.status.ok()) << opened.status.text();
+  ASSERT_TRUE(put(*opened.engine, "old", "value").ok());
+  ASSERT_EQ(ask(server, "SAVE"), "OK");
+  server.kill();
+  server.start();
+  EXPECT_EQ(get(*opened.engine, "old"), "value") << "all that was acknowledged is there";
+  ASSERT_TRUE(put(*opened.engine, "new", "value").ok());
+  server.kill();
+  server.start();
+  std::string value;
+  EXPECT_EQ(opened.engine->get("old", &value).code, StatusCode::kCorruption);
 }
 
 TEST_F(RedisEngineTest, AHangingServerIsGivenUpInTimeAndItsConnectionKilledBeforeTheNextIsUsed) {
