@@ -18,7 +18,7 @@ enum class FrameKind : uint8_t {
   kPart,        // the next piece of a large frame, so that others pass between. Payload opaque here
   kPublication,  // a message of PUBLISH. Sent only to peers that say they take it. Payload opaque
                  // here
-  kChallenge,   // these three start a link where there is a cluster secret, see LinkHandshake
+  kChallenge,    // these three start a link where there is a cluster secret, see LinkHandshake
   kAnswer,
   kWelcome,
 };

@@ -99,7 +99,7 @@ std::string set_cluster_secret(Config& config, Words words) {
 
 std::string add_user(Config& config, Words words) {
   Users scratch;
-  const std::string wrong = add_configured_user(scratch, words);
+  std::string wrong = add_configured_user(scratch, words);
   if (!wrong.empty()) {
     return wrong;
   }

@@ -156,11 +156,11 @@ TEST(CommandGetkeys, RefusesWhatHasNone) {
 
 TEST(Help, ListsTheSubcommands) {
   const Reply reply = reply_of([](ReplyWriter& w) { write_help(*find_command("function"), w); });
-  EXPECT_THAT(texts(reply),
-              ElementsAre("FUNCTION <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-                          "FLUSH [ASYNC | SYNC]",
-                          "    Answers OK: there are no functions to delete.", "HELP",
-                          "    Lists the subcommands."));
+  EXPECT_THAT(
+      texts(reply),
+      ElementsAre("FUNCTION <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+                  "FLUSH [ASYNC | SYNC]", "    Answers OK: there are no functions to delete.",
+                  "HELP", "    Lists the subcommands."));
 }
 
 }  // namespace
