@@ -63,9 +63,10 @@ class CommandIndex {
  public:
   CommandIndex() {
     for (const auto family :
-         {connection_commands(), server_commands(), generic_commands(), string_commands(),
-          bitmap_commands(), pubsub_commands(), transaction_commands(), scripting_commands(),
-          cluster_commands(), kindred_commands(), ring_commands(), acl_commands()}) {
+         {connection_commands(), server_commands(), diagnosis_commands(), generic_commands(),
+          string_commands(), bitmap_commands(), pubsub_commands(), transaction_commands(),
+          scripting_commands(), cluster_commands(), kindred_commands(), ring_commands(),
+          acl_commands()}) {
       for (const CommandSpec& spec : family) {
         commands_.push_back(&spec);
         insert(spec);

@@ -10,6 +10,7 @@ namespace kindred {
 
 std::span<const CommandSpec> connection_commands();
 std::span<const CommandSpec> server_commands();
+std::span<const CommandSpec> diagnosis_commands();
 std::span<const CommandSpec> generic_commands();
 std::span<const CommandSpec> string_commands();
 std::span<const CommandSpec> bitmap_commands();

@@ -183,7 +183,7 @@ bool MessageReader::read_pass_on(ByteReader& body) {
   message.as_fallback = body.boolean();
   message.operation = &operation_;
   operation_.kind = read_enum(body, OpKind::kRead, OpKind::kSpread);
-  operation_.modification = read_enum(body, Modification::kNone, Modification::kBitfield);
+  operation_.modification = read_enum(body, Modification::kNone, Modification::kTransaction);
   operation_.flags = body.u16();
   operation_.quorum.r = body.u8();
   operation_.quorum.w = body.u8();

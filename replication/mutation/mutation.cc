@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "replication/mutation/bitfield.h"
+#include "replication/mutation/transaction.h"
 
 namespace kindred {
 
@@ -275,6 +276,8 @@ Mutation mutate(const Operation& operation, const State& state, uint64_t now_ms,
     case Modification::kExpire:
     case Modification::kPersist:
       return mutate_expiry(operation, old, now_ms);
+    case Modification::kTransaction:
+      return mutate_transaction(operation, state, now_ms, limits);
     default:
       break;
   }

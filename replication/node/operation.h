@@ -44,6 +44,7 @@ enum class Modification : uint8_t {
   kExpire,            // EXPIRE family, GETEX with a time; expire_at_ms, keeps every sibling
   kPersist,           // PERSIST, GETEX PERSIST
   kBitfield,          // SETBIT, BITFIELD; value: what encode_bitfield() made, as is the outcome's
+  kTransaction,       // EXEC after WATCH; value: what encode_program() made
 };
 
 /// Bits of Operation::flags.

@@ -56,6 +56,8 @@ struct Config {
   uint64_t client_query_buffer_limit_bytes = 1ULL << 30;
   uint64_t client_output_buffer_limit_bytes = 0;  // 0: none
   uint32_t timeout_s = 0;
+  int64_t slowlog_log_slower_than_us = 10'000;  // negative: none
+  uint64_t slowlog_max_len = 128;
   std::string requirepass;
   std::vector<std::vector<std::string>> users;  // of each `user` line the words after it
   std::string aclfile;                          // empty: none

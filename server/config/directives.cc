@@ -143,6 +143,23 @@ std::string set_output_limit(Config& config, Words words) {
   return "";
 }
 
+std::string set_slow_from(Config& config, Words words) {
+  if (words.size() == 1 && words[0] == "-1") {
+    config.slowlog_log_slower_than_us = -1;
+    return "";
+  }
+  const auto from_us = words.size() == 1 ? parse_number(words[0]) : std::nullopt;
+  if (!from_us || *from_us > INT64_MAX) {
+    return must_be("a number of microseconds, or -1", words);
+  }
+  config.slowlog_log_slower_than_us = static_cast<int64_t>(*from_us);
+  return "";
+}
+
+std::string print_slow_from(const Config& config) {
+  return std::to_string(config.slowlog_log_slower_than_us);
+}
+
 std::string print_output_limit(const Config& config) {
   return "normal " + std::to_string(config.client_output_buffer_limit_bytes) + " 0 0";
 }
@@ -290,8 +307,11 @@ constexpr Directive kDirectives[] = {
     {"tls-peers", "yes|no", "no", kStart, kOnce,
      "TLS between nodes, each of which shows its certificate. For all nodes alike.",
      set_choice<&Config::tls_peers, kYesOrNo>, print_choice<&Config::tls_peers, kYesOrNo>},
-    {"slowlog-log-slower-than", "MICROSECONDS", "", kStart, kOnce, "From when a command is slow.", nullptr, nullptr},
-    {"slowlog-max-len", "NUMBER", "", kStart, kOnce, "Slow commands that are kept.", nullptr, nullptr},
+    {"slowlog-log-slower-than", "MICROSECONDS", "10000", kRuntime, kOnce,
+     "From when a command is slow, from its start to its answer; 0: every one is, -1: none is.",
+     set_slow_from, print_slow_from},
+    {"slowlog-max-len", "NUMBER", "128", kRuntime, kOnce, "Slow commands that are kept.",
+     set_number<&Config::slowlog_max_len, 0, 1'000'000>, print_number<&Config::slowlog_max_len>},
     {"loglevel", "debug|verbose|notice|warning", "notice", kRuntime, kOnce, "How much is logged.",
      set_choice<&Config::loglevel, kLogLevels>, print_choice<&Config::loglevel, kLogLevels>},
     {"logfile", "PATH", "", kStart, kOnce, "Where to log; empty: standard output.",

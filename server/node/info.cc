@@ -192,6 +192,28 @@ void commandstats_section(const NodeFigures& figures, std::string* out) {
   }
 }
 
+void latency_line(const CommandSpec& spec, const SessionStats& stats, std::string* out) {
+  const LatencyHistogram& latency = stats.commands[static_cast<size_t>(spec.id)].latency;
+  if (latency.count() == 0) {
+    return;
+  }
+  char text[96];
+  std::snprintf(text, sizeof text, "p50=%llu.000,p99=%llu.000,p99.9=%llu.000",
+                static_cast<unsigned long long>(latency.bound_of(500)),
+                static_cast<unsigned long long>(latency.bound_of(990)),
+                static_cast<unsigned long long>(latency.bound_of(999)));
+  line(out, "latency_percentiles_usec_" + std::string(spec.name), text);
+}
+
+void latencystats_section(const NodeFigures& figures, std::string* out) {
+  for (const CommandSpec* spec : all_commands()) {
+    latency_line(*spec, figures.sum.sessions, out);
+    for (const CommandSpec& subcommand : spec->subcommands) {
+      latency_line(subcommand, figures.sum.sessions, out);
+    }
+  }
+}
+
 void errorstats_section(const NodeFigures& figures, std::string* out) {
   for (const SessionStats::Error& error : figures.sum.sessions.errors) {
     line(out, "errorstat_" + error.prefix, "count=" + std::to_string(error.count));
@@ -283,6 +305,7 @@ constexpr Section kSections[] = {
     {"CPU", true, cpu_section},
     {"Commandstats", false, commandstats_section},
     {"Errorstats", true, errorstats_section},
+    {"Latencystats", false, latencystats_section},
     {"Cluster", true, cluster_section},
     {"Keyspace", true, keyspace_section},
     {"Kindred", true, kindred_section},

@@ -88,6 +88,7 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
                     clients_.close_idle(refresh_now().cluster_ms - timeout_ms);
                   }),
       exchange_time_(loop_, [this] { driver_->shard().start_anti_entropy(refresh_now()); }),
+      pause_end_(loop_, [this] { hub_.end_pause(); }),
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
   hub_.attach(service_);
@@ -145,6 +146,8 @@ SessionSettings Worker::session_settings() const {
   settings.request_limits.query_buffer_limit = config_->client_query_buffer_limit_bytes;
   settings.login_delay_ms = kLoginDelayMs;
   settings.output_limit_bytes = config_->client_output_buffer_limit_bytes;
+  settings.slow_log_us = config_->slowlog_log_slower_than_us;
+  settings.slow_log_length_max = config_->slowlog_max_len;
   settings.request_timeout_ms = config_->request_timeout_ms;
   return settings;
 }

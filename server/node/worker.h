@@ -65,6 +65,7 @@ class Worker final : public ShardOutlet {
   /// NodeService::visit_hubs().
   void visit_hubs(ClientToken token, const NodeService::HubVisit& visit);
   void run_at_hubs(const std::function<void(SessionHub&)>& run);
+  void end_pause_after(uint64_t ms) { pause_end_.start(ms); }
   void prefetch(std::span<const KeyRef> keys);
 
   /// The first call makes the shard. `ready` and liveness come with later views.
@@ -165,6 +166,7 @@ class Worker final : public ShardOutlet {
   Timer tick_;
   Timer idle_check_;
   Timer exchange_time_;
+  Timer pause_end_;
   uint32_t exchange_interval_ms_ = 0;  // that the timer goes by
   std::optional<Timer> drain_check_;
   TurnEnd turn_end_;

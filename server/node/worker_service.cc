@@ -126,8 +126,12 @@ uint64_t WorkerService::cluster_now_ms() {
   return worker_.now().cluster_ms;
 }
 
-uint64_t WorkerService::mono_ms() {
-  return worker_.now().mono_us / 1000;
+uint64_t WorkerService::mono_us() {
+  return worker_.now().mono_us;
+}
+
+void WorkerService::end_pause_after(uint64_t ms) {
+  worker_.end_pause_after(ms);
 }
 
 bool WorkerService::ready() {

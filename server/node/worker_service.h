@@ -38,7 +38,8 @@ class WorkerService final : public NodeService {
   std::vector<MemberStatus> member_statuses() override;
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override;
-  uint64_t mono_ms() override;
+  uint64_t mono_us() override;
+  void end_pause_after(uint64_t ms) override;
   bool ready() override;
   void prefetch(std::span<const KeyRef> keys) override;
 

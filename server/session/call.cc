@@ -73,7 +73,30 @@ Operation Call::modification(Modification modification, size_t key_index) {
   return operation;
 }
 
+/// Of a transaction after WATCH: true where the operation is recorded, or was answered already.
+bool Call::taken_by_transaction(const Operation& operation, OutcomeRenderer render) {
+  Transaction& transaction = session_.transaction();
+  if (transaction.recording()) {
+    const bool alone = operation.kind == OpKind::kRead || operation.kind == OpKind::kSet ||
+                       operation.kind == OpKind::kModify;
+    if (alone && operation.quorum.as_configured()) {
+      transaction.record(operation);
+    } else {
+      transaction.spoil_record();
+    }
+    return true;
+  }
+  if (transaction.has_answer()) {
+    render(*this, transaction.take_answer());
+    return true;
+  }
+  return false;
+}
+
 void Call::submit(const Operation& operation, OutcomeRenderer render) {
+  if (taken_by_transaction(operation, render)) {
+    return;
+  }
   const Access access = access_of(operation);
   const uint8_t bucket = KeyConflicts::bucket_of(operation.key.hash);
   if (session_.conflicts_.blocked(access, bucket)) {
@@ -96,6 +119,10 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
 }
 
 void Call::start(std::unique_ptr<Task> task) {
+  if (session_.transaction().recording()) {
+    session_.transaction().spoil_record();
+    return;
+  }
   Task& started = *task;
   slot().task = std::move(task);
   started.start(*this);

@@ -78,6 +78,8 @@ class Call {
   }
   ClientToken token(uint32_t part) const { return parts(part).pack(); }
 
+  bool taken_by_transaction(const Operation& operation, OutcomeRenderer render);
+
   Session& session_;
   uint32_t sequence_;
   std::span<const std::string_view> args_;

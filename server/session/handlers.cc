@@ -46,6 +46,8 @@ constexpr Entry kEntries[] = {
     {CommandId::kClientTracking, {run_client_tracking}},
     {CommandId::kClientTrackinginfo, {run_client_trackinginfo}},
     {CommandId::kClientUnblock, {run_client_unblock}},
+    {CommandId::kClientPause, {run_client_pause, kAll}},
+    {CommandId::kClientUnpause, {run_client_unpause, kAll}},
     {CommandId::kEcho, {run_echo}},
     {CommandId::kHello, {run_hello, kAll}},
     {CommandId::kPing, {run_ping}},
@@ -78,6 +80,17 @@ constexpr Entry kEntries[] = {
     {CommandId::kMemoryPurge, {run_memory_purge}},
     {CommandId::kMemoryStats, {run_memory_stats}},
     {CommandId::kShutdown, {run_shutdown, kAll}},
+    {CommandId::kSlowlogGet, {run_slowlog_get, kAll}},
+    {CommandId::kSlowlogLen, {run_slowlog_len, kAll}},
+    {CommandId::kSlowlogReset, {run_slowlog_reset, kAll}},
+    {CommandId::kSlowlogHelp, {run_help}},
+    {CommandId::kLatencyHistogram, {run_latency_histogram, kAll}},
+    {CommandId::kLatencyLatest, {run_latency_none}},
+    {CommandId::kLatencyHistory, {run_latency_none}},
+    {CommandId::kLatencyReset, {run_latency_reset}},
+    {CommandId::kLatencyDoctor, {run_latency_doctor}},
+    {CommandId::kLatencyGraph, {run_latency_graph}},
+    {CommandId::kLatencyHelp, {run_help}},
     {CommandId::kTime, {run_time}},
 
     {CommandId::kCopy, {run_copy, kAll, kCluster}},
@@ -160,6 +173,8 @@ constexpr Entry kEntries[] = {
 
     {CommandId::kFunctionFlush, {run_function_flush}},
     {CommandId::kFunctionHelp, {run_help}},
+    {CommandId::kWatch, {run_watch, kAll, kCluster}},
+    {CommandId::kUnwatch, {run_unwatch, kAll}},
 
     {CommandId::kAsking, {run_ok}},
     {CommandId::kClusterCountkeysinslot, {run_cluster_countkeysinslot, kAll, kCluster}},
@@ -214,7 +229,8 @@ constexpr HandlerTable kHandlers = make_table();
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
          id == CommandId::kCluster || id == CommandId::kRing || id == CommandId::kObject ||
-         id == CommandId::kFunction || id == CommandId::kPubsub || id == CommandId::kAcl;
+         id == CommandId::kFunction || id == CommandId::kPubsub || id == CommandId::kSlowlog ||
+         id == CommandId::kLatency || id == CommandId::kAcl;
 }
 
 constexpr bool every_command_has_a_handler() {

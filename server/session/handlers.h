@@ -170,4 +170,19 @@ void run_pubsub_channels(Call& call);
 void run_pubsub_numsub(Call& call);
 void run_pubsub_numpat(Call& call);
 
+void run_client_pause(Call& call);
+void run_client_unpause(Call& call);
+
+void run_slowlog_get(Call& call);
+void run_slowlog_len(Call& call);
+void run_slowlog_reset(Call& call);
+void run_latency_histogram(Call& call);
+void run_latency_none(Call& call);
+void run_latency_reset(Call& call);
+void run_latency_doctor(Call& call);
+void run_latency_graph(Call& call);
+
+void run_watch(Call& call);
+void run_unwatch(Call& call);
+
 }  // namespace kindred

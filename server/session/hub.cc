@@ -126,6 +126,27 @@ size_t SessionHub::publish(const Publication& publication) {
   return told;
 }
 
+void SessionHub::note_slow(SlowCommand command) {
+  command.id = counters_.slow_commands.fetch_add(1, std::memory_order_relaxed);
+  slow_log_.add(std::move(command), settings_.slow_log_length_max);
+}
+
+void SessionHub::pause(uint64_t for_ms, bool only_writes) {
+  pauses_only_writes_ = only_writes;
+  const uint64_t now_ms = service_->mono_ms();
+  pause_ends_ms_ = std::max(pause_ends_ms_, now_ms + for_ms);
+  service_->end_pause_after(pause_ends_ms_ - now_ms);
+}
+
+void SessionHub::end_pause() {
+  pause_ends_ms_ = 0;
+  for (const SessionId id : std::exchange(paused_, {})) {
+    if (Session* session = find(id)) {
+      note_stall_ended(*session);
+    }
+  }
+}
+
 void SessionHub::add_monitor(SessionId id) {
   monitors_.push_back(id);
   counters_.monitors.fetch_add(1, std::memory_order_relaxed);

@@ -18,6 +18,7 @@
 #include "server/session/session.h"
 #include "server/session/settings.h"
 #include "server/session/shared_counters.h"
+#include "server/session/slow_log.h"
 #include "server/session/stats.h"
 #include "server/session/token.h"
 
@@ -75,6 +76,14 @@ class SessionHub final : public ServiceClient {
     }
   }
 
+  /// CLIENT PAUSE: commands wait for so long, or longer if they do already.
+  void pause(uint64_t for_ms, bool only_writes);
+  void end_pause();
+  bool is_paused() const { return pause_ends_ms_ != 0; }
+  bool pauses_only_writes() const { return pauses_only_writes_; }
+  /// The session goes on when the pause has ended.
+  void wait_for_pause_end(Session& session) { paused_.push_back(session.id()); }
+
   /// Tells those of this worker's clients who listen; how many.
   size_t publish(const Publication& publication);
   /// Shows a command, taken by any worker, to this worker's clients that MONITOR.
@@ -114,6 +123,9 @@ class SessionHub final : public ServiceClient {
   void wait_for_room(Session& session);
   void note_asked() { ++asked_; }
   void count_call(CommandId id);
+  SlowLog& slow_log() { return slow_log_; }
+  /// Gives the command its id.
+  void note_slow(SlowCommand command);
   Channels& channels() { return channels_; }
   /// Whether any client of the node MONITORs.
   bool is_monitored() const { return counters_.monitors.load(std::memory_order_relaxed) != 0; }
@@ -147,6 +159,10 @@ class SessionHub final : public ServiceClient {
   size_t open_count_ = 0;
   size_t asked_ = 0;               // questions of all sessions not yet answered
   std::deque<SessionId> waiting_;  // for room, the longest first
+  SlowLog slow_log_;
+  uint64_t pause_ends_ms_ = 0;  // by mono_ms(); 0: there is no pause
+  bool pauses_only_writes_ = false;
+  std::vector<SessionId> paused_;
   Channels channels_;
   std::vector<SessionId> monitors_;
   std::vector<SessionId> changed_;

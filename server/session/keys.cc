@@ -20,6 +20,18 @@ void tell_applied(Call& call, Outcome& outcome) {
   }
 }
 
+void tell_count(Call& call, Outcome& outcome) {
+  if (!call.failed(outcome)) {
+    call.reply().integer(outcome.integer);
+  }
+}
+
+void tell_whether_found(Call& call, Outcome& outcome) {
+  if (!call.failed(outcome)) {
+    call.reply().integer(found_sibling(outcome, call.now_ms()) != nullptr ? 1 : 0);
+  }
+}
+
 void tell_type(Call& call, Outcome& outcome) {
   if (call.failed(outcome)) {
     return;
@@ -215,12 +227,20 @@ void run_expire(Call& call) {
 }
 
 void run_del(Call& call) {
+  if (call.arg_count() == 2) {
+    call.submit(call.modification(Modification::kDelete), tell_count);
+    return;
+  }
   if (!call.must_wait(Access::kModify, 1, 1)) {
     call.start(std::make_unique<DeleteMany>());
   }
 }
 
 void run_exists(Call& call) {
+  if (call.arg_count() == 2) {
+    call.submit(call.operation(OpKind::kRead), tell_whether_found);
+    return;
+  }
   if (!call.must_wait(Access::kPlain, 1, 1)) {
     call.start(std::make_unique<CountMany>());
   }

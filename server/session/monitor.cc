@@ -73,6 +73,11 @@ void append_quoted(std::string& line, std::string_view text) {
 
 }  // namespace
 
+bool may_hold_secrets(const CommandSpec& spec) {
+  return spec.id == CommandId::kAuth || spec.id == CommandId::kHello ||
+         spec.id == CommandId::kConfigSet || spec.name == "acl|setuser";
+}
+
 std::vector<std::string_view> shown_args(const CommandSpec& spec,
                                          std::span<const std::string_view> args) {
   std::vector<std::string_view> shown(args.begin(), args.end());

@@ -9,6 +9,9 @@
 
 namespace kindred {
 
+/// Whether requests of that command may hold passwords.
+[[nodiscard]] bool may_hold_secrets(const CommandSpec& spec);
+
 /// A request's arguments as people may see them: passwords stand as "(redacted)". Views of `args`.
 [[nodiscard]] std::vector<std::string_view> shown_args(const CommandSpec& spec,
                                                        std::span<const std::string_view> args);

@@ -100,7 +100,11 @@ class NodeService {
 
   virtual uint64_t cluster_now_ms() = 0;
   /// Runs evenly, from no particular moment: for how long something takes.
-  virtual uint64_t mono_ms() = 0;
+  virtual uint64_t mono_us() = 0;
+  uint64_t mono_ms() { return mono_us() / 1000; }
+  /// SessionHub::end_pause() runs on this worker after so long; a later call replaces an earlier
+  /// one.
+  virtual void end_pause_after(uint64_t ms) = 0;
   /// False while the node is joining or founding: commands on keys answer -LOADING.
   virtual bool ready() = 0;
   /// Brings the keys' cache lines near before a batch of submits; may do nothing.

@@ -60,7 +60,9 @@ class OkService final : public NodeService {
   std::vector<MemberStatus> member_statuses() override;
   std::vector<NodeId> first_live_holders() override;
   uint64_t cluster_now_ms() override { return now_ms_; }
-  uint64_t mono_ms() override { return now_ms_; }
+  uint64_t mono_us() override { return now_ms_ * 1000; }
+  void end_pause_after(uint64_t ms) override { pause_ends_ms_ = now_ms_ + ms; }
+  uint64_t pause_ends_ms() const { return pause_ends_ms_; }
   bool ready() override { return ready_; }
   void prefetch(std::span<const KeyRef>) override {}
 
@@ -80,6 +82,7 @@ class OkService final : public NodeService {
   std::unordered_map<std::string, Record> records_;
   HybridClock clock_;
   uint64_t now_ms_ = 1'700'000'000'000;
+  uint64_t pause_ends_ms_ = 0;
   bool ready_ = true;
   bool stopped_ = false;
   std::shared_ptr<const ClusterDocument> cluster_;

@@ -29,6 +29,10 @@ void ReplySlot::reset() {
   if (key.capacity() > kRetainedKeyBytes) {
     key = std::string();
   }
+  shown.clear();
+  if (shown.capacity() > kRetainedKeyBytes) {
+    shown = std::string();
+  }
   spec = nullptr;
   render = nullptr;
   number = 0;

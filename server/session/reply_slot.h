@@ -42,6 +42,8 @@ struct ReplySlot {
   bool holds_key = false;            // counted in KeyConflicts under access and bucket
   Access access = Access::kPlain;
   uint8_t bucket = 0;
+  uint64_t started_us = 0;
+  std::string shown;  // the arguments as SLOWLOG shows them, while the command waits
   std::string key;    // where the renderer needs it (contexts are bound to their key)
   ReplyBuffer early;  // the reply, while others before it are waited for
 };

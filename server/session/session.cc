@@ -36,7 +36,7 @@ const CommandSpec* find_spec(std::span<const std::string_view> args) {
 /// Commands that run at once although a MULTI is open.
 bool breaks_queue(CommandId id) {
   return id == CommandId::kExec || id == CommandId::kDiscard || id == CommandId::kMulti ||
-         id == CommandId::kQuit || id == CommandId::kReset;
+         id == CommandId::kQuit || id == CommandId::kReset || id == CommandId::kWatch;
 }
 
 /// Commands of a RESP2 connection that listens: its replies and its messages look alike.
@@ -55,6 +55,21 @@ bool fits_listening(CommandId id) {
     default:
       return false;
   }
+}
+
+/// What CLIENT PAUSE WRITE holds back: whatever may change something at other nodes or clients.
+bool may_write(const CommandSpec* spec, const Transaction& transaction) {
+  if (spec == nullptr) {
+    return false;
+  }
+  bool writes = spec->has(CommandFlag::kWrite) || spec->id == CommandId::kPublish ||
+                spec->id == CommandId::kSpublish;
+  if (spec->id == CommandId::kExec) {
+    transaction.for_each([&](const CommandSpec& queued, const std::vector<std::string>&) {
+      writes |= queued.has(CommandFlag::kWrite);
+    });
+  }
+  return writes;
 }
 
 }  // namespace
@@ -86,6 +101,7 @@ void Session::commit(size_t size) {
 
 void Session::reset() {
   transaction_.clear();
+  watches_.clear();
   stop_listening();
   set_resp_version(RespVersion::kResp2);
   info_.name.clear();
@@ -248,6 +264,10 @@ bool Session::execute_next() {
   const std::span<const std::string_view> args(batch_args_.data() + parsed.first_arg,
                                                parsed.arg_count);
   const CommandSpec* spec = parsed.spec;
+  if (hub_.is_paused() && (!hub_.pauses_only_writes() || may_write(spec, transaction_))) {
+    hub_.wait_for_pause_end(*this);
+    return false;
+  }
   if (!refuse(spec, args)) {
     if (transaction_.queueing() && !breaks_queue(spec->id)) {
       queue(*spec, args);
@@ -339,6 +359,7 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
   const bool skipped = skip_reply_;
   const bool was_monitored = hub_.is_monitored() && !spec.has(CommandFlag::kAdmin);
   const uint32_t sequence = push_slot(&spec);
+  slots_.at(sequence).started_us = hub_.service().mono_us();
   bool stalled = false;
   {
     const SessionEntry entry(depth_);
@@ -352,12 +373,18 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
     return false;
   }
   // EXEC is shown behind what it runs, as in Redis.
-  const bool shown_later = spec.id == CommandId::kExec && transaction_.running();
+  const bool shown_later =
+      spec.id == CommandId::kExec && (transaction_.running() || !slots_.at(sequence).ready);
   if (was_monitored && !shown_later) {
     hub_.show_to_monitors(monitor_line(hub_.now_ms(), info_.peer_address, shown_args(spec, args)));
   }
   info_.last_command = &spec;
   hub_.count_call(spec.id);
+  if (ReplySlot& slot = slots_.at(sequence); slot.ready) {
+    note_latency(slot, args);
+  } else if (hub_.settings().slow_log_us >= 0) {
+    pack_slow_args(spec, args, &slot.shown);
+  }
   flush_ready();
   return true;
 }
@@ -462,6 +489,9 @@ void Session::answered(const TokenParts& token, Tell tell) {
     const SessionEntry entry(depth_);
     Call call(*this, sequence, {}, nullptr);
     tell(call, slots_.at(sequence));
+  }
+  if (depth_ == 0 && slots_.at(sequence).ready) {
+    note_latency(slots_.at(sequence), {});
   }
   if (depth_ == 0) {
     keep_last_written_key();

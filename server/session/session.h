@@ -19,6 +19,7 @@
 #include "server/session/reply_slot.h"
 #include "server/session/token.h"
 #include "server/session/transaction.h"
+#include "server/session/watches.h"
 
 namespace kindred {
 
@@ -107,6 +108,10 @@ class Session {
   void update_user(const Users& users, bool end_changed);
   /// Records for ACL LOG that `user` was refused something.
   void log_refusal(std::string_view reason, std::string_view object, std::string_view user);
+  Watches& watches() { return watches_; }
+  /// Lets the queued commands on keys tell what they would ask for, and nothing else. False where
+  /// one of them can't be carried out with others in one operation.
+  [[nodiscard]] bool record_transaction(std::vector<Operation>* operations);
   enum class ReplyMode : uint8_t { kOn, kOff };
   void set_reply_mode(ReplyMode mode) { reply_mode_ = mode; }
   /// The next command runs without a word.
@@ -198,6 +203,7 @@ class Session {
   void flush_ready();
   void flush_pushed();
   void check_push_limit();
+  void note_latency(const ReplySlot& slot, std::span<const std::string_view> args);
   void stop_listening();
   bool only_listens() const;
   void changed();
@@ -229,6 +235,7 @@ class Session {
   std::vector<KeyRef> batch_keys_;
   size_t batch_next_ = 0;
   Transaction transaction_;
+  Watches watches_;
 
   ReplyWriter writer_;      // its buffer is the output
   size_t sent_bytes_ = 0;   // of it

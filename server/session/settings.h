@@ -20,6 +20,8 @@ struct SessionSettings {
   size_t pubsub_output_limit_bytes = size_t{32} << 20;
   /// Unsent and expected output above which a session neither reads nor executes.
   size_t output_backlog_bytes = size_t{1} << 20;
+  int64_t slow_log_us = 10'000;  // from when a command is slow; negative: none is
+  size_t slow_log_length_max = 128;
   uint32_t request_timeout_ms = 1000;  // as configured, for the texts of errors
   /// Operations of all sessions waiting for answers: enough to fill a batch of the engine, few
   /// enough to be answered long before they time out, however many clients pipeline.

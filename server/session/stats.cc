@@ -1,8 +1,24 @@
 #include "server/session/stats.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace kindred {
+
+uint64_t LatencyHistogram::count() const {
+  return std::accumulate(counts_.begin(), counts_.end(), uint64_t{0});
+}
+
+uint64_t LatencyHistogram::bound_of(uint64_t per_mille) const {
+  const uint64_t all = count();
+  uint64_t found = 0;
+  for_each_bound([&](uint64_t bound_us, uint64_t up_to) {
+    if (found == 0 && all > 0 && up_to * 1000 >= all * per_mille) {
+      found = bound_us;
+    }
+  });
+  return found;
+}
 
 void SessionStats::count_error(std::string_view text) {
   ++error_replies;
@@ -24,6 +40,7 @@ void SessionStats::add(const SessionStats& other) {
     commands[i].nanoseconds += other.commands[i].nanoseconds;
     commands[i].rejected += other.commands[i].rejected;
     commands[i].failed += other.commands[i].failed;
+    commands[i].latency.add(other.commands[i].latency);
   }
   for (const Error& theirs : other.errors) {
     const auto ours = std::find_if(errors.begin(), errors.end(), [&](const Error& error) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +12,38 @@
 
 namespace kindred {
 
+/// How long calls took: powers of two of microseconds.
+class LatencyHistogram {
+ public:
+  void note(uint64_t us) { ++counts_[bucket_of(us)]; }
+  void add(const LatencyHistogram& other) {
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      counts_[i] += other.counts_[i];
+    }
+  }
+  uint64_t count() const;
+  /// Calls visit(bound, count of calls that took no longer) for bounds of 1, 2, 4 ... microseconds.
+  template <typename Visit>
+  void for_each_bound(Visit visit) const {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      sum += counts_[i];
+      visit(uint64_t{1} << i, sum);
+    }
+  }
+  /// The bound within which so many of a thousand calls were; 0: there were none.
+  uint64_t bound_of(uint64_t per_mille) const;
+
+ private:
+  static constexpr size_t kBuckets = 25;  // the last one for all above
+  static size_t bucket_of(uint64_t us) {
+    const auto bits = us <= 1 ? size_t{0} : static_cast<size_t>(std::bit_width(us - 1));
+    return std::min(bits, kBuckets - 1);
+  }
+
+  std::array<uint64_t, kBuckets> counts_{};
+};
+
 /// Counters of one worker's sessions for INFO: commandstats, errorstats, stats, clients. Sums over
 /// the workers are the node's.
 struct SessionStats {
@@ -18,6 +52,9 @@ struct SessionStats {
     uint64_t nanoseconds = 0;  // the time of a batch is shared out evenly among its commands
     uint64_t rejected = 0;     // before it ran
     uint64_t failed = 0;       // while it ran
+    /// From start to answer, by the clock of the loop's turns: what is answered in the turn that
+    /// began it counts as instant.
+    LatencyHistogram latency;
   };
   struct Error {
     std::string prefix;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/command/command_spec.h"
+#include "replication/node/operation.h"
 
 namespace kindred {
 
@@ -38,6 +39,32 @@ class Transaction {
   bool silent() const { return silent_; }
   void clear();
 
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const Queued& queued : commands_) {
+      visit(*queued.spec, queued.args);
+    }
+  }
+
+  // After WATCH the operations of the queue are first recorded, one by one, and carried out
+  // together elsewhere; then the queue runs and takes their outcomes.
+  bool recording() const { return record_ != nullptr; }
+  /// `operations` gets what the commands submit, until null is given.
+  void record_to(std::vector<Operation>* operations) { record_ = operations; }
+  void record(const Operation& operation) {
+    record_->push_back(operation);
+    record_->back().value.own();
+  }
+  /// A command can't be carried out in this way.
+  void spoil_record() { spoilt_ = true; }
+  bool record_spoilt() const { return spoilt_; }
+  void set_answers(std::vector<Outcome> answers) {
+    answers_ = std::move(answers);
+    next_answer_ = 0;
+  }
+  bool has_answer() const { return running() && next_answer_ < answers_.size(); }
+  Outcome& take_answer() { return answers_[next_answer_++]; }
+
   bool at_end() const { return next_ == commands_.size(); }
   const CommandSpec& next_spec() const { return *commands_[next_].spec; }
   /// Valid until advance(), queue() or clear().
@@ -58,6 +85,10 @@ class Transaction {
   size_t next_ = 0;
   size_t queued_bytes_ = 0;
   std::vector<std::string_view> views_;
+  std::vector<Operation>* record_ = nullptr;
+  bool spoilt_ = false;
+  std::vector<Outcome> answers_;
+  size_t next_answer_ = 0;
 };
 
 }  // namespace kindred

@@ -1,5 +1,6 @@
 #include "protocol/command/errors.h"
 #include "server/session/handlers.h"
+#include "server/session/watch.h"
 
 namespace kindred {
 
@@ -20,10 +21,10 @@ void run_discard(Call& call) {
     return;
   }
   transaction.clear();
+  call.session().watches().clear();
   call.reply().ok();
 }
 
-/// Writes the head of the reply; the session then runs the queue, whose replies follow.
 void run_exec(Call& call) {
   Transaction& transaction = call.session().transaction();
   if (!transaction.queueing()) {
@@ -32,11 +33,15 @@ void run_exec(Call& call) {
   }
   if (transaction.broken()) {
     transaction.clear();
+    call.session().watches().clear();
     call.error(error_text::kExecAbort);
     return;
   }
-  call.reply().array(transaction.size());
-  transaction.run(call.slot().suppressed);
+  if (call.session().watches().empty()) {
+    start_transaction(call);
+  } else {
+    start_watched_transaction(call);
+  }
 }
 
 }  // namespace kindred

@@ -27,7 +27,6 @@ NO_DATASET_COUNTER = "there is no counter of changes since the last save"
 NO_NOTIFICATIONS = "there are no keyspace notifications yet"
 NO_SCRIPTS = "there are no scripts yet"
 NO_TYPES = "a type that is not there yet"
-NO_WATCH = "there is no WATCH yet"
 BUFFERS = "buffers of connections are kept and told in another way"
 EXPLAINED = {
     "unit/bitops": {"SETBIT/BITFIELD only increase dirty": NO_DATASET_COUNTER},
@@ -35,18 +34,11 @@ EXPLAINED = {
                       "COPY basic usage for hashtable": NO_TYPES},
     "unit/querybuf": {"query buffer": BUFFERS},
     "unit/multi": {
-        "After": NO_WATCH,
-        "DISCARD": NO_WATCH,
         "EXEC and script": NO_SCRIPTS,
-        "EXEC": NO_WATCH,
-        "FLUSH": NO_WATCH,
-        "It is possible to UNWATCH": NO_WATCH,
         "MULTI and script": NO_SCRIPTS,
         "MULTI-EXEC body and script": NO_SCRIPTS,
         "MULTI with SAVE": "there are no commands to save",
         "MULTI with config error": "there is no maxmemory to set",
-        "UNWATCH": NO_WATCH,
-        "WATCH": NO_WATCH,
         "just EXEC and script": NO_SCRIPTS,
     },
     "unit/pubsub": {"Keyspace notifications": NO_NOTIFICATIONS},

@@ -120,7 +120,7 @@ TEST(CommandList, Filters) {
   EXPECT_THAT(listed({"filterby", "pattern", "GETD*"}), ElementsAre("getdel"));
   EXPECT_THAT(listed({"FILTERBY", "PATTERN", "cluster|k*"}), ElementsAre("cluster|keyslot"));
   EXPECT_THAT(listed({"FILTERBY", "ACLCAT", "TRANSACTION"}),
-              ElementsAre("discard", "exec", "multi"));
+              ElementsAre("discard", "exec", "multi", "unwatch", "watch"));
   EXPECT_THAT(listed({"FILTERBY", "ACLCAT", "write"}), Not(Contains("get")));
   EXPECT_THAT(listed({"FILTERBY", "ACLCAT", "nosuch"}), ElementsAre());
   EXPECT_THAT(listed({"FILTERBY", "MODULE", "x"}), ElementsAre());

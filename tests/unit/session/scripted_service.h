@@ -98,7 +98,8 @@ class ScriptedService final : public NodeService {
   std::vector<MemberStatus> member_statuses() override { return inner_.member_statuses(); }
   std::vector<NodeId> first_live_holders() override { return inner_.first_live_holders(); }
   uint64_t cluster_now_ms() override { return now_ms_; }
-  uint64_t mono_ms() override { return now_ms_; }
+  uint64_t mono_us() override { return now_ms_ * 1000; }
+  void end_pause_after(uint64_t) override {}
   bool ready() override { return true; }
   void prefetch(std::span<const KeyRef> keys) override { prefetches_ += keys.size(); }
 

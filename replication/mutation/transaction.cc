@@ -1,0 +1,245 @@
+#include "replication/mutation/transaction.h"
+
+#include <cstring>
+
+namespace kindred {
+
+namespace {
+
+// Little-endian, as they lie (bitfield.cc asserts the order).
+template <typename T>
+void put(std::string* out, T value) {
+  out->append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+void put_bytes(std::string* out, std::string_view bytes) {
+  put(out, static_cast<uint32_t>(bytes.size()));
+  out->append(bytes);
+}
+
+/// Reads what was put; once something is missing, ok() stays false.
+class Taker {
+ public:
+  explicit Taker(std::string_view bytes) : rest_(bytes) {}
+
+  template <typename T>
+  T take() {
+    T value{};
+    if (rest_.size() < sizeof value) {
+      ok_ = false;
+      rest_ = {};
+      return value;
+    }
+    std::memcpy(&value, rest_.data(), sizeof value);
+    rest_.remove_prefix(sizeof value);
+    return value;
+  }
+  std::string_view take_bytes() {
+    const auto size = take<uint32_t>();
+    if (rest_.size() < size) {
+      ok_ = false;
+      rest_ = {};
+      return {};
+    }
+    const std::string_view bytes = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return bytes;
+  }
+  bool ok() const { return ok_; }
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+bool is_step(OpKind kind, Modification modification) {
+  switch (kind) {
+    case OpKind::kRead:
+    case OpKind::kSet:
+      return modification == Modification::kNone;
+    case OpKind::kModify:
+      return modification >= Modification::kSet && modification <= Modification::kBitfield;
+    default:
+      return false;
+  }
+}
+
+/// What a step makes of a key that holds one value at most.
+class Workspace {
+ public:
+  Workspace(const State& state, uint64_t now_ms) : now_ms_(now_ms) {
+    if (const Sibling* found = winner(state, now_ms)) {
+      state_.siblings.push_back(*found);
+    }
+  }
+
+  Outcome run(const Operation& step, const MutationLimits& limits) {
+    if (step.kind == OpKind::kRead) {
+      Outcome outcome;
+      outcome.state = state_;
+      return outcome;
+    }
+    Operation modification = step;
+    if (step.kind == OpKind::kSet) {
+      modification.modification = Modification::kSet;
+    }
+    Mutation mutation = mutate(modification, state_, now_ms_, limits);
+    apply(mutation);
+    return std::move(mutation.outcome);
+  }
+
+  bool changed() const { return changed_; }
+  const Sibling* value() const { return winner(state_, now_ms_); }
+
+ private:
+  void apply(const Mutation& mutation) {
+    changed_ |= mutation.effect != Mutation::Effect::kNothing;
+    switch (mutation.effect) {
+      case Mutation::Effect::kNothing:
+        break;
+      case Mutation::Effect::kRegister: {
+        Sibling written;
+        written.dot = {stamp_at_ms(now_ms_), 1};  // told to nobody: the whole gets its own
+        written.value = mutation.value;
+        written.expire_at_ms = mutation.expire_at_ms;
+        state_.siblings.assign(1, written);
+        break;
+      }
+      case Mutation::Effect::kDelete:
+        state_.siblings.clear();
+        break;
+      case Mutation::Effect::kKeepSiblings:
+        state_.siblings.front().expire_at_ms = mutation.expire_at_ms;
+        break;
+    }
+  }
+
+  State state_;
+  uint64_t now_ms_;
+  bool changed_ = false;
+};
+
+void put_outcome(std::string* out, const Outcome& outcome) {
+  const Sibling* found = outcome.state.siblings.empty() ? nullptr : &outcome.state.siblings.front();
+  put(out, static_cast<uint8_t>(outcome.code));
+  put(out, static_cast<uint8_t>((outcome.has_value ? 1 : 0) | (outcome.applied ? 2 : 0) |
+                                (found != nullptr ? 4 : 0)));
+  put(out, outcome.integer);
+  put(out, found != nullptr ? found->expire_at_ms : 0);
+  put(out, found != nullptr ? found->dot.stamp : Stamp{0});
+  put(out, found != nullptr ? found->type : kTypeString);
+  put_bytes(out, found != nullptr ? found->value.bytes() : outcome.value.bytes());
+}
+
+bool take_outcome(Taker& taker, Outcome* outcome) {
+  const auto code = taker.take<uint8_t>();
+  const auto flags = taker.take<uint8_t>();
+  outcome->code = static_cast<OutcomeCode>(code);
+  outcome->has_value = (flags & 1U) != 0;
+  outcome->applied = (flags & 2U) != 0;
+  outcome->integer = taker.take<int64_t>();
+  Sibling found;
+  found.expire_at_ms = taker.take<uint64_t>();
+  found.dot = {taker.take<Stamp>(), 1};
+  found.type = taker.take<uint8_t>();
+  const Value value = Value::copied(taker.take_bytes());
+  if ((flags & 4U) != 0) {
+    found.value = value;
+    outcome->state.siblings.push_back(found);
+  } else {
+    outcome->value = value;
+  }
+  return taker.ok() && flags < 8 && code <= static_cast<uint8_t>(OutcomeCode::kBadOffset);
+}
+
+}  // namespace
+
+uint64_t witness(const State& state, uint64_t now_ms) {
+  State seen;
+  seen.floor = state.floor;
+  for (const Sibling& sibling : state.siblings) {
+    if (!sibling.expired(now_ms)) {
+      Sibling bare;
+      bare.dot = sibling.dot;
+      seen.siblings.push_back(bare);
+    }
+  }
+  return digest(seen);
+}
+
+std::string encode_program(const TransactionProgram& program) {
+  std::string bytes;
+  put(&bytes, program.expected);
+  for (const Operation& step : program.steps) {
+    put(&bytes, static_cast<uint8_t>(step.kind));
+    put(&bytes, static_cast<uint8_t>(step.modification));
+    put(&bytes, step.flags);
+    put(&bytes, step.expire_at_ms);
+    put(&bytes, step.integer);
+    put_bytes(&bytes, step.value.bytes());
+  }
+  return bytes;
+}
+
+bool decode_program(std::string_view bytes, TransactionProgram* program) {
+  Taker taker(bytes);
+  program->expected = taker.take<uint64_t>();
+  program->steps.clear();
+  while (taker.ok() && !taker.at_end()) {
+    Operation& step = program->steps.emplace_back();
+    step.kind = static_cast<OpKind>(taker.take<uint8_t>());
+    step.modification = static_cast<Modification>(taker.take<uint8_t>());
+    step.flags = taker.take<uint16_t>();
+    step.expire_at_ms = taker.take<uint64_t>();
+    step.integer = taker.take<int64_t>();
+    step.value = Value::borrowed(taker.take_bytes());
+    if (!is_step(step.kind, step.modification)) {
+      return false;
+    }
+  }
+  return taker.ok();
+}
+
+bool decode_step_outcomes(std::string_view bytes, std::vector<Outcome>* outcomes) {
+  Taker taker(bytes);
+  outcomes->clear();
+  while (!taker.at_end()) {
+    if (!take_outcome(taker, &outcomes->emplace_back())) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Mutation mutate_transaction(const Operation& operation, const State& state, uint64_t now_ms,
+                            const MutationLimits& limits) {
+  Mutation result;
+  TransactionProgram program;
+  if (!decode_program(operation.value.bytes(), &program)) {
+    result.outcome.code = OutcomeCode::kStorageFailed;
+    return result;
+  }
+  if (program.expected != witness(state, now_ms)) {
+    return result;
+  }
+  Workspace workspace(state, now_ms);
+  std::string outcomes;
+  for (const Operation& step : program.steps) {
+    put_outcome(&outcomes, workspace.run(step, limits));
+  }
+  result.outcome.applied = true;
+  result.outcome.has_value = true;
+  result.outcome.value = Value::copied(outcomes);
+  if (workspace.changed()) {
+    const Sibling* left = workspace.value();
+    result.effect = left != nullptr ? Mutation::Effect::kRegister : Mutation::Effect::kDelete;
+    if (left != nullptr) {
+      result.value = Value::copied(left->value.bytes());
+      result.expire_at_ms = left->expire_at_ms;
+    }
+  }
+  return result;
+}
+
+}  // namespace kindred

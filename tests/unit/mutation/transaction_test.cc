@@ -1,0 +1,147 @@
+#include "replication/mutation/transaction.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/mutation/keys.h"
+
+namespace kindred {
+namespace {
+
+using namespace mutation_test;
+using Effect = Mutation::Effect;
+
+Operation read_step() {
+  return Operation{};
+}
+
+Operation set_step(std::string_view value) {
+  Operation step;
+  step.kind = OpKind::kSet;
+  step.value = Value::copied(value);
+  return step;
+}
+
+Mutation run_steps(const State& state, std::vector<Operation> steps, const State& seen) {
+  TransactionProgram program;
+  program.expected = witness(seen, kNowMs);
+  program.steps = std::move(steps);
+  const std::string bytes = encode_program(program);
+  return run(modification(Modification::kTransaction, bytes), state);
+}
+
+std::vector<Outcome> outcomes_of(const Mutation& mutation) {
+  std::vector<Outcome> outcomes;
+  EXPECT_TRUE(decode_step_outcomes(mutation.outcome.value.bytes(), &outcomes));
+  return outcomes;
+}
+
+TEST(Witness, ChangesWithEveryWriteThatIsSeen) {
+  const State state = live("v");
+  State rewritten = state;
+  add(rewritten, {11, 1}, "v");
+  State deleted;
+  apply_register(deleted, {12, 1}, nullptr);
+  EXPECT_EQ(witness(state, kNowMs), witness(live("v"), kNowMs));
+  EXPECT_NE(witness(state, kNowMs), witness(rewritten, kNowMs));
+  EXPECT_NE(witness(missing(), kNowMs), witness(state, kNowMs));
+  EXPECT_NE(witness(missing(), kNowMs), witness(deleted, kNowMs)) << "made and deleted in between";
+}
+
+TEST(Witness, ChangesWhereAValueExpires) {
+  const State state = live("v", kExpiresMs);
+  EXPECT_NE(witness(state, kNowMs), witness(state, kExpiresMs));
+  EXPECT_EQ(witness(expired("v"), kNowMs), witness(expired("v"), kNowMs + 1));
+}
+
+TEST(Transaction, DoesNothingWhereTheKeyHasMoved) {
+  const Mutation result = run_steps(live("new"), {set_step("mine")}, missing());
+  EXPECT_EQ(result.effect, Effect::kNothing);
+  EXPECT_FALSE(result.outcome.applied);
+  EXPECT_EQ(result.outcome.code, OutcomeCode::kOk);
+}
+
+TEST(Transaction, StepsSeeWhatTheOnesBeforeThemLeft) {
+  const State state = live("5", kExpiresMs);
+  const Mutation result = run_steps(state,
+                                    {modification(Modification::kIncrement, {}, 3), read_step(),
+                                     modification(Modification::kAppend, "!"), read_step()},
+                                    state);
+  EXPECT_EQ(result.effect, Effect::kRegister);
+  EXPECT_EQ(result.value.bytes(), "8!");
+  EXPECT_EQ(result.expire_at_ms, kExpiresMs);
+  const std::vector<Outcome> outcomes = outcomes_of(result);
+  ASSERT_EQ(outcomes.size(), 4U);
+  EXPECT_EQ(outcomes[0].integer, 8);
+  EXPECT_EQ(outcomes[1].state.siblings[0].value.bytes(), "8");
+  EXPECT_EQ(outcomes[1].state.siblings[0].expire_at_ms, kExpiresMs);
+  EXPECT_EQ(outcomes[2].integer, 2);
+  EXPECT_EQ(outcomes[3].state.siblings[0].value.bytes(), "8!");
+}
+
+TEST(Transaction, AStepThatFailsLeavesTheOthers) {
+  const State state = live("text");
+  const Mutation result =
+      run_steps(state, {modification(Modification::kIncrement, {}, 1), set_step("9")}, state);
+  EXPECT_EQ(result.value.bytes(), "9");
+  EXPECT_EQ(result.expire_at_ms, 0U);
+  const std::vector<Outcome> outcomes = outcomes_of(result);
+  EXPECT_EQ(outcomes[0].code, OutcomeCode::kNotAnInteger);
+  EXPECT_EQ(outcomes[1].code, OutcomeCode::kOk);
+}
+
+TEST(Transaction, ReadsAloneWriteNothing) {
+  const State state = siblings();
+  const Mutation result = run_steps(state, {read_step()}, state);
+  EXPECT_EQ(result.effect, Effect::kNothing);
+  EXPECT_TRUE(result.outcome.applied);
+  EXPECT_EQ(outcomes_of(result)[0].state.siblings[0].value.bytes(), "9");
+}
+
+TEST(Transaction, WhatEndsInADeleteIsOne) {
+  const State state = live("v");
+  const Mutation result =
+      run_steps(state, {set_step("w"), modification(Modification::kDelete)}, state);
+  EXPECT_EQ(result.effect, Effect::kDelete);
+  EXPECT_EQ(outcomes_of(result)[1].integer, 1);
+}
+
+TEST(Transaction, ExpiryIsKeptAndSet) {
+  const State state = live("v");
+  Operation expire = modification(Modification::kExpire);
+  expire.expire_at_ms = kExpiresMs;
+  const Mutation result = run_steps(state, {expire}, state);
+  EXPECT_EQ(result.effect, Effect::kRegister);
+  EXPECT_EQ(result.value.bytes(), "v");
+  EXPECT_EQ(result.expire_at_ms, kExpiresMs);
+}
+
+TEST(Transaction, ProgramsThatCameDamagedDoNothing) {
+  TransactionProgram program;
+  program.steps = {set_step("value")};
+  const std::string whole = encode_program(program);
+  TransactionProgram read;
+  ASSERT_TRUE(decode_program(whole, &read));
+  ASSERT_EQ(read.steps.size(), 1U);
+  EXPECT_EQ(read.steps[0].value.bytes(), "value");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    if (size != sizeof program.expected) {  // no step at all is whole too
+      EXPECT_FALSE(decode_program(std::string_view(whole).substr(0, size), &read)) << size;
+    }
+  }
+  for (const OpKind kind : {OpKind::kPut, OpKind::kSpread, static_cast<OpKind>(0)}) {
+    program.steps[0].kind = kind;
+    EXPECT_FALSE(decode_program(encode_program(program), &read));
+  }
+  program.steps[0].kind = OpKind::kModify;
+  program.steps[0].modification = Modification::kTransaction;
+  EXPECT_FALSE(decode_program(encode_program(program), &read)) << "none within another";
+  const Mutation result = run(modification(Modification::kTransaction, "short"), live("v"));
+  EXPECT_EQ(result.effect, Effect::kNothing);
+  EXPECT_NE(result.outcome.code, OutcomeCode::kOk);
+}
+
+}  // namespace
+}  // namespace kindred
