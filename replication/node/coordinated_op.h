@@ -70,6 +70,7 @@ struct CoordinatedOp {
   Phase phase = Phase::kReading;
   KeyHolder key;
   uint64_t started_us = 0;
+  uint64_t asked_us = 0;  // when it was last passed on, or its read first sent to others
   uint64_t deadline_us = 0;
   QuorumSpec spec;
   Step step = 0;  // that `quorum` and what is under way go by

@@ -145,13 +145,20 @@ bool Coordinator::is_first_primary(const Op& op) const {
   return false;
 }
 
+/// The next owner to pass the request to, those that are silent last. Read-modify-writes go by the
+/// list's order alone: they meet at one node only while all pass them to the same.
 NodeId Coordinator::next_candidate(const Op& op) const {
+  NodeId silent = 0;
   for (NodeId node : core_.owners(op.key.partition())) {
-    if (node != core_.self && core_.is_up(node) && !contains(op.tried, node)) {
+    if (node == core_.self || !core_.is_up(node) || contains(op.tried, node)) {
+      continue;
+    }
+    if (op.kind == OpKind::kModify || !silent_.contains(node)) {
       return node;
     }
+    silent = silent != 0 ? silent : node;
   }
-  return 0;
+  return silent;
 }
 
 void Coordinator::place(Op& op, const Operation& operation, Now now) {
@@ -182,16 +189,21 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
     const uint8_t needed = is_read(op.kind) ? op.quorum.read.needed : op.quorum.write.needed;
     return fail(op, OutcomeCode::kNoReplicas, needed, core_.owners_up(op.key.partition()), now);
   }
-  pass_on(op, operation, to, as_fallback);
+  pass_on(op, operation, to, as_fallback, now);
 }
 
-void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback) {
+void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback,
+                          Now now) {
   ++core_.metrics.passed_on_requests;
   op.phase = Op::Phase::kPassedOn;
   if (&operation != &op.request) {
     op.keep(operation);
   }
   op.tried.push_back(to);
+  op.asked_us = now.mono_us;
+  if (now.mono_us + SilentPeers::kPatienceUs < op.deadline_us) {
+    deadlines_.add(op.id, now.mono_us + SilentPeers::kPatienceUs);
+  }
   PassOn message;
   message.id = op.id;
   message.step = core_.step(op.key.partition());
@@ -205,7 +217,24 @@ void Coordinator::pass_on(Op& op, const Operation& operation, NodeId to, bool as
   }
 }
 
+/// A peer takes longer to answer than most do, and nothing has failed yet.
+void Coordinator::lose_patience(Op& op, Now now) {
+  if (op.phase != Op::Phase::kPassedOn) {
+    return hedge(op, now);
+  }
+  if (now.mono_us < op.asked_us + SilentPeers::kPatienceUs) {
+    return;  // the node asked before it had refused
+  }
+  silent_.add(op.tried.back(), now);
+  // A read can be asked of another; a write may be under way there.
+  const NodeId next = is_read(op.kind) ? next_candidate(op) : 0;
+  if (next != 0 && !silent_.contains(next)) {
+    pass_on(op, op.request, next, /*as_fallback=*/false, now);
+  }
+}
+
 void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now now) {
+  silent_.heard(from);
   Op* op = table_.find(reply.id);
   if (op == nullptr || op->phase != Op::Phase::kPassedOn || op->tried.empty() ||
       (op->tried.back() != from && !KINDRED_BUG(coordinated_twice))) {
@@ -506,6 +535,7 @@ void Coordinator::on_peer_down(NodeId peer, Now now) {
 }
 
 void Coordinator::tick(Now now) {
+  silent_.expire(now);
   deadlines_.expire(now.mono_us, [this, now](uint64_t id) { on_due(id, now); });
 }
 
@@ -515,7 +545,7 @@ void Coordinator::on_due(uint64_t id, Now now) {
     return;
   }
   if (now.mono_us < op->deadline_us) {
-    return retry(*op, now) ? void() : hedge(*op);
+    return retry(*op, now) ? void() : lose_patience(*op, now);
   }
   switch (op->phase) {
     case Op::Phase::kAnswered:

@@ -10,6 +10,7 @@
 #include "replication/node/op_table.h"
 #include "replication/node/replica.h"
 #include "replication/node/shard_core.h"
+#include "replication/node/silent_peers.h"
 
 namespace kindred {
 
@@ -58,7 +59,8 @@ class Coordinator {
   bool copy_lost(const Op& op) const;
   bool is_first_primary(const Op& op) const;
   NodeId next_candidate(const Op& op) const;
-  void pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback);
+  void pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback, Now now);
+  void lose_patience(Op& op, Now now);
   void refuse_or_move(Op& op, Now now);
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
@@ -128,7 +130,7 @@ class Coordinator {
   void read_complete(Op& op, Now now);
   void repair(Op& op, Now now);
   void end_read(Op& op, Now now);
-  void hedge(Op& op);
+  void hedge(Op& op, Now now);
   void report_replica(Op& op, NodeId node, bool whole, const State& state);
   void finish_explain(Op& op, Now now);
 
@@ -168,6 +170,7 @@ class Coordinator {
   ResolvedQuorum usual_;    // of a request that names no numbers
   ResolvedQuorum special_;  // of the last one that did
   uint64_t usual_version_ = 0;
+  SilentPeers silent_;
   double hedge_allowance_ = 0;  // reads that may be hedged now: at most 5 % of all
 };
 

@@ -11,6 +11,8 @@ namespace {
 /// for this part of reads.
 constexpr double kHedgedPartMax = 0.05;
 constexpr double kHedgeAllowanceMax = 10;
+/// A replica that takes so many times as long as 99 in 100 reads is silent, not slow.
+constexpr uint64_t kSilentAtP99s = 4;
 
 /// A streaming estimate of the 99th percentile (Ma, Muthukrishnan, Sandler 2013, "frugal"): steps
 /// up 99 times as far as it steps down.
@@ -73,6 +75,7 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
                    op.read);
   }
   hedge_allowance_ = std::min(kHedgeAllowanceMax, hedge_allowance_ + kHedgedPartMax);
+  op.asked_us = now.mono_us;
   const double p99_us = core_.copies.at(op.key.partition()).read_p99_us;
   const uint64_t hedge_at_us = now.mono_us + static_cast<uint64_t>(p99_us);
   if (hedge_at_us < op.deadline_us) {
@@ -113,8 +116,12 @@ bool Coordinator::ask_next(Op& op) {
   const uint16_t partition = op.key.partition();
   const bool asks_all = op.kind == OpKind::kExplain;
   const auto primaries = asks_all ? core_.written_up(partition) : core_.others_up(partition);
-  return std::any_of(primaries.begin(), primaries.end(),
-                     [&](NodeId node) { return ask_once(op, node, /*is_fallback=*/false); });
+  const auto ask_one = [&](bool is_silent) {
+    return std::any_of(primaries.begin(), primaries.end(), [&](NodeId node) {
+      return silent_.contains(node) == is_silent && ask_once(op, node, /*is_fallback=*/false);
+    });
+  };
+  return ask_one(false) || (!silent_.empty() && ask_one(true));
 }
 
 /// Keeps as many replicas asked as the quorum still needs: primaries first, then those who stand in
@@ -127,17 +134,35 @@ void Coordinator::ask_enough(Op& op) {
   }
 }
 
-void Coordinator::hedge(Op& op) {
-  if (op.phase != Op::Phase::kReading || op.kind == OpKind::kExplain || hedge_allowance_ < 1) {
+/// Slower than most reads: one more replica is asked, of few reads only. Where nothing came at all
+/// for a long time, one more is asked in any case, and who was asked is remembered.
+void Coordinator::hedge(Op& op, Now now) {
+  if (op.phase != Op::Phase::kReading || op.kind == OpKind::kExplain) {
     return;
   }
-  if (ask_next(op)) {
-    hedge_allowance_ -= 1;
-    ++core_.metrics.hedged_reads;
+  const auto p99_us = static_cast<uint64_t>(core_.copies.at(op.key.partition()).read_p99_us);
+  const uint64_t patient_until_us =
+      op.asked_us + std::max(SilentPeers::kPatienceUs, kSilentAtP99s * p99_us);
+  if (now.mono_us < patient_until_us) {
+    if (patient_until_us < op.deadline_us) {
+      deadlines_.add(op.id, patient_until_us);
+    }
+    if (hedge_allowance_ >= 1 && ask_next(op)) {
+      hedge_allowance_ -= 1;
+      ++core_.metrics.hedged_reads;
+    }
+    return;
   }
+  for (const Op::Asked& one : op.asked) {
+    if (one.status == Op::Asked::Status::kWaiting) {
+      silent_.add(one.node, now);
+    }
+  }
+  core_.metrics.hedged_reads += ask_next(op) ? 1 : 0;
 }
 
 void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) {
+  silent_.heard(from);
   Op* op = table_.find(reply.id);
   if (op == nullptr || (op->phase != Op::Phase::kReading && op->phase != Op::Phase::kAnswered)) {
     return;

@@ -146,6 +146,7 @@ void Coordinator::send_writes(Op& op, std::string_view record, Now now) {
 }
 
 void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
+  silent_.heard(from);
   Op* op = table_.find(ack.id);
   if (op == nullptr || (op->phase != Op::Phase::kWriting && op->phase != Op::Phase::kSettling)) {
     return;

@@ -113,6 +113,90 @@ TEST(PassOn, AWriteWhoseCoordinatorGoesDownIsUnknownAReadMoves) {
   EXPECT_EQ(moved[0].to, 3U);
 }
 
+/// Two owners pass for this node's candidates; the first one hangs.
+class SilentPeer : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kPatienceMs = SilentPeers::kPatienceUs / 1000;
+
+  SilentPeer() { first_ = pass(Node::set("v")); }
+
+  /// Whom the request went to.
+  Sent pass(const Operation& operation) {
+    token_ = node_.submit(operation);
+    return node_.ports.take<PassOn>().at(0);
+  }
+
+  Node node_{{2, 3, 4}};
+  ClientToken token_ = 0;
+  Sent first_;
+};
+
+TEST_F(SilentPeer, IsAskedLastOnceARequestWaitsForItTooLong) {
+  node_.pass_ms(kPatienceMs / 2);
+  EXPECT_EQ(pass(Node::set("w")).to, 2U) << "slow yet";
+  node_.pass_ms(kPatienceMs / 2 + 2 * Shard::kTickMs);
+  EXPECT_EQ(pass(Node::set("x")).to, 3U);
+  EXPECT_EQ(pass(Node::read()).to, 3U);
+  node_.shard().set_alive(3, false, node_.now);
+  node_.shard().set_alive(4, false, node_.now);
+  node_.ports.take<PassOn>();  // the read moves
+  EXPECT_EQ(pass(Node::set("y")).to, 2U) << "nobody else is left";
+}
+
+TEST_F(SilentPeer, IsAskedAsBeforeOnceItAnswersAnything) {
+  node_.pass_ms(kPatienceMs + 2 * Shard::kTickMs);
+  ASSERT_EQ(pass(Node::set("w")).to, 3U);
+  const Outcome outcome;
+  answer_pass_on(node_, first_, PassOnStatus::kDone, &outcome);
+  EXPECT_EQ(pass(Node::set("x")).to, 2U);
+}
+
+TEST_F(SilentPeer, IsAskedAgainAfterAWhile) {
+  node_.pass_ms(kPatienceMs + 2 * Shard::kTickMs);
+  ASSERT_EQ(pass(Node::set("w")).to, 3U);
+  node_.pass_ms(4000);
+  EXPECT_EQ(pass(Node::set("x")).to, 2U);
+}
+
+TEST_F(SilentPeer, StillRunsReadModifyWritesSoThatTheyMeet) {
+  node_.pass_ms(kPatienceMs + 2 * Shard::kTickMs);
+  EXPECT_EQ(pass(Node::modify(Modification::kIncrement, 1)).to, 2U);
+}
+
+TEST_F(SilentPeer, KeepsAWriteAndLosesAReadToTheNext) {
+  const ClientToken write = token_;
+  EXPECT_EQ(pass(Node::read()).to, 2U);
+  node_.pass_ms(kPatienceMs + 2 * Shard::kTickMs);
+  const std::vector<Sent> moved = node_.ports.take<PassOn>();
+  ASSERT_EQ(moved.size(), 1U) << "the write may be under way there";
+  EXPECT_EQ(moved[0].to, 3U);
+  Outcome outcome;
+  outcome.integer = 7;
+  answer_pass_on(node_, moved[0], PassOnStatus::kDone, &outcome);
+  ASSERT_TRUE(node_.replied(token_));
+  EXPECT_EQ(node_.outcome(token_).integer, 7);
+  EXPECT_FALSE(node_.replied(write));
+  answer_pass_on(node_, first_, PassOnStatus::kDone, &outcome);
+  EXPECT_TRUE(node_.replied(write));
+}
+
+TEST(PassOn, ARefusalThatTookItsTimeSaysNothingAboutTheNext) {
+  Node node({2, 3, 4});
+  node.submit(Node::set("v"));
+  node.pass_ms(SilentPeers::kPatienceUs / 1000 - 2 * Shard::kTickMs);
+  answer_pass_on(node, node.ports.take<PassOn>()[0], PassOnStatus::kRefused, nullptr);
+  node.pass_ms(4 * Shard::kTickMs);
+  answer_pass_on(node, node.ports.take<PassOn>()[0], PassOnStatus::kRefused, nullptr);
+  node.ports.take<PassOn>();
+  for (NodeId expected : {NodeId{2}, NodeId{3}}) {
+    node.submit(Node::set("w"));
+    const Sent passed = node.ports.take<PassOn>().at(0);
+    EXPECT_EQ(passed.to, expected);
+    node.shard().set_alive(expected, false, node.now);
+    node.ports.take<PassOn>();
+  }
+}
+
 TEST(PassOn, AnAnswerOfSomebodyElseIsIgnored) {
   Node node({2, 3, 4});
   const ClientToken token = node.submit(Node::set("v"));

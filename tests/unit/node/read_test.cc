@@ -144,6 +144,35 @@ TEST(Read, ASlowOneIsHedgedWithinItsAllowance) {
               node.replied(slow[3]) || node.replied(slow[4]));
 }
 
+TEST(Read, ASilentReplicaIsReplacedBeyondThatAndAskedLastFromThenOn) {
+  Node node;
+  for (int i = 0; i < 400; ++i) {  // its allowance is full
+    node.submit(Node::read());
+    node.answer(node.ports.take<Fetch>().at(0), State{});
+  }
+  std::vector<ClientToken> tokens;
+  for (int i = 0; i < 20; ++i) {
+    tokens.push_back(node.submit(Node::read()));
+  }
+  const std::vector<Sent> asked = node.ports.take<Fetch>();
+  ASSERT_EQ(asked.size(), tokens.size());
+  node.pass_ms(SilentPeers::kPatienceUs / 1000 + 2 * Shard::kTickMs);
+  const std::vector<Sent> hedges = node.ports.take<Fetch>();
+  ASSERT_EQ(hedges.size(), tokens.size()) << "all of them";
+  for (size_t i = 0; i < hedges.size(); ++i) {
+    EXPECT_NE(hedges[i].to, asked[0].to);
+    node.answer(hedges[i], State{});
+    EXPECT_TRUE(node.replied(tokens[i]));
+  }
+  node.submit(Node::read());
+  const Sent next = node.ports.take<Fetch>().at(0);
+  EXPECT_EQ(next.to, hedges[0].to);
+  node.answer(next, State{});
+  node.answer(asked[0], State{});
+  node.submit(Node::read());
+  EXPECT_EQ(node.ports.take<Fetch>().at(0).to, asked[0].to) << "it answers again";
+}
+
 TEST(Read, ALateAnswerStillRepairs) {
   Node node;
   for (int i = 0; i < 20; ++i) {
