@@ -1,5 +1,6 @@
 """Clients at a steady rate that know what they were promised."""
 
+import collections
 import random
 import threading
 import time
@@ -8,21 +9,27 @@ import redis
 from harness.wait import wait_for_time
 
 AVOID_S = 20.0
-TIMEOUT_S = 2.0
+# A node answers within request-timeout-ms and 250 ms, so one that is silent for longer is gone.
+TIMEOUT_S = 1.5
+TRIES_MAX = 3
 KEYS_A_CLIENT = 20
 CART_ITEMS_MAX = 40
+
+# One request as its client saw it. `seconds` is of all its tries; `error` is the last try's, or "";
+# `first_error` that of the first one, at `node`, which did not answer at all where `is_silent`.
+Sample = collections.namedtuple("Sample", "when is_write seconds error first_error is_silent node")
 
 
 class Client(threading.Thread):
     """Sets its own keys to rising numbers, reads them, and puts items into a cart of its own.
 
-    After an error it goes to another node and stays away from the one that failed for a while, as a
-    client behind a proxy with health checks does.
+    It knows all nodes' addresses, as drivers of clusters do. Where a node fails it, it tries the
+    request at another, which all of its requests allow, and stays away from that one for a while.
     """
 
     def __init__(self, number, addresses, rate, stop):
         super().__init__(daemon=True)
-        self._addresses = addresses  # a list that grows as nodes join
+        self._addresses = addresses  # a list that changes as nodes join and leave
         self._name = f"c{number}"
         self._random = random.Random(number)
         self._interval_s = 1.0 / rate
@@ -33,7 +40,7 @@ class Client(threading.Thread):
         self.acked = {}  # key -> highest number acknowledged
         self.tried = {}  # key -> highest number sent
         self.items = set()  # acknowledged, of the cart
-        self.samples = []  # (when, is a write, seconds it took, error or "")
+        self.samples = []
 
     @property
     def cart(self):
@@ -41,7 +48,7 @@ class Client(threading.Thread):
 
     def run(self):
         due = time.time() + self._random.random() * self._interval_s
-        number = 0
+        number = self._random.randrange(10)  # clients are not in step
         while due < self._stop_at:
             wait_for_time(due)
             number += 1
@@ -61,13 +68,21 @@ class Client(threading.Thread):
 
     def _timed(self, is_write, action):
         began = time.time()
-        try:
-            action()
-            error = ""
-        except redis.RedisError as failure:
-            error = f"{type(failure).__name__} {failure}"[:120]
-            self._leave()
-        self.samples.append((began, is_write, time.time() - began, error))
+        first_error = error = node = ""
+        is_silent = False
+        for attempt in range(TRIES_MAX):
+            try:
+                action()
+                error = ""
+                break
+            except redis.RedisError as failure:
+                error = f"{type(failure).__name__} {failure}"[:120]
+                if attempt == 0:
+                    first_error, node = error, self._address[0]
+                    is_silent = isinstance(failure, (redis.ConnectionError, redis.TimeoutError))
+                self._leave()
+        self.samples.append(
+            Sample(began, is_write, time.time() - began, error, first_error, is_silent, node))
 
     def _leave(self):
         self._avoid[self._address] = time.time() + AVOID_S
@@ -78,8 +93,9 @@ class Client(threading.Thread):
     def _node(self):
         if self._connection is None:
             now = time.time()
-            good = [address for address in self._addresses if self._avoid.get(address, 0) < now]
-            self._address = self._random.choice(good or self._addresses)
+            known = list(self._addresses)
+            good = [address for address in known if self._avoid.get(address, 0) < now]
+            self._address = self._random.choice(good or known)
             self._connection = redis.Redis(
                 host=self._address[0], port=self._address[1], socket_timeout=TIMEOUT_S,
                 socket_connect_timeout=TIMEOUT_S, retry_on_timeout=False)

@@ -82,7 +82,10 @@ class Nodes:
         return [node for node in self.all.values() if node.alive()]
 
     def addresses(self):
-        return [(node.host, node.port) for node in self.all.values()]
+        return [self.address(number) for number in self.all]
+
+    def address(self, number):
+        return (self.all[number].host, self.all[number].port)
 
     def peer_address(self, number):
         return f"{host_of(number)}:{self._peer_port}"

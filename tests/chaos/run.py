@@ -30,35 +30,40 @@ FOUNDERS = 5
 class Plan:
     """What happens when. Times are parts of the whole run, so that a short run has all of it."""
 
-    def __init__(self, nodes, firewall, seconds):
+    def __init__(self, nodes, firewall, seconds, addresses):
         self._nodes, self._firewall = nodes, firewall
+        self._addresses = addresses  # that clients know
         self._began = time.time()
         self._seconds = seconds
-        self.phases = []  # (name, from, to)
+        self.phases = []
         self.members = FOUNDERS
 
     def at(self, part):
         """Waits until that part of the run is over."""
         wait_for_time(self._began + part * self._seconds)
 
-    def phase(self, name, begin, end):
-        """Runs `begin`, waits until part `end` of the run, and notes the time between."""
+    def phase(self, name, begin, end, gone=None):
+        """Runs `begin`, waits until part `end` of the run, and notes the time between. `gone`: the
+        node that is of no use to its clients meanwhile."""
         started = time.time()
         print(f"{started - self._began:6.1f} s  {name}", flush=True)
         begin()
         self.at(end)
-        self.phases.append((name, started, time.time()))
+        self.phases.append(report.Phase(name, started, time.time(), gone.host if gone else ""))
 
     def run(self):
         node = self._nodes.all
         self.phase("quiet", lambda: None, 0.10)
-        self.phase("node-2 killed", node[2].kill, 0.18)
+        self.phase("node-2 killed", node[2].kill, 0.18, gone=node[2])
         self.phase("node-2 is back", node[2].start, 0.25)
-        self.phase("node-3 hangs", node[3].pause, 0.25 + min(0.14, 40 / self._seconds))
+        self.phase("node-3 hangs", node[3].pause, 0.25 + min(0.14, 40 / self._seconds),
+                   gone=node[3])
         self.phase("node-3 goes on", node[3].resume, 0.44)
-        self.phase("node-4 is cut off", lambda: self._cut(4, both_ways=True), 0.50)
+        self.phase("node-4 is cut off", lambda: self._cut(4, both_ways=True), 0.50,
+                   gone=node[4])
         self.phase("the cut is mended", self._firewall.heal, 0.55)
-        self.phase("node-5 can't send", lambda: self._cut(5, both_ways=False), 0.61)
+        self.phase("node-5 can't send", lambda: self._cut(5, both_ways=False), 0.61,
+                   gone=node[5])
         self.phase("it can again", self._firewall.heal, 0.66)
         self.phase("two join", self._join, 0.76)
         self.phase("two leave", self._leave, 0.87)
@@ -77,8 +82,12 @@ class Plan:
         for number in (6, 7):
             self._nodes.add(number)
         self._wait_for_members(7)
+        for number in (6, 7):
+            self._addresses.append(self._nodes.address(number))
 
     def _leave(self):
+        for number in (6, 3):
+            self._addresses.remove(self._nodes.address(number))
         self._nodes.all[1].ring("LEAVE", "node-6", "NOW")
         self._nodes.all[1].ring("LEAVE", "node-3", "NOW")
         self._wait_for_members(5)
@@ -91,6 +100,8 @@ class Plan:
         wait_until(lambda: self._answers(first, "REPLACE", "node-7", waiting, "NOW"), 30,
                    "RING REPLACE is taken")
         self._wait_for_members(5)
+        self._addresses.remove(self._nodes.address(7))
+        self._addresses.append(self._nodes.address(8))
 
     def _wait_for_members(self, count):
         self.members = count
@@ -127,6 +138,7 @@ def main():
     parser.add_argument("--workers", default="1", help="of each node; 8 nodes share the machine")
     parser.add_argument("--picture", type=pathlib.Path, help="draws latencies into this SVG file")
     parser.add_argument("--json", type=pathlib.Path, help="writes the figures there")
+    parser.add_argument("--errors", type=pathlib.Path, help="lists each failed try there")
     options = parser.parse_args()
     directives = {"storage-engine": options.engine, "workers": options.workers}
     with Firewall(f"kindred_chaos_{os.getpid()}") as firewall, Nodes(FOUNDERS, directives) as nodes:
@@ -135,9 +147,9 @@ def main():
 
 def run(options, firewall, nodes):
     seconds = options.minutes * 60
-    plan = Plan(nodes, firewall, seconds)
     manager = multiprocessing.Manager()
     addresses = manager.list(nodes.addresses())
+    plan = Plan(nodes, firewall, seconds, addresses)
     results = multiprocessing.Queue()
     stop = time.time() + seconds
     processes = [multiprocessing.Process(
@@ -152,14 +164,17 @@ def run(options, firewall, nodes):
         process.join(30)
     nodes.settle(plan.members, timeout_s=120)
     lost = report.lost_writes(nodes, collected)
-    figures = report.figures(plan.phases, [sample for client in collected for sample in client[5]])
+    samples = [sample for client in collected for sample in client[5]]
+    figures = report.figures(plan.phases, samples)
     figures["lost"] = lost
+    figures["load_average"] = [round(each, 1) for each in os.getloadavg()]
     report.show(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     if options.picture:
-        report.draw(plan.phases, [sample for client in collected for sample in client[5]],
-                    options.picture)
+        report.draw(plan.phases, samples, options.picture)
+    if options.errors:
+        report.list_errors(plan.phases, samples, options.errors)
     return 0 if report.judge(figures) else 1
 
 
