@@ -1,6 +1,7 @@
 #include "tests/sim/cluster.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/record/key.h"
 #include "tests/sim/client.h"
@@ -49,6 +50,7 @@ void SimCluster::start_nodes() {
     const int64_t bound = plan_.clock_skew_ms_max;
     const uint64_t skew = prng(Chance::kWorld).below(static_cast<uint64_t>(2 * bound + 1));
     node.skew_ms = static_cast<int64_t>(skew) - bound;
+    probes_.add("clock_wrong", node.skew_ms != 0 ? 1 : 0);
   }
   operator_.schedule();
   faults_.start_nodes();
@@ -67,6 +69,7 @@ std::vector<SimNode*> SimCluster::members() {
 void SimCluster::run() {
   start_nodes();
   faults_.schedule();
+  membership_judge_.watch_copies();
   std::vector<std::unique_ptr<Client>> clients;
   for (uint32_t i = 0; i < plan_.clients; ++i) {
     clients.push_back(std::make_unique<Client>(*this, i));
@@ -96,6 +99,28 @@ void SimCluster::run_until_us(uint64_t time_us) {
   }
 }
 
+/// `done`, called with `nothing()` where a node hangs; what it says later is not heard.
+template <typename Answer, typename Nothing>
+std::function<void(Answer)> SimCluster::patiently(std::function<void(Answer)> done,
+                                                  Nothing nothing) {
+  if (!plan_.hangs || is_healing_) {
+    return done;
+  }
+  constexpr uint64_t kPatienceUs = 3'000'000;
+  auto once = std::make_shared<std::function<void(Answer)>>(std::move(done));
+  queue_.after(kPatienceUs, [this, once, nothing] {
+    if (const auto waiting = std::exchange(*once, nullptr)) {
+      probes_.add("client_gave_up");
+      waiting(nothing());
+    }
+  });
+  return [once](Answer answer) {
+    if (const auto waiting = std::exchange(*once, nullptr)) {
+      waiting(std::forward<Answer>(answer));
+    }
+  };
+}
+
 void SimCluster::ask(Number number, Request request, std::function<void(Reply&&)> done) {
   SimNode& target = node(number);
   if (!target.is_up()) {
@@ -104,7 +129,11 @@ void SimCluster::ask(Number number, Request request, std::function<void(Reply&&)
     reply.outcome.code = OutcomeCode::kNoReplicas;
     return done(std::move(reply));
   }
-  target.ask(++last_token_, std::move(request), std::move(done));
+  target.ask(++last_token_, std::move(request), patiently<Reply&&>(std::move(done), [] {
+    Reply lost;
+    lost.is_lost = true;
+    return lost;
+  }));
 }
 
 void SimCluster::ask_scan(Number number, const ScanRequest& request,
@@ -113,7 +142,8 @@ void SimCluster::ask_scan(Number number, const ScanRequest& request,
   if (!target.is_up()) {
     return done(ScanPage{});
   }
-  target.ask_scan(++last_token_, request, std::move(done));
+  target.ask_scan(++last_token_, request,
+                  patiently<const ScanPage&>(std::move(done), [] { return ScanPage{}; }));
 }
 
 void SimCluster::count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies) {

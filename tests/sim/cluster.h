@@ -71,6 +71,8 @@ class SimCluster {
   bool all_see_each_other();
 
  private:
+  template <typename Answer, typename Nothing>
+  std::function<void(Answer)> patiently(std::function<void(Answer)> done, Nothing nothing);
   void start_nodes();
   void run_until_us(uint64_t time_us);
 

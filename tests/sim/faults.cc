@@ -26,6 +26,9 @@ void Faults::start_nodes() {
   for (Number number = 1; number <= plan.nodes; ++number) {
     SimNode& node = cluster_.node(number);
     const bool is_late = plan.founding == Founding::kOneLate && number == late;
+    if (is_late) {
+      cluster_.probes().add("founder_late");
+    }
     start_later(node, is_late ? prng.between(2 * kSecondUs, 9 * kSecondUs)
                               : prng.below(plan.founding_spread_us + 1));
   }
@@ -118,6 +121,11 @@ void Faults::schedule() {
   every(plan.doubt_every_ms, &Faults::doubt);
   every(plan.flush_every_ms, &Faults::flush);
   every(plan.clocks_jump ? 4'000 : 0, &Faults::jump_clock);
+  if (plan.hangs) {
+    const uint64_t latest_us = cluster_.end_us() - Plan::kHangUs - 5 * kSecondUs;
+    cluster_.queue().after(cluster_.prng(Chance::kFaults).between(2 * kSecondUs, latest_us),
+                           [this] { hang(); });
+  }
   if (plan.durability == Durability::kLogged) {
     every(500, &Faults::sync_disks);
   }
@@ -136,6 +144,9 @@ void Faults::cut() {
   const bool both_ways = !prng.one_in(3);
   const bool from_all = prng.one_in(2);
   const Number other = any_node().number();
+  if (!both_ways && (from_all || one != other)) {
+    cluster_.probes().add("cut_one_way");
+  }
   for (Number to = 1; to <= cluster_.node_count(); ++to) {
     if (to != one && (from_all || to == other)) {
       Network& network = cluster_.network();
@@ -332,10 +343,29 @@ void Faults::pause() {
     const bool is_long = cluster_.prng(Chance::kFaults).one_in(4);
     const uint64_t length_us =
         cluster_.prng(Chance::kFaults).between(50'000, is_long ? 6'000'000 : 1'500'000);
-    node.paused_until_us = now_us + length_us;
-    cluster_.note_pause(length_us);
-    cluster_.membership_judge().fault_of(node.number());
+    stand_still(node, length_us);
   }
+}
+
+void Faults::stand_still(SimNode& node, uint64_t length_us) {
+  node.paused_until_us = cluster_.queue().now_us() + length_us;
+  cluster_.note_pause(length_us);
+  cluster_.membership_judge().fault_of(node.number());
+}
+
+/// As SIGSTOP: a node that is in the middle of things stands still for long, and then goes on as if
+/// nothing were.
+void Faults::hang() {
+  SimNode& node = any_node();
+  if (!node.is_ready() || node.paused_until_us > cluster_.queue().now_us()) {
+    const uint64_t left_us = cluster_.end_us() - cluster_.queue().now_us();
+    if (left_us > Plan::kHangUs + 2 * kSecondUs) {
+      cluster_.queue().after(kSecondUs, [this] { hang(); });
+    }
+    return;
+  }
+  cluster_.probes().add("hang");
+  stand_still(node, Plan::kHangUs);
 }
 
 /// A link breaks without cause: its owner takes the other for down.

@@ -38,6 +38,8 @@ class Faults {
   void restore_later(SimNode& node);
   void wipe(SimNode& node);
   void pause();
+  void hang();
+  void stand_still(SimNode& node, uint64_t length_us);
   void doubt();
   void flush();
   void jump_clock();

@@ -197,7 +197,7 @@ bool repeats(uint64_t seed, uint32_t seconds) {
 }
 
 /// Rare paths that a long run must have gone through: what never ran was not tested.
-bool check_probes(const Probes& probes) {
+bool check_probes(const Probes& probes, uint32_t seconds) {
   static constexpr const char* kMustRun[] = {"restamped",
                                              "fallback_coordinated",
                                              "hint_delivered",
@@ -220,9 +220,15 @@ bool check_probes(const Probes& probes) {
                                              "crash",
                                              "machine_crash",
                                              "cut",
+                                             "cut_one_way",
+                                             "founder_late",
+                                             "join_asked_in_cut",
+                                             "leave_asked_in_cut",
+                                             "copies_watched",
                                              "pause",
                                              "doubt",
                                              "clock_jump",
+                                             "clock_wrong",
                                              "garbled",
                                              "seed_mended",
                                              "founder_crashed",
@@ -236,12 +242,19 @@ bool check_probes(const Probes& probes) {
                                              "left",
                                              "refused_as_no_member"};
   bool all = true;
-  for (const char* name : kMustRun) {
+  const auto check = [&](const char* name) {
     auto place = probes.counts.find(name);
     if (place == probes.counts.end() || place->second == 0) {
       std::printf("NEVER RAN: %s\n", name);
       all = false;
     }
+  };
+  for (const char* name : kMustRun) {
+    check(name);
+  }
+  if (seconds >= Plan::kSecondsToHang) {
+    check("hang");
+    check("client_gave_up");
   }
   return all;
 }
@@ -329,7 +342,7 @@ int run(const Options& options) {
   }
   show_probes(probes);
   constexpr uint64_t kSeedsOfGate = 1000;
-  if (options.seeds >= kSeedsOfGate && !check_probes(probes)) {
+  if (options.seeds >= kSeedsOfGate && !check_probes(probes, options.seconds)) {
     return 1;
   }
   std::printf("%llu seeds, %zu failed\n", static_cast<unsigned long long>(options.seeds),

@@ -1,5 +1,7 @@
 #include "tests/sim/membership_judge.h"
 
+#include <algorithm>
+
 #include "tests/sim/cluster.h"
 
 namespace kindred::sim {
@@ -48,6 +50,40 @@ void MembershipJudge::fault_of(Number number) {
 void MembershipJudge::lost(Number from, Number to) {
   ++pairs_[from][to].lost;
   ++pairs_[to][from].lost;
+}
+
+void MembershipJudge::watch_copies() {
+  constexpr uint64_t kLookUs = 1'000'000;
+  cluster_.queue().after(kLookUs, [this] { watch_copies(); });
+  for (Number number = 1; number <= cluster_.node_count(); ++number) {
+    const auto document = cluster_.node(number).document();
+    if (document == nullptr || !cluster_.node(number).is_ready()) {
+      continue;
+    }
+    for (uint16_t partition = 0; partition < cluster_.plan().partitions; ++partition) {
+      if (!may_hold(*document, partition)) {
+        return cluster_.oracle().fail("no owner holds partition " + std::to_string(partition) +
+                                      " in epoch " + std::to_string(document->epoch));
+      }
+    }
+    cluster_.probes().add("copies_watched");
+  }
+}
+
+/// Whether one of those who serve the partition by this document holds all of it, or may: of those
+/// that are not there, or go by another document, nothing is said.
+bool MembershipJudge::may_hold(const ClusterDocument& document, uint16_t partition) {
+  const auto owners = document.serving_owners(partition);
+  return std::any_of(owners.begin(), owners.end(), [&](NodeId owner) {
+    for (Number number = 1; number <= cluster_.node_count(); ++number) {
+      SimNode& node = cluster_.node(number);
+      if (node.id() == owner && node.is_ready() && node.document()->epoch == document.epoch) {
+        return node.shard_of_partition(partition).shard().copies().at(partition).state ==
+               CopyState::kWhole;
+      }
+    }
+    return true;
+  });
 }
 
 /// A member is silent once three rounds' answers are missing, the third being late only: so two

@@ -13,7 +13,8 @@ namespace kindred::sim {
 class SimCluster;
 
 /// Judges what the nodes make of their cluster: that they never hold two documents of one
-/// (generation, epoch), and that down and up change no oftener than something went wrong.
+/// (generation, epoch), and that down and up change no oftener than something went wrong;
+/// and that each partition always has an owner that serves and holds all of it.
 class MembershipJudge {
  public:
   explicit MembershipJudge(SimCluster& cluster) : cluster_(cluster) {}
@@ -30,6 +31,9 @@ class MembershipJudge {
   /// A membership message came late or not at all.
   void lost(Number from, Number to);
 
+  /// Looks at all copies, now and every second.
+  void watch_copies();
+
   /// The end: judges the counts.
   void check();
 
@@ -40,6 +44,8 @@ class MembershipJudge {
     uint64_t lost = 0;
   };
   using Row = std::array<Pair, kNodesMax + 1>;
+
+  bool may_hold(const ClusterDocument& document, uint16_t partition);
 
   SimCluster& cluster_;
   std::array<Row, kNodesMax + 1> pairs_{};  // [observer][subject]

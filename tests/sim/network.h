@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,11 @@ class Network {
   void process_ended(Number number, bool with_machine);
   void set_cut(Number from, Number to, bool is_cut) { cut_[from][to] = is_cut; }
   bool is_cut(Number from, Number to) const { return cut_[from][to]; }
+  bool any_cut() const {
+    return std::any_of(std::begin(cut_), std::end(cut_), [](const auto& row) {
+      return std::find(std::begin(row), std::end(row), true) != std::end(row);
+    });
+  }
   /// A link breaks for no reason that the nodes could see.
   void reset_link(Number from, Number to);
   void heal() { cut_ = {}; }

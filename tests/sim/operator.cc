@@ -146,6 +146,9 @@ void Operator::begin_change() {
   const uint64_t what = prng.below(10);
   if (what < 5 && !out.empty()) {
     cluster_.probes().add("join_asked");
+    if (cluster_.network().any_cut()) {
+      cluster_.probes().add("join_asked_in_cut");
+    }
     return add(out[prng.below(out.size())], !prng.one_in(3));
   }
   if (in.size() <= kMembersMin) {
@@ -157,6 +160,9 @@ void Operator::begin_change() {
   }
   if (what < 8) {
     cluster_.probes().add("leave_asked");
+    if (cluster_.network().any_cut()) {
+      cluster_.probes().add("leave_asked_in_cut");
+    }
     roles_[chosen].role = Role::kGoing;
     cluster_.membership_judge().fault_of(chosen);
   } else if (cluster_.faults().loss_allowed() && cluster_.node(chosen).is_ready()) {

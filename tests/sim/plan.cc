@@ -144,6 +144,8 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
     plan.exchange_every_ms = static_cast<uint32_t>(exchanging.between(200, 3'000));
     plan.heals_by_exchange = true;
   }
+  Prng hanging(seed * 2 + 0x4a46);
+  plan.hangs = seconds >= Plan::kSecondsToHang && hanging.one_in(4);
   return plan;
 }
 
@@ -171,9 +173,9 @@ std::string describe(const Plan& plan) {
          number("cut", plan.cut_every_ms) + number("crash", plan.crash_every_ms) +
          number("stop", plan.stop_every_ms) + number("machine_crash", plan.machine_crash_every_ms) +
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
-         number("doubt", plan.doubt_every_ms) + number("flush", plan.flush_every_ms) +
-         number("ring_change", plan.ring_change_every_ms) + number("spare", plan.spare_nodes) +
-         number("store_failure", plan.store_failure_chance) +
+         number("hangs", plan.hangs ? 1 : 0) + number("doubt", plan.doubt_every_ms) +
+         number("flush", plan.flush_every_ms) + number("ring_change", plan.ring_change_every_ms) +
+         number("spare", plan.spare_nodes) + number("store_failure", plan.store_failure_chance) +
          number("store_refusal", plan.store_refusal_chance) +
          number("exchange", plan.exchange_every_ms) +
          number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0);

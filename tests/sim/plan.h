@@ -78,10 +78,14 @@ struct Plan {
   uint32_t machine_crash_every_ms = 0;
   uint32_t lossy_every_ms = 0;  // wiped or restored directory, damaged record
   uint32_t pause_every_ms = 0;
+  bool hangs = false;           // a node stands still for 40 s, once; in runs long enough for it
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
   uint32_t ring_change_every_ms = 0;  // nodes join, leave, are removed or replaced
   uint32_t spare_nodes = 0;           // that may join
+
+  static constexpr uint64_t kHangUs = 40'000'000;
+  static constexpr uint32_t kSecondsToHang = 60;
 
   uint64_t hint_ttl_ms = 10'800'000;
 
@@ -93,7 +97,7 @@ struct Plan {
   /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
   bool is_calm() const {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
-           machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 &&
+           machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 && !hangs &&
            doubt_every_ms == 0 && flush_every_ms == 0 && ring_change_every_ms == 0 &&
            store_failure_chance == 0 && store_refusal_chance == 0;
   }
