@@ -5,6 +5,7 @@ import socket
 import time
 
 import measure
+from harness.memory import resident_bytes
 
 IDLE_SECONDS = 5
 KEY_BYTES = len("key:000000000000")
@@ -39,13 +40,6 @@ def run_ns(pid):
     """Time on a processor of all living threads, to the nanosecond."""
     return sum(int((task / "schedstat").read_text().split()[0])
                for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
-
-
-def resident_bytes(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"process {pid} has no VmRSS")
 
 
 def footprint(subject, repetitions=5):
