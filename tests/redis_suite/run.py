@@ -1,13 +1,16 @@
 """Redis's own tests against one node: tests/redis_suite/run.py CHECKOUT [UNIT ...]
 
-CHECKOUT is a source tree of Redis 7.0.15, which is not kept here. Prints for each unit how many tests
-passed and which did not; a test that fails on a type that is not there yet, or is explained below,
-counts as explained. Exit code 0: nothing else failed."""
+CHECKOUT is a source tree of Redis 7.0.15, which is not kept here; it need not be built. Prints for each
+unit how many tests passed, how many pass on Redis itself in the same way, and which did not; a test
+that fails on a type that is not there yet, or is explained below, counts as explained. Exit code 0:
+nothing else failed."""
 
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -27,6 +30,8 @@ NO_DATASET_COUNTER = "there is no counter of changes since the last save"
 NO_NOTIFICATIONS = "there are no keyspace notifications yet"
 NO_SCRIPTS = "there are no scripts yet"
 NO_TYPES = "a type that is not there yet"
+NO_DEBUG = "there is no DEBUG"
+OWN_SERVER = "the rest of the unit wants a server that it configures itself"
 BUFFERS = "buffers of connections are kept and told in another way"
 EXPLAINED = {
     "unit/bitops": {"SETBIT/BITFIELD only increase dirty": NO_DATASET_COUNTER},
@@ -42,14 +47,50 @@ EXPLAINED = {
         "just EXEC and script": NO_SCRIPTS,
     },
     "unit/pubsub": {"Keyspace notifications": NO_NOTIFICATIONS},
+    "unit/acl": {
+        "ACL #5998": NO_DEBUG,
+        "ACL CAT category": NO_SCRIPTS,
+        "ACL GETUSER is able to translate": NO_DEBUG,
+        "ACL LOG can distinguish": NO_SCRIPTS,
+        "ACL LOG entries are limited": "the log's length is fixed",
+        "ACL LOG is able": NO_SCRIPTS,
+        "ACL LOG shows": NO_SCRIPTS,
+        "ACL can log errors": NO_SCRIPTS,
+        "ACL requires explicit permission for scripting": NO_SCRIPTS,
+        "ACLs can block all DEBUG": NO_DEBUG,
+        "ACLs set can include": "rules are listed as they were given",
+        "Delete a user that the client is using": "such a client is closed without a reply",
+        "Executing test client": OWN_SERVER,
+    },
+    "unit/auth": {
+        "Arbitrary command": "fails on Redis too: the tests' own connection was in already",
+        "hentication required": OWN_SERVER,
+    },
     "unit/introspection": {
         "CLIENT": BUFFERS,
         "CONFIG": "directives are Kindred's own",
     },
 }
-UNITS = ("unit/type/string", "unit/type/incr", "unit/bitops", "unit/expire", "unit/keyspace",
-         "unit/scan", "unit/protocol", "unit/querybuf", "unit/multi", "unit/pubsub",
-         "unit/introspection")
+# The tests of each unit, and how many of them pass on redis-server 7.0.15 run in this way.
+UNITS = {"unit/type/string": 75, "unit/type/incr": 23, "unit/bitops": 45, "unit/expire": 58,
+         "unit/keyspace": 41, "unit/scan": 17, "unit/protocol": 19, "unit/querybuf": 2,
+         "unit/multi": 31, "unit/pubsub": 29, "unit/introspection": 27, "unit/acl": 71,
+         "unit/auth": 8}
+# Marked as not for servers that run already, although most of their tests are.
+INTERNAL_UNITS = ("unit/acl", "unit/auth")
+
+
+def prepared(checkout, folder):
+    """A copy of the tests in `folder` that needs no build of Redis."""
+    shutil.copy(checkout / "runtest", folder)
+    shutil.copytree(checkout / "tests", folder / "tests")
+    (folder / "src").mkdir()
+    for program in ("redis-cli", "redis-benchmark", "redis-server"):
+        (folder / "src" / program).symlink_to(shutil.which(program))
+    for unit in INTERNAL_UNITS:
+        path = folder / "tests" / f"{unit}.tcl"
+        path.write_text(path.read_text().replace("external:skip", ""))
+    return folder
 
 
 def run_unit(checkout, port, unit):
@@ -86,18 +127,24 @@ def explanation(unit, name, said):
     return None
 
 
-def main(checkout, units):
+def run_and_explain(checkout, unit):
+    """Runs one unit against a node of its own; the number of misses that nothing explains."""
     unexplained = 0
     with Cluster(1, {"storage-engine": "memory"}) as cluster:
-        for unit in units or UNITS:
-            output = run_unit(checkout, cluster.ports[0], unit)
-            misses = list(misses_of(output))
-            print(f"{unit}: {len(re.findall('^.ok.: ', output, re.MULTILINE))} passed, "
-                  f"{len(misses)} not", flush=True)
-            for name, said in misses:
-                reason = explanation(unit, name, said)
-                unexplained += reason is None
-                print(f"    {name}: {reason or 'UNEXPLAINED'}", flush=True)
+        output = run_unit(checkout, cluster.ports[0], unit)
+    passed = len(re.findall("^.ok.: ", output, re.MULTILINE))
+    print(f"{unit}: {passed} passed of {UNITS.get(unit, '?')}", flush=True)
+    for name, said in misses_of(output):
+        reason = explanation(unit, name, said)
+        unexplained += reason is None
+        print(f"    {name}: {reason or 'UNEXPLAINED'}", flush=True)
+    return unexplained
+
+
+def main(checkout, units):
+    with tempfile.TemporaryDirectory(prefix="kindred-redis-suite-") as folder:
+        tests = prepared(pathlib.Path(checkout), pathlib.Path(folder))
+        unexplained = sum(run_and_explain(tests, unit) for unit in units or UNITS)
     print(f"{unexplained} unexplained")
     return 0 if unexplained == 0 else 1
 
