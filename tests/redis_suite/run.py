@@ -66,6 +66,10 @@ EXPLAINED = {
         "Arbitrary command": "fails on Redis too: the tests' own connection was in already",
         "hentication required": OWN_SERVER,
     },
+    "integration/redis-benchmark": {
+        "benchmark: connecting using URI with authentication": "directives are Kindred's own",
+        "benchmark: full test suite": NO_TYPES,
+    },
     "unit/introspection": {
         "CLIENT": BUFFERS,
         "CONFIG": "directives are Kindred's own",
@@ -75,9 +79,9 @@ EXPLAINED = {
 UNITS = {"unit/type/string": 75, "unit/type/incr": 23, "unit/bitops": 45, "unit/expire": 58,
          "unit/keyspace": 41, "unit/scan": 17, "unit/protocol": 19, "unit/querybuf": 2,
          "unit/multi": 31, "unit/pubsub": 29, "unit/introspection": 27, "unit/acl": 71,
-         "unit/auth": 8}
+         "unit/auth": 8, "integration/redis-cli": 28, "integration/redis-benchmark": 9}
 # Marked as not for servers that run already, although most of their tests are.
-INTERNAL_UNITS = ("unit/acl", "unit/auth")
+INTERNAL_UNITS = ("unit/acl", "unit/auth", "integration/redis-benchmark")
 
 
 def prepared(checkout, folder):
