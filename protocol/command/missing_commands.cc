@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 
 #include "protocol/resp/ascii.h"
@@ -45,6 +46,16 @@ constexpr std::string_view kStreams[] = {"xack",   "xadd",       "xautoclaim", "
 constexpr std::string_view kScripts[] = {"eval",  "eval_ro",  "evalsha",  "evalsha_ro",
                                          "fcall", "fcall_ro", "function", "script"};
 
+// Those that concern what Kindred does in another way.
+constexpr std::string_view kOthers[] = {
+    "bgrewriteaof", "bgsave", "debug",     "failover", "lastsave", "lolwut",  "migrate", "module",
+    "move",         "psync",  "replicaof", "replconf", "save",     "slaveof", "swapdb",  "sync"};
+
+bool has(std::span<const std::string_view> names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [name](std::string_view known) { return equals_ignoring_case(known, name); });
+}
+
 struct Missing {
   std::string_view what;
   std::span<const std::string_view> names;
@@ -64,15 +75,18 @@ constexpr Missing kMissing[] = {
 
 std::string missing_command_error(std::string_view name) {
   for (const Missing& missing : kMissing) {
-    const bool found =
-        std::any_of(missing.names.begin(), missing.names.end(),
-                    [&](std::string_view known) { return equals_ignoring_case(known, name); });
-    if (found) {
+    if (has(missing.names, name)) {
       return "ERR unknown command '" + std::string(name) + "': " + std::string(missing.what) +
              " are not there yet";
     }
   }
   return {};
+}
+
+bool is_missing_command(std::string_view name) {
+  return has(kOthers, name) ||
+         std::any_of(std::begin(kMissing), std::end(kMissing),
+                     [name](const Missing& missing) { return has(missing.names, name); });
 }
 
 }  // namespace kindred

@@ -4,6 +4,7 @@
 
 #include "protocol/command/command_table.h"
 #include "protocol/command/key_access.h"
+#include "protocol/command/missing_commands.h"
 #include "protocol/resp/ascii.h"
 #include "protocol/resp/glob.h"
 
@@ -161,6 +162,12 @@ RuleFlaw Selector::change_category(std::string_view name, bool allow) {
 
 RuleFlaw Selector::change_command(std::string_view name, bool allow) {
   const CommandSpec* spec = find_command_by_full_name(name);
+  if (spec == nullptr && is_missing_command(name.substr(0, name.find('|')))) {
+    // A rule that comes from a Redis: kept, though there is nothing to allow or deny.
+    all_commands_ = all_commands_ && allow;
+    note_rule(lower_case(name), allow);
+    return RuleFlaw::kNone;
+  }
   if (spec == nullptr) {
     return allow && name.find('|') != std::string_view::npos ? allow_first_arg(name)
                                                              : RuleFlaw::kUnknownCommand;

@@ -48,13 +48,9 @@ EXPLAINED = {
     },
     "unit/pubsub": {"Keyspace notifications": NO_NOTIFICATIONS},
     "unit/acl": {
-        "ACL #5998": NO_DEBUG,
         "ACL CAT category": NO_SCRIPTS,
-        "ACL GETUSER is able to translate": NO_DEBUG,
-        "ACL LOG can distinguish": NO_SCRIPTS,
         "ACL LOG entries are limited": "the log's length is fixed",
         "ACL LOG is able": NO_SCRIPTS,
-        "ACL LOG shows": NO_SCRIPTS,
         "ACL can log errors": NO_SCRIPTS,
         "ACL requires explicit permission for scripting": NO_SCRIPTS,
         "ACLs can block all DEBUG": NO_DEBUG,

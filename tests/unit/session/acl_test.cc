@@ -53,6 +53,8 @@ ACL SETUSER u -@all +select|0 +select|1
 ACL LIST
 ACL SETUSER u +select
 ACL LIST
+ACL SETUSER u +@all -debug
+ACL SETUSER u +HSET -script +debug|object +eval
 ACL SETUSER u -@all
 ACL SETUSER u +config|get|foo
 ACL SETUSER u +nocmd
@@ -224,6 +226,17 @@ TEST_F(AclTest, CommandRulesAreListedAsGiven) {
   EXPECT_EQ(commands("+config|get +config|set -config"), "-@all -config");
   EXPECT_EQ(commands("+select|0 +select|1 +select|0"), "-@all +select|1 +select|0");
   EXPECT_EQ(commands("+select|0 +select"), "-@all +select");
+}
+
+// As in a file of users that comes from a Redis.
+TEST_F(AclTest, RulesOnRedissCommandsThatAreNotThereAreKept) {
+  EXPECT_EQ(say(session_, "ACL SETUSER u reset +@all -debug -script|flush +HSET"), "+OK\r\n");
+  EXPECT_EQ(parsed(say(session_, "ACL GETUSER u")).elements[5].text,
+            "+@all -debug -script|flush +hset");
+  EXPECT_THAT(say(session_, "ACL DRYRUN u GET k"), HasSubstr("no permissions to access the"));
+  EXPECT_EQ(say(session_, "ACL SETUSER u ~k -debug|x -nocmd"),
+            "-ERR Error in ACL SETUSER modifier '-nocmd': Unknown command or category name in "
+            "ACL\r\n");
 }
 
 TEST_F(AclTest, AnswersAreRediss) {
