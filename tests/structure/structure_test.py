@@ -10,7 +10,7 @@ import rules
 from tree import Tree
 
 RULES = (
-    arrows.include_arrows, links.page_links, packages.package_list, rules.clockless_decisions,
+    arrows.include_arrows, links.index_is_whole, links.page_links, packages.package_list, rules.clockless_decisions,
     rules.file_length, rules.machine_paths, rules.pragma_once, rules.retired_words,
     rules.sleeping_tests, rules.top_level, rules.unfinished,
 )
