@@ -13,6 +13,21 @@ enum class LogVerbosity : uint8_t { kDebug, kVerbose, kNotice, kWarning };
 /// Whether clients must show a certificate.
 enum class TlsClients : uint8_t { kYes, kNo, kOptional };
 
+/// Unsent output above which a client is cut off: at once, or where it stays so for some time; 0:
+/// never.
+struct OutputLimitDirective {
+  uint64_t hard_bytes = 0;
+  uint64_t soft_bytes = 0;
+  uint32_t soft_s = 0;
+};
+
+/// client-output-buffer-limit. A node has no clients of the class 'replica': its limit is shown.
+struct OutputLimits {
+  OutputLimitDirective normal;
+  OutputLimitDirective replica{256ULL << 20, 64ULL << 20, 60};
+  OutputLimitDirective pubsub{32ULL << 20, 8ULL << 20, 60};
+};
+
 /// HOST:PEERPORT as written in the configuration.
 struct SeedAddress {
   std::string host;
@@ -54,8 +69,9 @@ struct Config {
   uint32_t maxclients = 10000;
   uint64_t proto_max_bulk_len_bytes = 512ULL << 20;
   uint64_t client_query_buffer_limit_bytes = 1ULL << 30;
-  uint64_t client_output_buffer_limit_bytes = 0;  // 0: none
+  OutputLimits output_limits;
   uint32_t timeout_s = 0;
+  uint32_t tcp_keepalive_s = 300;               // 0: none
   int64_t slowlog_log_slower_than_us = 10'000;  // negative: none
   uint64_t slowlog_max_len = 128;
   std::string requirepass;

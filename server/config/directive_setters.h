@@ -104,4 +104,7 @@ std::string print_choice(const Config& config) {
   return "";
 }
 
+std::string set_output_limits(Config& config, Words words);
+std::string print_output_limits(const Config& config);
+
 }  // namespace kindred::directive_setters

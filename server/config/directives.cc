@@ -128,21 +128,6 @@ std::string print_engine_settings(const Config& config) {
   return out;
 }
 
-std::string set_output_limit(Config& config, Words words) {
-  const bool four = words.size() == 4 && lower_case(words[0]) == "normal";
-  const auto hard = four ? parse_memory_size(words[1]) : std::nullopt;
-  const auto soft = four ? parse_memory_size(words[2]) : std::nullopt;
-  const auto soft_s = four ? parse_number(words[3]) : std::nullopt;
-  if (!hard || !soft || !soft_s) {
-    return must_be("'normal HARD-SIZE 0 0'", words);
-  }
-  if (*soft != 0 || *soft_s != 0) {
-    return "has no soft limits yet in this release; only 'normal HARD-SIZE 0 0' is accepted";
-  }
-  config.client_output_buffer_limit_bytes = *hard;
-  return "";
-}
-
 std::string set_slow_from(Config& config, Words words) {
   if (words.size() == 1 && words[0] == "-1") {
     config.slowlog_log_slower_than_us = -1;
@@ -158,10 +143,6 @@ std::string set_slow_from(Config& config, Words words) {
 
 std::string print_slow_from(const Config& config) {
   return std::to_string(config.slowlog_log_slower_than_us);
-}
-
-std::string print_output_limit(const Config& config) {
-  return "normal " + std::to_string(config.client_output_buffer_limit_bytes) + " 0 0";
 }
 
 constexpr bool kRuntime = true;
@@ -272,11 +253,17 @@ constexpr Directive kDirectives[] = {
     {"client-query-buffer-limit", "SIZE", "1gb", kRuntime, kOnce,
      "Bytes of one request that a client may have sent unfinished.",
      set_size<&Config::client_query_buffer_limit_bytes, 1 << 20>, print_number<&Config::client_query_buffer_limit_bytes>},
-    {"client-output-buffer-limit", "normal HARD-SIZE 0 0", "normal 0 0 0", kRuntime, kOnce,
-     "Bytes of unread replies at which a client is let go; 0: never.",
-     set_output_limit, print_output_limit},
+    {"client-output-buffer-limit", "CLASS HARD-SIZE SOFT-SIZE SOFT-SECONDS ...",
+     "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", kRuntime, kOnce,
+     "Bytes of unread output at which a client is let go: at once from the hard size on, and when it has been "
+     "above the soft size for so long; 0: never. Of clients that listen (pubsub) and of the others (normal); "
+     "replica, or slave, has no effect.",
+     set_output_limits, print_output_limits},
     {"timeout", "SECONDS", "0", kRuntime, kOnce, "Idle time after which a client is let go; 0: never.",
      set_number<&Config::timeout_s, 0, INT32_MAX>, print_number<&Config::timeout_s>},
+    {"tcp-keepalive", "SECONDS", "300", kRuntime, kOnce,
+     "Silence of a client after which the system asks whether it is still there; 0: never. Counts for new "
+     "connections.", set_number<&Config::tcp_keepalive_s, 0, 32'767>, print_number<&Config::tcp_keepalive_s>},
     {"requirepass", "PASSWORD", "", kRuntime, kOnce, "What clients must give AUTH first; empty: nothing.",
      set_text<&Config::requirepass>, print_text<&Config::requirepass>},
     {"user", "NAME RULES", "", kStart, kRepeatable,

@@ -17,7 +17,6 @@ namespace kindred {
 
 namespace {
 
-constexpr unsigned kKeepaliveS = 300;
 constexpr unsigned kUnansweredMsMax = 3000;
 
 // The system would go on trying at ever longer intervals, and notice late that a cut is over.
@@ -115,7 +114,8 @@ struct TcpConnection::Handle {
   }
 };
 
-std::unique_ptr<TcpConnection> TcpConnection::adopt(Loop& loop, int socket, TcpHandler& handler) {
+std::unique_ptr<TcpConnection> TcpConnection::adopt(Loop& loop, int socket, TcpHandler& handler,
+                                                    uint32_t keepalive_s) {
   auto* handle = new Handle;
   uv_tcp_init(loop.raw(), &handle->raw);
   handle->raw.data = handle;
@@ -126,7 +126,7 @@ std::unique_ptr<TcpConnection> TcpConnection::adopt(Loop& loop, int socket, TcpH
     return nullptr;
   }
   uv_tcp_nodelay(&handle->raw, 1);
-  uv_tcp_keepalive(&handle->raw, 1, kKeepaliveS);
+  uv_tcp_keepalive(&handle->raw, keepalive_s != 0 ? 1 : 0, keepalive_s);
   handle->connected = true;
   handle->start_reading();
   return connection;

@@ -64,9 +64,13 @@ class TcpConnection final : public Connection {
   /// send() holds back no more than this beyond what the kernel takes.
   static constexpr size_t kHeldBytesMax = 256 * 1024;
 
+  /// Seconds of silence after which the system asks whether the other side is there.
+  static constexpr uint32_t kKeepaliveS = 300;
+
   /// Takes over a connected socket; null (and the socket closed) where that fails. `handler`
-  /// outlives the connection.
-  static std::unique_ptr<TcpConnection> adopt(Loop& loop, int socket, TcpHandler& handler);
+  /// outlives the connection. `keepalive_s` 0: never asks.
+  static std::unique_ptr<TcpConnection> adopt(Loop& loop, int socket, TcpHandler& handler,
+                                              uint32_t keepalive_s = kKeepaliveS);
   /// Connects from `local_host` to `remote`; connected() or closed() tells. Null with `error` set
   /// where it can't begin.
   static std::unique_ptr<TcpConnection> dial(Loop& loop, const std::string& local_host,

@@ -9,7 +9,8 @@ namespace kindred {
 
 namespace {
 constexpr size_t kReadBytes = 16 * 1024;
-}
+constexpr uint64_t kLimitCheckMs = 1000;
+}  // namespace
 
 struct ClientConnections::Client final : TcpHandler {
   Client(ClientConnections& owner_in) : owner(owner_in) {}
@@ -44,19 +45,24 @@ ClientConnections::ClientConnections(Loop& loop, SessionHub& hub,
       hub_(hub),
       before_commands_(std::move(before_commands)),
       closed_(std::move(closed)),
-      held_check_(loop, [this] {
+      held_check_(loop,
+                  [this] {
+                    before_commands_();
+                    hub_.end_holds();
+                  }),
+      limit_check_(loop, [this] {
         before_commands_();
-        hub_.end_holds();
+        hub_.check_output_limits();
       }) {}
 
 ClientConnections::~ClientConnections() = default;
 
-void ClientConnections::serve(int socket, const TlsContext* tls) {
+void ClientConnections::serve(int socket, const TlsContext* tls, uint32_t keepalive_s) {
   auto client = std::make_unique<Client>(*this);
   if (tls != nullptr) {
-    client->connection = TlsConnection::adopt(loop_, socket, *client, *tls);
+    client->connection = TlsConnection::adopt(loop_, socket, *client, *tls, keepalive_s);
   } else {
-    client->connection = TcpConnection::adopt(loop_, socket, *client);
+    client->connection = TcpConnection::adopt(loop_, socket, *client, keepalive_s);
   }
   if (client->connection == nullptr) {
     closed_("a connection broke before it was served");
@@ -84,6 +90,9 @@ bool ClientConnections::pump() {
   const uint64_t held_ms = hub_.held_for_ms();
   if (held_ms > 0 && !held_check_.active()) {
     held_check_.start(held_ms);
+  }
+  if (hub_.any_over_soft_limit() && !limit_check_.active()) {
+    limit_check_.start(kLimitCheckMs);
   }
   return !changed_.empty();
 }
@@ -139,7 +148,12 @@ void ClientConnections::close_idle(uint64_t cluster_ms) {
     if (client != nullptr && client->session->in_flight() == 0 &&
         client->session->listened().empty() && !client->session->monitors() &&
         client->session->info().last_active_ms < cluster_ms) {
-      client->session->start_close("idle for longer than timeout");
+      constexpr std::string_view kReason = "idle for longer than timeout";
+      if (client->session->output().empty() && !client->connection->draining()) {
+        client->session->start_close(kReason);
+      } else {
+        client->session->kill(kReason);  // it will not take the rest either
+      }
     }
   }
 }

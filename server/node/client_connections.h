@@ -24,8 +24,9 @@ class ClientConnections {
   ClientConnections(const ClientConnections&) = delete;
   ClientConnections& operator=(const ClientConnections&) = delete;
 
-  /// Takes over a connected socket; with TLS on it where `tls` is given.
-  void serve(int socket, const TlsContext* tls);
+  /// Takes over a connected socket; with TLS on it where `tls` is given. After so many seconds of
+  /// silence the system asks whether the client is still there; 0: never.
+  void serve(int socket, const TlsContext* tls, uint32_t keepalive_s);
   /// At a turn's end: sends what the sessions have to say, closes and pauses as they wish. True
   /// where any had changed: sessions that waited for room may go on (SessionHub::resume()).
   bool pump();
@@ -33,7 +34,8 @@ class ClientConnections {
   void stop_reading();
   /// Nothing is in flight and all replies are sent.
   bool is_quiet();
-  /// Lets go of clients that have been silent since before `cluster_ms` and wait for nothing.
+  /// Lets go of clients that since before `cluster_ms` have neither said nor taken anything and
+  /// wait for no answer.
   void close_idle(uint64_t cluster_ms);
   size_t count() const { return open_count_; }
 
@@ -49,7 +51,8 @@ class ClientConnections {
   const std::function<void(std::string_view)> closed_;
   std::vector<std::unique_ptr<Client>> clients_;  // by SessionId::index
   std::vector<SessionId> changed_;
-  Timer held_check_;  // while sessions are held back
+  Timer held_check_;   // while sessions are held back
+  Timer limit_check_;  // while sessions are above their soft limit
   size_t open_count_ = 0;
   bool stopping_ = false;
 };

@@ -16,6 +16,10 @@ namespace {
 constexpr unsigned kReadersPerWorker = 2;
 constexpr uint64_t kDrainCheckMs = 5;
 constexpr uint64_t kIdleCheckMs = 1000;
+
+OutputLimit limit_of(const OutputLimitDirective& directive) {
+  return {directive.hard_bytes, directive.soft_bytes, directive.soft_s};
+}
 constexpr uint32_t kLoginDelayMs = 100;
 // The top byte of a client's token, which sessions leave to the node: the worker that asked.
 constexpr unsigned kOriginShift = 56;
@@ -145,7 +149,8 @@ SessionSettings Worker::session_settings() const {
       static_cast<int64_t>(config_->proto_max_bulk_len_bytes);
   settings.request_limits.query_buffer_limit = config_->client_query_buffer_limit_bytes;
   settings.login_delay_ms = kLoginDelayMs;
-  settings.output_limit_bytes = config_->client_output_buffer_limit_bytes;
+  settings.output_limit = limit_of(config_->output_limits.normal);
+  settings.pubsub_output_limit = limit_of(config_->output_limits.pubsub);
   settings.slow_log_us = config_->slowlog_log_slower_than_us;
   settings.slow_log_length_max = config_->slowlog_max_len;
   settings.request_timeout_ms = config_->request_timeout_ms;

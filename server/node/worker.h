@@ -77,7 +77,9 @@ class Worker final : public ShardOutlet {
   }
   void set_alive(NodeId peer, bool alive);
   void receive_frame(NodeId from, const Frame& frame);
-  void serve(const NewClient& client) { clients_.serve(client.socket, client.tls.get()); }
+  void serve(const NewClient& client) {
+    clients_.serve(client.socket, client.tls.get(), config_->tcp_keepalive_s);
+  }
 
   /// Counts and checks what the engine holds, after the first set_cluster() and before traffic.
   Inventory take_inventory(const std::function<void(uint64_t)>& progress);

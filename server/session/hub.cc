@@ -270,6 +270,13 @@ void SessionHub::end_holds() {
   }
 }
 
+void SessionHub::check_output_limits() {
+  std::erase_if(over_soft_limit_, [&](SessionId id) {
+    Session* const session = find(id);
+    return session == nullptr || !session->check_output_limit();
+  });
+}
+
 void SessionHub::resume() {
   // Sessions that stall again while this runs wait for the next turn.
   std::swap(to_resume_, resuming_);

@@ -56,6 +56,10 @@ class SessionHub final : public ServiceClient {
   /// none. end_holds() then lets go of those whose time is over.
   uint64_t held_for_ms();
   void end_holds();
+  /// Sessions that are above their soft limit of output are to be looked at about once a second:
+  /// check_output_limits() ends those that have been for too long.
+  bool any_over_soft_limit() const { return !over_soft_limit_.empty(); }
+  void check_output_limits();
   /// Goes on with sessions whose wait has ended.
   void resume();
   /// Sessions with output, or whose wants_read() or wants_close() may have changed, since the last
@@ -110,6 +114,7 @@ class SessionHub final : public ServiceClient {
   std::shared_ptr<const Users> shared_users() const { return users_; }
   AccessLog& access_log() { return *access_log_; }
   void note_held(Session& session, uint64_t delay_ms);
+  void note_over_soft_limit(Session& session) { over_soft_limit_.push_back(session.id()); }
   uint64_t random() { return random_(); }
   /// Looks at the service's cluster and readiness again: once before each batch.
   void refresh();
@@ -153,6 +158,7 @@ class SessionHub final : public ServiceClient {
   std::shared_ptr<const Users> users_ = std::make_shared<const Users>();
   std::shared_ptr<AccessLog> access_log_ = std::make_shared<AccessLog>();
   std::multimap<uint64_t, SessionId> held_;  // by when it ends
+  std::vector<SessionId> over_soft_limit_;
 
   std::vector<Place> places_;
   std::deque<uint32_t> free_places_;  // used again oldest first

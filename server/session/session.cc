@@ -7,6 +7,7 @@
 #include "protocol/command/errors.h"
 #include "protocol/command/missing_commands.h"
 #include "protocol/record/key.h"
+#include "protocol/resp/ascii.h"
 #include "server/session/call.h"
 #include "server/session/handlers.h"
 #include "server/session/hub.h"
@@ -57,6 +58,21 @@ bool fits_listening(CommandId id) {
   }
 }
 
+/// Of how many bytes is known only to who has them.
+bool may_answer_at_length(const CommandSpec& spec, std::span<const std::string_view> args) {
+  switch (spec.id) {
+    case CommandId::kGetdel:
+    case CommandId::kGetex:
+    case CommandId::kGetset:
+      return true;
+    case CommandId::kSet:
+      return std::any_of(args.begin() + std::min<std::ptrdiff_t>(3, std::ssize(args)), args.end(),
+                         [](std::string_view word) { return equals_ignoring_case(word, "get"); });
+    default:
+      return spec.has(CommandFlag::kReadonly);
+  }
+}
+
 /// What CLIENT PAUSE WRITE holds back: whatever may change something at other nodes or clients.
 bool may_write(const CommandSpec* spec, const Transaction& transaction) {
   if (spec == nullptr) {
@@ -88,7 +104,11 @@ class SessionEntry {
 };
 
 Session::Session(SessionHub& hub, SessionId id, ClientInfo info)
-    : hub_(hub), id_(id), info_(std::move(info)), parser_(hub.settings().request_limits) {
+    : hub_(hub),
+      id_(id),
+      info_(std::move(info)),
+      parser_(hub.settings().request_limits),
+      long_replies_(hub.settings().long_replies_first) {
   set_user(hub.users().find(kDefaultUser), !hub.users().login_needed());
 }
 
@@ -244,15 +264,17 @@ void Session::refuse_protocol(ParseStatus status) {
   start_close(reason);
 }
 
-/// Room for one more command without promising more output than the backlog allows.
 bool Session::has_room() const {
   const SessionSettings& settings = hub_.settings();
-  const size_t pending = pending_output_bytes();
-  if (slots_.empty()) {
-    return pending <= settings.output_backlog_bytes;
-  }
   return slots_.size() < settings.in_flight_max &&
-         pending + slots_.size() * reply_bytes_ <= settings.output_backlog_bytes;
+         pending_output_bytes() + early_bytes_ <= settings.output_backlog_bytes;
+}
+
+/// How long an answer is shows only once it is here, so those that may be long are asked for by the
+/// measure of the last ones.
+bool Session::has_room_for_answer(const CommandSpec& spec,
+                                  std::span<const std::string_view> args) const {
+  return slots_.size() < long_replies_ || !may_answer_at_length(spec, args);
 }
 
 /// False: stalled, to be tried again.
@@ -352,6 +374,9 @@ bool Session::execute(const CommandSpec& spec, std::span<const std::string_view>
   if (handler.waits_for_all && !slots_.empty()) {
     return false;
   }
+  if (!has_room_for_answer(spec, args)) {
+    return false;
+  }
   if (handler.needs_cluster && hub_.is_full()) {
     hub_.wait_for_room(*this);
     return false;
@@ -425,23 +450,26 @@ void Session::close_reply(uint32_t sequence) {
     writer_.buffer().truncate(reply_mark_);
   }
   const size_t bytes = writer_.size() - reply_mark_;
-  reply_bytes_ = std::max(bytes, reply_bytes_ - reply_bytes_ / 8);
+  const SessionSettings& settings = hub_.settings();
+  const auto fitting = static_cast<uint32_t>(std::min<size_t>(
+      settings.output_backlog_bytes / std::max<size_t>(bytes, 1), settings.long_replies_max));
+  long_replies_ = std::clamp(long_replies_ + 1, 1U, std::max(fitting, 1U));
   if (sequence != slots_.head()) {
     std::swap(writer_.buffer(), slot.early);
+    early_bytes_ += slot.early.size();
   }
 }
 
 void Session::flush_ready() {
   require(depth_ == 0, "no handler runs while its slot is freed");
   while (!slots_.empty() && slots_.at(slots_.head()).ready) {
-    writer_.raw(slots_.at(slots_.head()).early.view());
+    const std::string_view early = slots_.at(slots_.head()).early.view();
+    early_bytes_ -= early.size();
+    writer_.raw(early);
     slots_.pop();
   }
   flush_pushed();
-  const size_t limit = hub_.settings().output_limit_bytes;
-  if (limit != 0 && pending_output_bytes() > limit) {
-    kill("output buffer limit reached");
-  }
+  check_output_limit();
 }
 
 void Session::flush_pushed() {
@@ -451,17 +479,31 @@ void Session::flush_pushed() {
   }
 }
 
-void Session::check_push_limit() {
-  const size_t limit = hub_.settings().pubsub_output_limit_bytes;
-  if (limit != 0 && pending_output_bytes() + pushed_.size() > limit) {
-    kill("output buffer limit of pub/sub reached");
+bool Session::check_output_limit() {
+  const bool listens = monitors_ || !listened().empty();
+  const OutputLimit& limit =
+      listens ? hub_.settings().pubsub_output_limit : hub_.settings().output_limit;
+  const size_t waiting = pending_output_bytes() + early_bytes_ + pushed_.size();
+  if (limit.soft_bytes == 0 || waiting <= limit.soft_bytes) {
+    over_soft_since_ms_ = 0;
+  } else if (over_soft_since_ms_ == 0) {
+    over_soft_since_ms_ = hub_.service().mono_ms();
+    hub_.note_over_soft_limit(*this);
   }
+  const bool too_much = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
+  const bool too_long = over_soft_since_ms_ != 0 && hub_.service().mono_ms() - over_soft_since_ms_ >
+                                                        uint64_t{limit.soft_s} * 1000;
+  if (too_much || too_long) {
+    kill(listens ? "output buffer limit of pub/sub reached" : "output buffer limit reached");
+  }
+  return over_soft_since_ms_ != 0 && !killed_;
 }
 
 void Session::consumed(size_t size) {
   require(size <= pending_output_bytes(), "no more is sent than there is");
   hub_.stats().bytes_sent += size;
   sent_bytes_ += size;
+  info_.last_active_ms = hub_.service().cluster_now_ms();
   if (sent_bytes_ == writer_.size()) {
     sent_bytes_ = 0;
     if (writer_.buffer().capacity_bytes() > kRetainedBytes) {

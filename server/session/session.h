@@ -156,7 +156,7 @@ class Session {
     if (waits) {
       std::swap(writer_.buffer(), pushed_);
     }
-    check_push_limit();
+    check_output_limit();
     changed();
   }
 
@@ -167,6 +167,9 @@ class Session {
     return std::max(parser_.capacity_bytes(), parser_.buffered_bytes()) - parser_.buffered_bytes();
   }
   size_t pending_output_bytes() const { return writer_.size() - sent_bytes_; }
+  /// Ends a connection whose client takes too little of what it is told. True: it is above the soft
+  /// limit, to be looked at again within a second.
+  bool check_output_limit();
 
  private:
   friend class Call;
@@ -186,6 +189,7 @@ class Session {
   void add_to_batch(std::span<const std::string_view> args);
   void refuse_protocol(ParseStatus status);
   bool has_room() const;
+  bool has_room_for_answer(const CommandSpec& spec, std::span<const std::string_view> args) const;
   bool execute_next();
   bool refuse(const CommandSpec* spec, std::span<const std::string_view> args);
   bool refuse_in_transaction(const CommandSpec& spec, std::span<const std::string_view> args);
@@ -202,7 +206,6 @@ class Session {
   void close_reply(uint32_t sequence);
   void flush_ready();
   void flush_pushed();
-  void check_push_limit();
   void note_latency(const ReplySlot& slot, std::span<const std::string_view> args);
   void stop_listening();
   bool only_listens() const;
@@ -237,10 +240,12 @@ class Session {
   Transaction transaction_;
   Watches watches_;
 
-  ReplyWriter writer_;      // its buffer is the output
-  size_t sent_bytes_ = 0;   // of it
-  size_t reply_mark_ = 0;   // where the open reply begins
-  size_t reply_bytes_ = 0;  // of recent replies, the largest, fading
+  ReplyWriter writer_;               // its buffer is the output
+  size_t sent_bytes_ = 0;            // of it
+  size_t reply_mark_ = 0;            // where the open reply begins
+  size_t early_bytes_ = 0;           // replies that are ready before others ahead of them
+  uint32_t long_replies_ = 0;        // see SessionSettings::long_replies_first
+  uint64_t over_soft_since_ms_ = 0;  // by mono_ms(); 0: not above the soft limit
   ReplySlots slots_;
   KeyConflicts conflicts_;
   uint32_t asked_ = 0;  // questions to the service not yet answered

@@ -47,9 +47,9 @@ TlsConnection::TlsConnection(Loop& loop, TcpHandler& handler, const TlsContext& 
 }
 
 std::unique_ptr<Connection> TlsConnection::adopt(Loop& loop, int socket, TcpHandler& handler,
-                                                 const TlsContext& context) {
+                                                 const TlsContext& context, uint32_t keepalive_s) {
   std::unique_ptr<TlsConnection> made(new TlsConnection(loop, handler, context, false));
-  made->tcp_ = TcpConnection::adopt(loop, socket, *made);
+  made->tcp_ = TcpConnection::adopt(loop, socket, *made, keepalive_s);
   return made->tcp_ != nullptr && made->state_ != nullptr ? std::move(made) : nullptr;
 }
 

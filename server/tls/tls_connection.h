@@ -17,7 +17,8 @@ class TlsConnection final : public Connection, private TcpHandler {
  public:
   /// As TcpConnection::adopt(), but that connected() tells when the handshake is done.
   static std::unique_ptr<Connection> adopt(Loop& loop, int socket, TcpHandler& handler,
-                                           const TlsContext& context);
+                                           const TlsContext& context,
+                                           uint32_t keepalive_s = TcpConnection::kKeepaliveS);
   /// As TcpConnection::dial(); connected() comes after the handshake.
   static std::unique_ptr<Connection> dial(Loop& loop, const std::string& local_host,
                                           const SocketAddress& remote, TcpHandler& handler,

@@ -75,9 +75,10 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
       {"proto-max-bulk-len 12x",
        "must be a memory size such as 512mb, at least 1048576, not '12x'"},
       {"proto-max-bulk-len 1k", "must be a memory size such as 512mb, at least 1048576, not '1k'"},
-      {"client-output-buffer-limit slave 0 0 0",
-       "must be 'normal HARD-SIZE 0 0', not 'slave 0 0 0'"},
-      {"client-output-buffer-limit normal 1mb 1mb 3", "has no soft limits yet in this release"},
+      {"client-output-buffer-limit other 0 0 0",
+       "must be CLASS HARD-SIZE SOFT-SIZE SOFT-SECONDS, CLASS being normal, pubsub or replica, and "
+       "more of the kind, not 'other 0 0 0'"},
+      {"client-output-buffer-limit normal 1mb 1mb", "not 'normal 1mb 1mb'"},
       {"storage-engine-setting alone", "must be a name and a value, not 'alone'"},
       {"replicas 0", "must be a number from 1 to 16, not '0'"},
   };
@@ -233,6 +234,22 @@ TEST(ConfigGet, MatchesGlobsAndAnswersWhatToolsAsk) {
   EXPECT_EQ(matching_directives(config, {"no-such-name"}), Pairs{});
   EXPECT_EQ(matching_directives(config, {"admin-port"}), Pairs{});
   EXPECT_GT(matching_directives(config, {"*"}).size(), 30U);
+}
+
+TEST(ConfigText, OutputLimitsAreGivenByClass) {
+  Config config;
+  EXPECT_EQ(apply_config_text("f",
+                              "client-output-buffer-limit normal 1mb 512kb 10\n"
+                              "client-output-buffer-limit pubsub 2mb 0 0 slave 3mb 0 0\n",
+                              &config),
+            "");
+  EXPECT_EQ(config.output_limits.normal.hard_bytes, 1U << 20);
+  EXPECT_EQ(config.output_limits.normal.soft_s, 10U);
+  EXPECT_EQ(matching_directives(config, {"client-output*"})[0].second,
+            "normal 1048576 524288 10 slave 3145728 0 0 pubsub 2097152 0 0");
+  EXPECT_EQ(set_at_runtime(config, {{"client-output-buffer-limit", "normal 0 0 0"}}), "");
+  EXPECT_EQ(matching_directives(config, {"client-output*"})[0].second,
+            "normal 0 0 0 slave 3145728 0 0 pubsub 2097152 0 0");
 }
 
 TEST(ConfigDocs, ThePageIsTheTables) {

@@ -205,8 +205,98 @@ TEST_F(FlowTest, OutputThatIsNotTakenStopsExecutionUntilItIs) {
   EXPECT_TRUE(session_.wants_read());
 }
 
+/// As many requests of a pipeline as the session takes now; the rest stays in it.
+void feed(Session& session, std::string* pipeline) {
+  while (!pipeline->empty() && session.wants_read()) {
+    const std::span<char> room = session.writable(64);
+    const size_t size = std::min(room.size(), pipeline->size());
+    std::memcpy(room.data(), pipeline->data(), size);
+    session.commit(size);
+    pipeline->erase(0, size);
+    session.process();
+  }
+}
+
+std::string pipeline_of(size_t count, const std::string& request) {
+  std::string pipeline;
+  for (size_t i = 0; i < count; ++i) {
+    pipeline += line(request.substr(0, 4) + std::to_string(i) + request.substr(4));
+  }
+  return pipeline;
+}
+
+TEST_F(FlowTest, LongAnswersAreAskedForByTheMeasureOfTheLastOnes) {
+  std::string pipeline = pipeline_of(100, "GET ");
+  feed(session_, &pipeline);
+  EXPECT_EQ(asked(), worker_.settings().long_replies_first);
+  const std::string large(2'000'000, 'x');
+  size_t answered = 0;
+  while (answered < asked()) {
+    service().answer_value(answered++, large);
+    resume();
+  }
+  EXPECT_EQ(answered, worker_.settings().long_replies_first) << "nothing was taken yet";
+  sent(session_);
+  resume();
+  EXPECT_EQ(asked(), answered + 1);
+  for (; answered < asked(); ++answered) {
+    service().answer_value(answered, "small");
+    sent(session_);
+    resume();
+    feed(session_, &pipeline);
+  }
+  EXPECT_EQ(answered, 100U);
+  EXPECT_TRUE(session_.wants_read());
+}
+
+TEST_F(FlowTest, ShortAnswersOpenTheWayForMore) {
+  std::string pipeline = pipeline_of(300, "GET ");
+  feed(session_, &pipeline);
+  for (size_t answered = 0; answered < 150; ++answered) {
+    service().answer_value(answered, "v");
+    resume();
+    feed(session_, &pipeline);
+  }
+  EXPECT_EQ(asked(), 150U + worker_.settings().long_replies_max);
+  Session& writer = worker_.connect();
+  std::string writes = pipeline_of(300, "SET  v");
+  feed(writer, &writes);
+  EXPECT_EQ(asked(), 450U + worker_.settings().long_replies_max) << "of writes they are short";
+}
+
+TEST_F(FlowTest, AClientAboveTheSoftLimitIsCutOffWhenItsTimeIsOver) {
+  worker_.settings().output_limit = {0, 100, 2};
+  uint64_t now_ms = 1'000'000;
+  service().set_now_ms(now_ms);
+  receive(session_, line("GET a"));
+  service().answer_value(0, std::string(200, 'x'));
+  EXPECT_TRUE(worker_.hub().any_over_soft_limit());
+  service().set_now_ms(now_ms + 2000);
+  worker_.hub().check_output_limits();
+  EXPECT_FALSE(session_.killed());
+  service().set_now_ms(now_ms + 2001);
+  worker_.hub().check_output_limits();
+  EXPECT_TRUE(session_.killed());
+  EXPECT_FALSE(worker_.hub().any_over_soft_limit());
+}
+
+TEST_F(FlowTest, TheSoftLimitsTimeBeginsAnewOnceTheOutputWasTaken) {
+  worker_.settings().output_limit = {0, 100, 2};
+  service().set_now_ms(1'000'000);
+  receive(session_, line("GET a"));
+  service().answer_value(0, std::string(200, 'x'));
+  sent(session_);
+  service().set_now_ms(1'010'000);
+  worker_.hub().check_output_limits();
+  EXPECT_FALSE(worker_.hub().any_over_soft_limit());
+  receive(session_, line("GET a"));
+  service().answer_value(1, std::string(200, 'x'));
+  worker_.hub().check_output_limits();
+  EXPECT_FALSE(session_.killed());
+}
+
 TEST_F(FlowTest, AClientThatTakesNothingIsCutOffAtTheOutputLimit) {
-  worker_.settings().output_limit_bytes = 100;
+  worker_.settings().output_limit.hard_bytes = 100;
   receive(session_, line("GET a"));
   service().answer_value(0, std::string(200, 'x'));
   EXPECT_TRUE(session_.wants_close());

@@ -155,7 +155,7 @@ TEST_F(PubsubTest, WhoIsGoneOrResetListensNoMore) {
 }
 
 TEST_F(PubsubTest, WhoDoesNotReadIsLetGo) {
-  worker_.settings().pubsub_output_limit_bytes = 1000;
+  worker_.settings().pubsub_output_limit.hard_bytes = 1000;
   say(session_, "SUBSCRIBE news");
   const std::string message(600, 'x');
   EXPECT_EQ(talk(other_, request({"PUBLISH", "news", message})), ":1\r\n");
