@@ -146,7 +146,7 @@ void Handoff::go_on(NodeId whose, Target& target, Now now) {
     return;
   }
   has_work_ = true;
-  if (budget_bytes_ > 0) {
+  if (budget_bytes_ > 0 && core_.budget.may_begin(BackgroundWork::kHints, now.mono_us)) {
     read_page(whose, target, now);
   }
 }
@@ -226,6 +226,8 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   ++target.items_left;
   const std::string record(partly_flushed ? core_.ports.encode(entry.key, state) : entry.record);
   budget_bytes_ -= std::max(kBytesAHint, static_cast<double>(record.size()));
+  core_.budget.spend(BackgroundWork::kHints,
+                     (BackgroundBudget::kBytesPerKey + record.size()) * nodes.size());
   Replicate message;
   message.id = item.id;
   message.step = core_.step(entry.key.partition);

@@ -6,7 +6,8 @@ namespace kindred {
 
 namespace {
 
-constexpr size_t kExchangesMax = 4;  // of a shard at a time
+// Of a shard at a time; of those whose copies differ, only a few.
+constexpr size_t kExchangesMax = 256;
 
 }  // namespace
 
@@ -79,7 +80,8 @@ void AntiEntropy::go_on(Now now) {
     for (const ExchangeEnd& end : exchanges_.take_ended()) {
       take_end(end);
     }
-    again = false;
+    exchanges_.go_on(now);
+    again = exchanges_.has_ended();
     for (auto pair = waiting_.begin(); pair != waiting_.end() && running_.size() < kExchangesMax;) {
       if (find_running(*pair) != running_.end()) {
         ++pair;  // asked for twice: one after the other

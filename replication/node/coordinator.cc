@@ -327,6 +327,9 @@ void Coordinator::refuse(const Origin& origin) {
 
 void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
   const Origin origin = op.origin;
+  if (outcome.code == OutcomeCode::kOk) {
+    core_.budget.note_request(now.mono_us - op.started_us);
+  }
   if (op.kind == OpKind::kModify) {
     release_key(op, now);
   }

@@ -8,6 +8,7 @@
 #include "replication/node/coordinated_op.h"
 #include "replication/node/deadlines.h"
 #include "replication/node/op_table.h"
+#include "replication/node/read_repair.h"
 #include "replication/node/replica.h"
 #include "replication/node/shard_core.h"
 #include "replication/node/silent_peers.h"
@@ -128,7 +129,8 @@ class Coordinator {
   void take_state(Op& op, Op::Asked& asked, const FetchReply& reply);
   void judge_read(Op& op, Now now);
   void read_complete(Op& op, Now now);
-  void repair(Op& op, Now now);
+  ReadRepair plan_repair(const Op& op) const;
+  void repair(const ReadRepair& plan, Now now);
   void end_read(Op& op, Now now);
   void hedge(Op& op, Now now);
   void report_replica(Op& op, NodeId node, bool whole, const State& state);
@@ -171,6 +173,7 @@ class Coordinator {
   ResolvedQuorum special_;  // of the last one that did
   uint64_t usual_version_ = 0;
   SilentPeers silent_;
+  RecentRepairs recent_repairs_;
   double hedge_allowance_ = 0;  // reads that may be hedged now: at most 5 % of all
 };
 

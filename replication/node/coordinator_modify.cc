@@ -130,8 +130,9 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
       return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
     }
     Outcome outcome = std::move(op.outcome);
-    repair(op, now);
-    return finish(op, std::move(outcome), now);
+    const ReadRepair plan = plan_repair(op);
+    finish(op, std::move(outcome), now);
+    return repair(plan, now);
   }
   const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
   const Stamp left = std::numeric_limits<Stamp>::max() - stamp;

@@ -290,43 +290,66 @@ void Coordinator::read_complete(Op& op, Now now) {
     return finish(op, std::move(outcome), now);
   }
   outcome.state = op.read;
-  const Origin origin = op.origin;
+  core_.budget.note_request(now.mono_us - op.started_us);
   op.phase = Op::Phase::kAnswered;
-  if (waits) {
-    answer(origin, std::move(outcome));
-  } else {
-    answer(origin, std::move(outcome));
+  answer(op.origin, std::move(outcome));
+  if (!waits) {
     end_read(op, now);
   }
 }
 
 void Coordinator::end_read(Op& op, Now now) {
-  repair(op, now);
+  if (op.differs) {
+    repair(plan_repair(op), now);
+  }
   table_.free(op);
 }
 
-/// Brings the merged state to every replica that answered with another one, this node's own first.
-void Coordinator::repair(Op& op, Now now) {
+/// The merged state for every primary that answered with another one, this node too.
+ReadRepair Coordinator::plan_repair(const Op& op) const {
+  ReadRepair plan;
   if (!op.differs) {
-    return;
+    return plan;
   }
-  const Digest merged = digest(op.read);
-  Replicate message;
-  message.step = core_.step(op.key.partition());
-  message.key = op.key.ref();
-  message.is_repair = true;
-  message.durability = core_.config.durability;
-  const std::string record(core_.ports.encode(op.key.ref(), op.read));
-  message.record = record;
+  plan.step = core_.step(op.key.partition());
+  plan.key.assign(op.key.ref());
+  plan.digest = digest(op.read);
   for (const Op::Asked& one : op.asked) {
-    if (one.status == Op::Asked::Status::kDone && !one.is_fallback && one.digest != merged) {
-      ++core_.metrics.read_repairs;
-      core_.ports.send(one.node, message);
+    if (one.status == Op::Asked::Status::kDone && !one.is_fallback && one.digest != plan.digest) {
+      plan.nodes.push_back(one.node);
     }
   }
-  if (op.home == 0 && op.local_digest != merged) {
+  if (op.home == 0 && op.local_digest != plan.digest) {
+    plan.nodes.push_back(core_.self);
+  }
+  plan.record = core_.ports.encode(op.key.ref(), op.read);
+  return plan;
+}
+
+/// Comes after the answer. What the budget does not allow is left to a later read, and to
+/// anti-entropy.
+void Coordinator::repair(const ReadRepair& plan, Now now) {
+  Replicate message;
+  message.step = plan.step;
+  message.key = plan.key.ref();
+  message.record = plan.record;
+  message.is_repair = true;
+  message.durability = core_.config.durability;
+  for (const NodeId node : plan.nodes) {
+    const bool may_send = core_.budget.may_begin(BackgroundWork::kReadRepair, now.mono_us) &&
+                          recent_repairs_.note(plan.key.hash(), plan.digest, node, now.mono_us);
+    if (!may_send) {
+      ++core_.metrics.read_repairs_left;
+      continue;
+    }
+    core_.budget.spend(BackgroundWork::kReadRepair,
+                       BackgroundBudget::kBytesPerKey + plan.record.size());
     ++core_.metrics.read_repairs;
-    replica_.on_replicate(core_.self, message, now);
+    if (node == core_.self) {
+      replica_.on_replicate(node, message, now);
+    } else {
+      core_.ports.send(node, message);
+    }
   }
 }
 

@@ -96,7 +96,9 @@ void Departure::go_on(uint16_t partition, Leaving& leaving, Now now) {
   if (!leaving.erases && KINDRED_BUG(old_copy_erased_early)) {
     leaving.erases = true;
   }
-  if (leaving.erases ? !coordinator_.is_writing(partition) : holders_are_up(partition)) {
+  const bool may_go_on =
+      leaving.erases ? !coordinator_.is_writing(partition) : holders_are_up(partition);
+  if (may_go_on && core_.budget.may_begin(BackgroundWork::kTransfers, now.mono_us)) {
     read_page(partition, leaving, now);
   }
 }
@@ -150,6 +152,7 @@ void Departure::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> 
     leaving.page_end.go_behind(entries.back().key);
   }
   for (const RangeEntry& entry : entries) {
+    core_.budget.spend(BackgroundWork::kTransfers, BackgroundBudget::kBytesPerKey);
     if (!leaving.erases) {
       hand_over(leaving, entry);
     } else if (!erase(entry, now)) {
@@ -209,6 +212,7 @@ void Departure::on_fetch_reply(NodeId from, const FetchReply& reply) {
   message.step = leaving_[item->partition].step;
   message.key = item->key.ref();
   message.record = item->record;
+  core_.budget.spend(BackgroundWork::kTransfers, item->record.size());
   message.durability = core_.config.durability;
   message.is_repair = true;
   core_.ports.send(from, message);

@@ -13,10 +13,8 @@ namespace {
 constexpr uint32_t kDigestsPerPage = 1024;
 constexpr uint32_t kOwnEntriesMax = 256;
 constexpr uint32_t kOwnBytesMax = 1U << 20;
-constexpr size_t kFetchesMax = 32;  // of one exchange at a time
-// What anti-entropy of one shard may send and take in.
-constexpr uint64_t kBytesPerSecond = 16U << 20;
-constexpr uint64_t kBytesAtOnce = 4U << 20;
+constexpr size_t kFetchesMax = 32;      // of one exchange at a time
+constexpr size_t kDeepMax = 4;          // exchanges of copies that differ, at a time
 constexpr uint64_t kMessageBytes = 32;  // the fixed part, about
 
 // The order in which records are stored.
@@ -30,8 +28,7 @@ bool is_before(const KeyRef& a, const KeyRef& b) {
 Exchanges::Exchanges(ShardCore& core)
     : core_(core),
       table_(core.config.shard_index, IdKind::kExchange, core.config.id_seed),
-      keys_(core.config.shard_index, IdKind::kExchangedKey, core.config.id_seed),
-      budget_(kBytesPerSecond, kBytesAtOnce) {}
+      keys_(core.config.shard_index, IdKind::kExchangedKey, core.config.id_seed) {}
 
 bool Exchanges::start(uint16_t partition, NodeId peer, Now now) {
   const Copy& copy = core_.copies.at(partition);
@@ -72,7 +69,34 @@ bool Exchanges::usable(NodeId from, FetchStatus status) {
 
 void Exchanges::count_bytes(Exchange& exchange, uint64_t bytes) {
   exchange.end.bytes += bytes;
-  budget_.spend(bytes);
+  core_.budget.spend(BackgroundWork::kExchanges, bytes);
+}
+
+/// Whether it may ask for more than the root, or has nothing more to ask; else it waits.
+bool Exchanges::may_go_deep(Exchange& exchange) {
+  const bool is_probe = !exchange.descent->knows_root() || exchange.descent->is_over();
+  if (exchange.is_deep || is_probe) {
+    return true;
+  }
+  if (deep_ >= kDeepMax) {
+    if (!std::exchange(exchange.is_queued, true)) {
+      queued_.push_back(exchange.id);
+    }
+    return false;
+  }
+  exchange.is_deep = true;
+  ++deep_;
+  return true;
+}
+
+void Exchanges::go_on(Now now) {
+  while (!queued_.empty() && deep_ < kDeepMax) {
+    Exchange* exchange = table_.find(queued_.front());
+    queued_.pop_front();
+    if (exchange != nullptr) {
+      advance(*exchange, now);
+    }
+  }
 }
 
 /// Goes on as far as it can without an answer. Ends the exchange where it is over: nothing may be
@@ -84,12 +108,15 @@ void Exchanges::advance(Exchange& exchange, Now now) {
   if (!may_go_on(exchange)) {
     return fail(exchange);
   }
+  if (!may_go_deep(exchange)) {
+    return;
+  }
   if (exchange.has_page) {
     fetch_some(exchange);
     if (exchange.open_keys > 0) {
       return;
     }
-    if (budget_.has_tokens(now.mono_us) && !exchange.own_is_read) {
+    if (!exchange.own_is_read && may_go_far(now)) {
       return read_own(exchange);
     }
     if (!exchange.own_is_read) {
@@ -102,7 +129,7 @@ void Exchanges::advance(Exchange& exchange, Now now) {
       exchange.page_start.go_behind(exchange.page.back().key.ref());
     }
   }
-  if (budget_.has_tokens(now.mono_us) && !ask_more(exchange)) {
+  if (may_go_far(now) && !ask_more(exchange)) {
     finish(exchange, /*ok=*/true);
   }
 }
@@ -330,7 +357,8 @@ void Exchanges::push(Exchange& exchange, const RangeEntry& entry) {
   send_state(key, exchange, entry.record);
 }
 
-void Exchanges::send_state(ExchangedKey& key, const Exchange& exchange, std::string_view record) {
+void Exchanges::send_state(ExchangedKey& key, Exchange& exchange, std::string_view record) {
+  count_bytes(exchange, kMessageBytes + key.key.ref().key.size() + record.size());
   key.is_sending = true;
   Replicate message;
   message.id = key.id;

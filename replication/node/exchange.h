@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "replication/entropy/budget.h"
 #include "replication/entropy/descent.h"
 #include "replication/node/key_holder.h"
 #include "replication/node/key_place.h"
@@ -28,7 +28,8 @@ struct ExchangeEnd {
 
 /// Exchanges of this node's copies with others': compares the trees, then the digests of the keys
 /// under nodes that differ, then merges the states of keys that differ, both ways. The peer only
-/// answers. docs/design/anti-entropy.md
+/// answers. Any number may compare their roots at a time; few go on from there, the others wait.
+/// docs/design/anti-entropy.md
 class Exchanges {
  public:
   explicit Exchanges(ShardCore& core);
@@ -36,6 +37,7 @@ class Exchanges {
   /// False where the copy here can't be compared now.
   bool start(uint16_t partition, NodeId peer, Now now);
   size_t running() const { return table_.size(); }
+  bool has_ended() const { return !ended_.empty(); }
   /// Those that ended since the last call.
   std::vector<ExchangeEnd> take_ended() { return std::exchange(ended_, {}); }
 
@@ -48,6 +50,8 @@ class Exchanges {
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   void on_peer_down(NodeId peer);
   void tick(Now now);
+  /// Goes on with those that wait where others have ended.
+  void go_on(Now now);
 
  private:
   struct PeerKey {
@@ -61,6 +65,8 @@ class Exchanges {
     Stamp flush_stamp = 0;
     uint64_t heard_us = 0;    // when it last came on
     bool is_waiting = false;  // for the peer's or the engine's answer to `id`
+    bool is_queued = false;   // the roots differ; for its turn to go on
+    bool is_deep = false;     // went on from there
     std::optional<Descent> descent;
     std::optional<KeySpan> span;  // whose keys are being compared, page by page
     KeyPlace page_start;
@@ -89,6 +95,7 @@ class Exchanges {
 
   bool may_go_on(const Exchange& exchange) const;
   void advance(Exchange& exchange, Now now);
+  bool may_go_deep(Exchange& exchange);
   bool ask_more(Exchange& exchange);
   bool next_span(Exchange& exchange);
   void ask_digests(Exchange& exchange);
@@ -97,7 +104,7 @@ class Exchanges {
   void want_rest(Exchange& exchange);
   void fetch_some(Exchange& exchange);
   void push(Exchange& exchange, const RangeEntry& entry);
-  void send_state(ExchangedKey& key, const Exchange& exchange, std::string_view record);
+  void send_state(ExchangedKey& key, Exchange& exchange, std::string_view record);
   void merge_in(ExchangedKey& key, Exchange& exchange, const State& held, std::string_view record,
                 Now now);
   void key_came_on(ExchangedKey& key, Exchange& exchange, Now now);
@@ -106,6 +113,9 @@ class Exchanges {
   bool usable(NodeId from, FetchStatus status);
   Exchange* find(NodeId from, uint64_t id);
   void count_bytes(Exchange& exchange, uint64_t bytes);
+  bool may_go_far(Now now) {
+    return core_.budget.may_begin(BackgroundWork::kExchanges, now.mono_us);
+  }
   const MerkleTree& tree_of(const Exchange& exchange) const {
     return core_.copies.at(exchange.end.partition).tree.tree();
   }
@@ -113,7 +123,8 @@ class Exchanges {
   ShardCore& core_;
   OpTable<Exchange> table_;
   OpTable<ExchangedKey> keys_;
-  TokenBudget budget_;
+  std::deque<uint64_t> queued_;  // those that wait for their turn, and some that don't any more
+  size_t deep_ = 0;              // that went on from their roots
   std::vector<ExchangeEnd> ended_;
 };
 

@@ -85,7 +85,6 @@ void Exchanges::merge_in(ExchangedKey& key, Exchange& exchange, const State& hel
   }
   if (is_news_there) {
     send_state(key, exchange, bytes);
-    count_bytes(exchange, bytes.size());
   }
   key.is_repaired = is_news_here || is_news_there;
   key_came_on(key, exchange, now);
@@ -176,6 +175,7 @@ void Exchanges::finish(Exchange& exchange, bool ok) {
     }
   }
   exchange.end.ok = ok;
+  deep_ -= exchange.is_deep ? 1 : 0;
   const bool is_fruitless = ok && exchange.end.keys_compared > 0 && exchange.end.keys_repaired == 0;
   if (is_fruitless && !KINDRED_BUG(wrong_tree_is_kept) &&
       core_.copies.at(exchange.end.partition).tree.note_fruitless_exchange()) {

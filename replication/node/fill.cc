@@ -123,7 +123,7 @@ void Fill::tick(Now now) {
         now.mono_us > fill.asked_us + kPageTimeoutUs) {
       rewind(fill);
     }
-    if (fill.progress.source == 0 && fill.stores_waiting == 0) {
+    if (fill.request == 0 && fill.stores_waiting == 0) {
       ask(partition, fill, now);
     }
   }
@@ -187,6 +187,9 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
     }
     fill.place.go_to_begin(partition, core_.cluster().ring.partition_count());
   }
+  if (!core_.budget.may_begin(BackgroundWork::kTransfers, now.mono_us)) {
+    return;  // the next tick goes on
+  }
   FetchRange range = fill.place.range(partition, next_id());
   range.step = fill.step;
   range.entries_max = kPageEntriesMax;
@@ -218,7 +221,9 @@ void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   ++fill->stores_waiting;  // held while the page is walked, so that it can't end half way
   for (const RangeEntry& entry : reply.entries) {
     ++fill->progress.keys;
-    fill->progress.bytes += entry.key.key.size() + entry.record.size();
+    const uint64_t bytes = entry.key.key.size() + entry.record.size();
+    fill->progress.bytes += bytes;
+    core_.budget.spend(BackgroundWork::kTransfers, BackgroundBudget::kBytesPerKey + bytes);
     merge_entry(reply.partition, *fill, entry, now);
   }
   --fill->stores_waiting;

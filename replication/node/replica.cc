@@ -480,6 +480,12 @@ void Replica::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> en
     }
     reply.entries = stripped;
   }
+  if (TableId::kind_of(reply.id) == IdKind::kFill) {
+    for (const RangeEntry& entry : reply.entries) {
+      core_.budget.spend_for_peer(BackgroundWork::kTransfers,
+                                  BackgroundBudget::kBytesPerKey + entry.record.size());
+    }
+  }
   const NodeId from = task->from;
   core_.ports.send(from, reply);
   table_.free(*task);

@@ -359,7 +359,7 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
     case IdKind::kHandoffRead:
       return handoff_.on_range_read(token, ok, entries, done, now);
     case IdKind::kTree:
-      return tree_keeper_.on_range_read(token, ok, entries, done);
+      return tree_keeper_.on_range_read(token, ok, entries, done, now);
     case IdKind::kTreeAnswer:
       return tree_answers_.on_range_read(token, ok, entries, done);
     case IdKind::kExchange:
@@ -377,14 +377,15 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
 }
 
 void Shard::tick(Now now) {
+  core_.budget.tick(now.mono_us);
   coordinator_.tick(now);
   scanner_.tick(now);
   fill_.tick(now);
   departure_.tick(now);
   handoff_.tick(now);
-  sweep_.tick();
+  sweep_.tick(now);
   if (!sweep_.active()) {
-    tree_keeper_.tick();
+    tree_keeper_.tick(now);
   }
   if (anti_entropy_.active()) {
     anti_entropy_.tick(now);

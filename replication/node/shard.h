@@ -106,6 +106,7 @@ class Shard {
   /// copies nor hints. ShardPorts::copies_changed() tells when that changes.
   bool may_go() const;
   const ShardMetrics& metrics() const { return core_.metrics; }
+  const BudgetFigures& background() const { return core_.budget.figures(); }
   Copies& copies() { return core_.copies; }
   const HintBook& hints() const { return core_.hints; }
   /// Who asked for what goes by this id, in messages and in stores; null where nothing does any

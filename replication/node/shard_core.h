@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/container/flat_map.hpp>
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "replication/causal/clock.h"
+#include "replication/entropy/budget.h"
 #include "replication/handoff/hint_book.h"
 #include "replication/handoff/hint_reader.h"
 #include "replication/membership/cluster.h"
@@ -32,10 +34,12 @@ struct ShardConfig {
   uint32_t request_timeout_ms = 1000;
   uint32_t siblings_max = 100;
   uint64_t value_bytes_max = 512ULL << 20;
-  uint32_t operations_max = 100'000;        // in flight; more are answered kOverloaded
-  uint64_t hint_bytes_max = 1ULL << 30;     // of all hints; more are refused
-  uint64_t hint_bytes_per_s = 16ULL << 20;  // delivered, by all shards together
-  uint64_t hint_ttl_ms = 10'800'000;        // older ones need not wait for their target
+  uint32_t operations_max = 100'000;              // in flight; more are answered kOverloaded
+  uint64_t hint_bytes_max = 1ULL << 30;           // of all hints; more are refused
+  uint64_t hint_bytes_per_s = 16ULL << 20;        // delivered, by all shards together
+  uint64_t background_bytes_per_s = 64ULL << 20;  // of all background work of all shards together
+  uint64_t background_p99_target_us = 0;          // see BudgetLimits
+  uint64_t hint_ttl_ms = 10'800'000;              // older ones need not wait for their target
 };
 
 /// Counters of one shard; sums over shards make INFO's sections.
@@ -44,6 +48,7 @@ struct ShardMetrics {
   uint64_t coordinated_writes = 0;
   uint64_t passed_on_requests = 0;
   uint64_t read_repairs = 0;
+  uint64_t read_repairs_left = 0;  // not sent: just done, or beyond the budget
   uint64_t quorum_failures = 0;
   uint64_t restamped_writes = 0;
   uint64_t recomputed_modifications = 0;
@@ -73,6 +78,7 @@ class ShardCore {
       : config(shard_config),
         self(self_id),
         ports(shard_ports),
+        budget(budget_limits(shard_config)),
         hint_reader(ports, hints, first_id(config.shard_index, IdKind::kHintRead)) {}
 
   ShardConfig config;
@@ -80,6 +86,7 @@ class ShardCore {
   ShardPorts& ports;
   HybridClock clock;
   Copies copies;
+  BackgroundBudget budget;
   HintBook hints;
   HintReader hint_reader;
   ShardMetrics metrics;
@@ -97,6 +104,7 @@ class ShardCore {
   uint64_t quorum_version() const { return quorum_version_; }
   void set_config(const ShardConfig& fresh) {
     config = fresh;
+    budget.set_limits(budget_limits(fresh));
     ++quorum_version_;
   }
   /// The preference list that reads go to and that coordinates.
@@ -182,6 +190,10 @@ class ShardCore {
   void quarantine(const KeyRef& key);
 
  private:
+  static BudgetLimits budget_limits(const ShardConfig& config) {
+    return {config.background_bytes_per_s / std::max<uint8_t>(1, config.shard_count),
+            config.background_p99_target_us};
+  }
   /// Who may be asked about a partition, and under which step: looked at by every request, changed
   /// seldom.
   struct Reach {

@@ -32,9 +32,9 @@ void Sweep::add(uint16_t partition) {
   }
 }
 
-void Sweep::tick() {
+void Sweep::tick(Now now) {
   if (!partitions_.empty() && request_ == 0) {
-    read();
+    read(now);
   }
 }
 
@@ -43,7 +43,10 @@ void Sweep::end_partition() {
   partitions_.pop_back();
 }
 
-void Sweep::read() {
+void Sweep::read(Now now) {
+  if (!core_.budget.may_begin(BackgroundWork::kSweeps, now.mono_us)) {
+    return;  // the next tick goes on
+  }
   const uint16_t partition = partitions_.back();
   const SweepTrack& track = *core_.copies.at(partition).sweep;
   FetchRange range;
@@ -100,6 +103,8 @@ void Sweep::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entr
     return;
   }
   for (const RangeEntry& entry : entries) {
+    core_.budget.spend(BackgroundWork::kSweeps,
+                       BackgroundBudget::kBytesPerKey + entry.record.size());
     if (!take(entry, track, now)) {
       return;  // as above, from this record on
     }
@@ -112,7 +117,7 @@ void Sweep::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entr
     end_partition();
   }
   if (!partitions_.empty()) {
-    read();
+    read(now);
   }
 }
 

@@ -18,12 +18,12 @@ class Sweep {
   void start();
   /// Goes over one copy, which was found to hold something dead; its count stays.
   void add(uint16_t partition);
-  void tick();
+  void tick(Now now);
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   bool active() const { return !partitions_.empty(); }
 
  private:
-  void read();
+  void read(Now now);
   [[nodiscard]] bool take(const RangeEntry& entry, SweepTrack& track, Now now);
   void end_partition();
 

@@ -112,6 +112,8 @@ void TreeAnswers::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry
   }
   if (reply.status == FetchStatus::kOk) {
     reply.entries = digests_;
+    core_.budget.spend_for_peer(BackgroundWork::kExchanges,
+                                digests_.size() * BackgroundBudget::kBytesPerKey);
   }
   core_.ports.send(reading->from, reply);
   table_.free(*reading);

@@ -8,7 +8,6 @@ namespace {
 
 constexpr uint32_t kPageEntriesMax = 256;
 constexpr uint32_t kPageBytesMax = 1U << 20;
-constexpr uint32_t kPagesPerTick = 4;
 
 }  // namespace
 
@@ -22,8 +21,7 @@ void TreeKeeper::on_new_cluster() {
   }
 }
 
-void TreeKeeper::tick() {
-  pages_left_ = kPagesPerTick;
+void TreeKeeper::tick(Now now) {
   if (!core_.has_cluster()) {
     return;
   }
@@ -31,7 +29,7 @@ void TreeKeeper::tick() {
     find_work();
   }
   if (partition_ != kNone && request_ == 0) {
-    read();
+    read(now);
   }
 }
 
@@ -55,11 +53,14 @@ void TreeKeeper::find_work() {
   core_.has_unfit_tree = false;
 }
 
-void TreeKeeper::read() {
+void TreeKeeper::read(Now now) {
   CopyTree& tree = core_.copies.at(static_cast<uint16_t>(partition_)).tree;
   if (tree.building() == nullptr) {
     partition_ = kNone;  // in doubt again, or gone
     return;
+  }
+  if (!core_.budget.may_begin(BackgroundWork::kRebuilds, now.mono_us)) {
+    return;  // the next tick goes on
   }
   counter_ = (counter_ + 1) & ((uint64_t{1} << 52) - 1);
   const uint64_t id = (uint64_t{core_.config.shard_index} << 56) |
@@ -73,8 +74,8 @@ void TreeKeeper::read() {
   core_.ports.read_range(range, range.id);
 }
 
-void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries,
-                               bool done) {
+void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done,
+                               Now now) {
   if (id != request_ || partition_ == kNone) {
     return;
   }
@@ -88,6 +89,8 @@ void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry>
     return;  // the next tick reads the page again
   }
   for (const RangeEntry& entry : entries) {
+    core_.budget.spend(BackgroundWork::kRebuilds,
+                       BackgroundBudget::kBytesPerKey + entry.record.size());
     State state;
     if (!core_.ports.decode(entry.key, entry.record, &state)) {
       core_.quarantine(entry.key);  // ends this build
@@ -108,9 +111,7 @@ void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry>
     place_.go_behind(last);
     tree.building()->end_page({last.slot, last.hash});
   }
-  if (--pages_left_ > 0) {
-    read();
-  }
+  read(now);
 }
 
 }  // namespace kindred

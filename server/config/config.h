@@ -62,6 +62,8 @@ struct Config {
   uint64_t hint_ttl_ms = 10'800'000;
   uint64_t hint_store_bytes_max = 1ULL << 30;
   uint64_t hint_bytes_per_s = 16ULL << 20;
+  uint64_t background_bytes_per_s = 64ULL << 20;
+  uint64_t background_p99_target_us = 0;
   uint32_t anti_entropy_interval_ms = 10'000;  // 0: never
   uint32_t request_timeout_ms = 1000;
   uint32_t max_siblings = 100;

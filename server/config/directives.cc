@@ -232,6 +232,14 @@ constexpr Directive kDirectives[] = {
     {"hint-rate", "SIZE", "16mb", kRuntime, kOnce,
      "How much of the hints is handed over in a second.",
      set_size<&Config::hint_bytes_per_s, 1>, print_number<&Config::hint_bytes_per_s>},
+    {"background-rate", "SIZE", "64mb", kRuntime, kOnce,
+     "What all work that no client waits for (hints, transfers, anti-entropy, sweeps) may move in a "
+     "second at most; it gets less while it makes requests slow.",
+     set_size<&Config::background_bytes_per_s, 1>, print_number<&Config::background_bytes_per_s>},
+    {"background-p99-target-us", "MICROSECONDS", "0", kRuntime, kOnce,
+     "Background work gives way while the 99th percentile of requests is above this. 0: half as much "
+     "again as it is without such work.",
+     set_number<&Config::background_p99_target_us, 0, 3'600'000'000>, print_number<&Config::background_p99_target_us>},
     {"request-timeout-ms", "MILLISECONDS", "1000", kRuntime, kOnce,
      "How long a request waits for its quorum.",
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},

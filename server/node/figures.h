@@ -17,6 +17,7 @@ namespace kindred {
 struct WorkerFigures {
   SessionStats sessions;
   ShardMetrics shard;
+  BudgetFigures background;
   HintCounts hint_counts;
   uint64_t hints_pending = 0;
   uint64_t clients = 0;

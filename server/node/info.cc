@@ -135,6 +135,7 @@ void replication_section(const NodeFigures& figures, std::string* out) {
   line(out, "coordinated_writes", shard.coordinated_writes);
   line(out, "passed_on_requests", shard.passed_on_requests);
   line(out, "read_repairs", shard.read_repairs);
+  line(out, "read_repairs_left", shard.read_repairs_left);
   line(out, "quorum_failures", shard.quorum_failures);
   line(out, "hedged_reads", shard.hedged_reads);
   line(out, "overload_refusals", shard.overload_refusals);
@@ -278,6 +279,21 @@ void anti_entropy_section(const NodeFigures& figures, std::string* out) {
   line(out, "tree_bytes", figures.sum.tree_bytes);
 }
 
+void background_section(const NodeFigures& figures, std::string* out) {
+  static constexpr std::string_view kNames[kBackgroundWorks] = {
+      "transfers", "hints", "anti_entropy", "read_repair", "tree_rebuilds", "sweeps", "reaping"};
+  const BudgetFigures& budget = figures.sum.background;
+  line(out, "background_rate", budget.bytes_per_s);
+  line(out, "background_rate_max", budget.bytes_per_s_max);
+  line(out, "background_p99_us", budget.p99_us);
+  line(out, "background_p99_target_us", budget.target_us);
+  line(out, "background_slowdowns", budget.slowdowns);
+  line(out, "background_speedups", budget.speedups);
+  for (size_t work = 0; work < kBackgroundWorks; ++work) {
+    line(out, "background_bytes_" + std::string(kNames[work]), budget.spent_bytes[work]);
+  }
+}
+
 void integrity_section(const NodeFigures& figures, std::string* out) {
   line(out, "checksum_failures_disk",
        figures.inventory_damaged + figures.sum.shard.quarantined_records);
@@ -311,6 +327,7 @@ constexpr Section kSections[] = {
     {"Kindred", true, kindred_section},
     {"Versions", true, versions_section},
     {"AntiEntropy", true, anti_entropy_section},
+    {"Background", true, background_section},
     {"Integrity", true, integrity_section},
 };
 
@@ -329,10 +346,12 @@ bool is_wanted(const Section& section, const std::vector<std::string>& names) {
 
 void WorkerFigures::add(const WorkerFigures& other) {
   sessions.add(other.sessions);
+  background.add(other.background);
   shard.coordinated_reads += other.shard.coordinated_reads;
   shard.coordinated_writes += other.shard.coordinated_writes;
   shard.passed_on_requests += other.shard.passed_on_requests;
   shard.read_repairs += other.shard.read_repairs;
+  shard.read_repairs_left += other.shard.read_repairs_left;
   shard.quorum_failures += other.shard.quorum_failures;
   shard.restamped_writes += other.shard.restamped_writes;
   shard.recomputed_modifications += other.shard.recomputed_modifications;

@@ -178,6 +178,8 @@ ShardConfig Worker::shard_config() const {
   config.hint_ttl_ms = config_->hint_ttl_ms;
   config.hint_bytes_max = config_->hint_store_bytes_max;
   config.hint_bytes_per_s = config_->hint_bytes_per_s;
+  config.background_bytes_per_s = config_->background_bytes_per_s;
+  config.background_p99_target_us = config_->background_p99_target_us;
   config.durability = durability_of(*config_, engine_capabilities_);
   config.engine_can_sync = engine_capabilities_.can_sync;
   config.request_timeout_ms = config_->request_timeout_ms;
@@ -263,6 +265,7 @@ WorkerFigures Worker::figures() {
   }
   Shard& shard = driver_->shard();
   figures.shard = shard.metrics();
+  figures.background = shard.background();
   figures.hint_counts = shard.hints().counts();
   figures.hints_pending = shard.hints().pending_count();
   figures.operations_in_flight = shard.operations_in_flight();

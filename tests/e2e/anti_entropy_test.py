@@ -75,6 +75,17 @@ class AntiEntropyTest(unittest.TestCase):
                                    for now, then in zip(self.exchanges(), begun)), 30, "a cycle")
         self.assertEqual(self.repaired(), before)
 
+    def counts(self, node):
+        figures = info(node, "antientropy")
+        return [int(figures[name]) for name in ("exchanges", "keys_compared", "keys_repaired",
+                                                "bytes")]
+
+    def assert_counted(self, node, before, rows):
+        """INFO counted exactly what RING REPAIR told of."""
+        told = [sum(row[name] for row in rows)
+                for name in (b"exchanges", b"keys_compared", b"keys_repaired", b"bytes")]
+        self.assertEqual([now - then for now, then in zip(self.counts(node), before)], told)
+
     def partition_count(self):
         return len(redis.Redis(port=self.cluster.ports[0]).execute_command("RING", "OWNERS"))
 
@@ -113,14 +124,22 @@ class AntiEntropyTest(unittest.TestCase):
         self.assertGreaterEqual(one[b"keys_compared"], one[b"keys_repaired"])
         self.assertGreater(one[b"bytes"], 0)
         self.assertEqual(self.count_held(absent, b"new", keys), one[b"keys_repaired"])
+        before = self.counts(present[1])
         rest = self.repair(present[1])  # asked at one of those that have all
+        self.assert_counted(present[1], before, rest)
+        moved = info(present[1], "background")
+        self.assertGreaterEqual(int(moved["background_bytes_anti_entropy"]),
+                                sum(row[b"bytes"] for row in rest))
         self.assertEqual(len(rest), self.partition_count())
         self.assertEqual(sum(row[b"keys_repaired"] for row in rest) + one[b"keys_repaired"],
                          KEYS // 2)
         self.assertEqual(self.count_held(absent, b"new", keys[:KEYS // 2]), KEYS // 2)
         self.assertEqual(self.count_held(absent, b"old", keys), KEYS // 2)
         for node in self.cluster.nodes:
-            self.assertEqual(sum(row[b"keys_repaired"] for row in self.repair(node)), 0)
+            before = self.counts(node)
+            again = self.repair(node)
+            self.assert_counted(node, before, again)
+            self.assertEqual(sum(row[b"keys_compared"] for row in again), 0)
         self.assert_nothing_else_repaired()
 
     def test_records_gone_behind_the_nodes_back_come_back(self):
@@ -146,6 +165,20 @@ class AntiEntropyTest(unittest.TestCase):
         found = self.repair(robbed)
         self.assertEqual(sum(row[b"keys_repaired"] for row in found), 1000)
         self.assertEqual(self.count_held(robbed, b"v", keys), len(keys))
+
+    def test_deletes_and_expiries_leave_nothing_to_repair(self):
+        self.start(interval_ms=500)
+        keys = [f"key:{number}" for number in range(2000)]
+        self.write(self.cluster.nodes[0], b"v", keys)
+        self.in_batches(self.cluster.nodes[1], [("DEL", key) for key in keys[:500]])
+        self.in_batches(self.cluster.nodes[2], [("PEXPIRE", key, 400) for key in keys[500:1500]])
+        wait_until(lambda: self.count_held(self.cluster.nodes[0], b"v", keys) == 500, 30,
+                   "they have expired")
+        self.assert_quiet(cycles=1)  # exchanges that began beside the last write have ended
+        compared = [self.counts(node)[1] for node in self.cluster.nodes]
+        self.assert_quiet(cycles=2)
+        self.assertEqual([self.counts(node)[1] for node in self.cluster.nodes], compared)
+        self.assert_nothing_else_repaired()
 
     def test_a_wiped_node_is_whole_again_by_itself(self):
         self.start(interval_ms=500)

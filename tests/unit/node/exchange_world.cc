@@ -50,6 +50,9 @@ void Peer::read_range(const FetchRange& range, StoreToken token) {
 }
 
 void Peer::send(NodeId to, const Message& message) {
+  if (world_.observe) {
+    world_.observe(id_, message);
+  }
   FrameBuilder builder;
   ASSERT_TRUE(builder.append(message));
   FrameOrigin origin;

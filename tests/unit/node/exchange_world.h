@@ -176,6 +176,7 @@ class World {
   uint64_t bytes = 0;
   uint64_t pending_loads_of_100 = 0;
   bool loses_answers = false;
+  std::function<void(NodeId from, const Message&)> observe;  // each message sent
 };
 
 }  // namespace kindred::exchange_test

@@ -236,6 +236,27 @@ TEST(Modify, ExpiryStopsWhereNoStampsAreLeft) {
   EXPECT_TRUE(node.ports.stores.empty());
 }
 
+TEST(Modify, OneThatWritesNothingRepairsWhatItReadAfterItsAnswer) {
+  Node node;
+  const State elsewhere = register_state({stamp_ms_from(node.now, -5), 9}, "text");
+  const ClientToken token = node.submit(increment());
+  node.answer(node.ports.take<Fetch>()[0], elsewhere);
+  node.answer(node.ports.take<Fetch>()[0], elsewhere);
+  ASSERT_TRUE(node.replied(token));
+  EXPECT_EQ(node.ports.held("k"), elsewhere);
+  EXPECT_EQ(node.shard().metrics().read_repairs, 1U);
+  const State newer = register_state({stamp_ms_from(node.now, -4), 9}, "newer");
+  node.ports.hold("k", newer);
+  node.submit(increment());
+  node.answer(node.ports.take<Fetch>()[0], elsewhere);
+  node.answer(node.ports.take<Fetch>()[0], elsewhere);
+  const std::vector<Sent> repairs = node.ports.take<Replicate>();
+  ASSERT_EQ(repairs.size(), 1U);
+  EXPECT_EQ(repairs[0].replies_before, 2U);
+  EXPECT_EQ(node.state_in(repairs[0]), newer);
+  EXPECT_EQ(node.shard().operations_in_flight(), 0U);
+}
+
 TEST(Modify, RefusalsWriteNothing) {
   Node node({1});
   node.ports.hold("k", register_state({stamp_ms_from(node.now, -5), 9}, "no number"));

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/unit/node/node.h"
 
 namespace kindred {
@@ -49,6 +51,7 @@ TEST(Read, ADifferenceIsFetchedMergedAndRepairedAfterTheAnswer) {
   const std::vector<Sent> repairs = node.ports.take<Replicate>();
   ASSERT_EQ(repairs.size(), 1U);
   EXPECT_TRUE(repairs[0].as<Replicate>()->is_repair);
+  EXPECT_EQ(repairs[0].replies_before, 1U) << "never before the answer";
   EXPECT_EQ(node.state_in(repairs[0]), merge(mine, theirs));
   EXPECT_EQ(node.ports.held("k"), merge(mine, theirs)) << "this copy is repaired too";
   EXPECT_EQ(node.shard().metrics().read_repairs, 2U);
@@ -62,6 +65,85 @@ TEST(Read, RepairsOnlyWhoLacksSomething) {
   node.answer(node.ports.take<Fetch>()[0], some_state(node));
   EXPECT_TRUE(node.ports.take<Replicate>().empty());
   EXPECT_EQ(node.ports.held("k"), some_state(node));
+}
+
+/// Submits a read that finds `theirs` at another node.
+ClientToken read_beside(Node& node, const State& theirs) {
+  const ClientToken token = node.submit(Node::read());
+  node.answer(node.ports.take<Fetch>()[0], theirs);
+  node.answer(node.ports.take<Fetch>()[0], theirs);
+  return token;
+}
+
+TEST(Read, RepairsWhoMissedADelete) {
+  Node node;
+  const State old = some_state(node);
+  State deleted = old;
+  apply_register(deleted, {stamp_ms_from(node.now, -1), 9}, nullptr);
+  node.ports.hold("k", deleted);
+  const ClientToken token = read_beside(node, old);
+  EXPECT_TRUE(node.outcome(token).state.siblings.empty());
+  const std::vector<Sent> repairs = node.ports.take<Replicate>();
+  ASSERT_EQ(repairs.size(), 1U);
+  EXPECT_TRUE(node.state_in(repairs[0]).siblings.empty());
+  EXPECT_FALSE(node.state_in(repairs[0]).never_written()) << "the tombstone goes there";
+}
+
+TEST(Read, RepairsExpiriesAlsoWhereTheyArePast) {
+  for (const int64_t expires_ms : {5000, -1}) {
+    Node node;
+    const State old = some_state(node);
+    State expiring = old;
+    NewVersion version;
+    version.dot = {stamp_ms_from(node.now, -3), 9};
+    version.value = Value::copied("v");
+    version.expire_at_ms =
+        static_cast<uint64_t>(static_cast<int64_t>(node.now.cluster_ms) + expires_ms);
+    apply_register(expiring, version.dot, &version);
+    node.ports.hold("k", old);
+    read_beside(node, expiring);
+    EXPECT_TRUE(node.ports.take<Replicate>().empty());
+    EXPECT_EQ(node.ports.held("k"), expiring) << "with its time, dead or not";
+    EXPECT_EQ(node.shard().metrics().read_repairs, 1U);
+  }
+}
+
+TEST(Read, ManyReadsOfOneKeyRepairItOnce) {
+  Node node;
+  node.ports.hold("k", some_state(node));
+  for (int i = 0; i < 50; ++i) {
+    read_beside(node, State{});
+  }
+  const std::vector<Sent> repairs = node.ports.take<Replicate>();
+  ASSERT_FALSE(repairs.empty());
+  std::set<NodeId> nodes;
+  for (const Sent& repair : repairs) {
+    EXPECT_TRUE(nodes.insert(repair.to).second) << "node " << repair.to << " got it twice";
+  }
+  EXPECT_EQ(node.shard().metrics().read_repairs, repairs.size());
+  EXPECT_EQ(node.shard().metrics().read_repairs_left, 50 - repairs.size());
+  node.pass_ms(250);  // it may have been lost
+  read_beside(node, State{});
+  EXPECT_EQ(node.ports.take<Replicate>().size(), 1U);
+}
+
+TEST(Read, RepairsOnlyAsMuchAsTheBudgetAllows) {
+  ShardConfig config = Node::default_config();
+  config.background_bytes_per_s = 10'000;
+  Node node({1, 2, 3}, config);
+  size_t answered = 0;
+  size_t repaired = 0;
+  for (int i = 0; i < 1000; ++i) {
+    node.ports.hold("k", register_state({stamp_ms_from(node.now, i), 9}, "v"));
+    answered += node.replied(read_beside(node, State{})) ? 1 : 0;
+    repaired += node.ports.take<Replicate>().size();
+    node.pass_ms(5);
+  }
+  EXPECT_EQ(answered, 1000U) << "reads don't wait for it";
+  // Five seconds of 10,000 bytes, at 128 and a record each.
+  EXPECT_GE(repaired, 200U);
+  EXPECT_LE(repaired, 430U);
+  EXPECT_EQ(node.shard().metrics().read_repairs_left, 1000 - repaired);
 }
 
 TEST(Read, AsksTheNextWhenOneFailsOrFills) {

@@ -78,7 +78,7 @@ void RecordingPorts::quarantine(const KeyRef& key) {
 }
 
 void RecordingPorts::send(NodeId to, const Message& message) {
-  sent_.push_back({to, keep(message)});
+  sent_.push_back({to, keep(message), replies_.size()});
 }
 
 void RecordingPorts::reply(ClientToken token, Outcome&& outcome) {

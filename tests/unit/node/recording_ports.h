@@ -24,7 +24,8 @@ class Records {
 
 struct Sent {
   NodeId to = 0;
-  Message message;  // its views are kept by the ports
+  Message message;            // its views are kept by the ports
+  size_t replies_before = 0;  // that had been given when it was sent
 
   template <typename Kind>
   const Kind* as() const {
