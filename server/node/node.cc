@@ -10,6 +10,7 @@
 
 #include "protocol/membership/node_record_codec.h"
 #include "server/node/boot.h"
+#include "server/node/service_manager.h"
 
 namespace kindred {
 
@@ -330,6 +331,13 @@ void Node::announce_when_ready() {
                 std::to_string(membership_->members_up()) + " of " +
                 std::to_string(document_->members.size()) + " members, itself included");
     log_.notice("Ready to accept connections on port " + std::to_string(config_->client_port()));
+    tell_manager("READY=1");
+  }
+}
+
+void Node::tell_manager(std::string_view state) {
+  if (!tell_service_manager(state)) {
+    log_.warning("can't tell the service manager " + std::string(state) + " by NOTIFY_SOCKET");
   }
 }
 
@@ -339,6 +347,7 @@ void Node::stop() {
   }
   stopping_ = true;
   log_.notice("Asked to stop: finishing what is in flight");
+  tell_manager("STOPPING=1");
   ready_timer_->stop();
   listeners_.clear();
   drains_missing_ = workers_.size();

@@ -79,6 +79,7 @@ class Node final : public NodeControl,
   bool is_stranger(int socket) const;
   void finish_install(const Inventory& inventory);
   void announce_when_ready();
+  void tell_manager(std::string_view state);
   std::string close_engines();
   void post_to_all(const std::function<void(Worker&)>& run);
   void write_pidfile();

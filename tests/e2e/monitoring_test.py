@@ -1,7 +1,9 @@
 """Prometheus, redis_exporter and systemd, with the files of conf/."""
 
 import json
+import os
 import pathlib
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -78,6 +80,18 @@ class MonitoringTest(unittest.TestCase):
 
 
 class SystemdUnitTest(unittest.TestCase):
+    def test_a_node_tells_its_manager_when_it_is_ready_and_when_it_stops(self):
+        with tempfile.TemporaryDirectory(prefix="kindred-unit-") as folder:
+            for name in (f"{folder}/notify", f"\0kindred-test-{os.getpid()}"):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                    manager.bind(name)
+                    manager.settimeout(TIMEOUT_S)
+                    prefix = ["env", "NOTIFY_SOCKET=" + name.replace("\0", "@")]
+                    with Cluster(1, prefix=prefix) as cluster:
+                        self.assertEqual(manager.recv(100), b"READY=1")
+                        self.assertEqual(cluster.nodes[0].stop(), 0)
+                        self.assertEqual(manager.recv(100), b"STOPPING=1")
+
     def test_is_a_unit_that_systemd_takes(self):
         text = (ROOT / "conf" / "kindred.service").read_text()
         self.assertIn("/usr/local/bin/kindred-server", text)
