@@ -21,8 +21,9 @@ def info(node, section):
 
 
 class AntiEntropyTest(unittest.TestCase):
-    def start(self, interval_ms):
-        self.cluster = Cluster(NODES, {**DIRECTIVES, "anti-entropy-interval-ms": interval_ms})
+    def start(self, interval_ms, directives=None):
+        self.cluster = Cluster(NODES, {**DIRECTIVES, "anti-entropy-interval-ms": interval_ms,
+                                       **(directives or {})})
         self.addCleanup(self.cluster.destroy)
         self.cluster.start()
 
@@ -179,6 +180,27 @@ class AntiEntropyTest(unittest.TestCase):
         self.assert_quiet(cycles=2)
         self.assertEqual([self.counts(node)[1] for node in self.cluster.nodes], compared)
         self.assert_nothing_else_repaired()
+
+    def test_background_work_gives_way_to_requests_and_comes_back(self):
+        self.start(interval_ms=100, directives={"background-p99-target-us": 1, "workers": 1})
+        node = self.cluster.nodes[0]
+        keys = [f"key:{number}" for number in range(BATCH)]
+
+        def background(name):
+            return int(info(node, "background")[f"background_{name}"])
+
+        def rate_under_load():
+            self.write(node, b"v", keys)
+            return background("rate")
+
+        floor = 1 << 20
+        wait_until(lambda: rate_under_load() == floor, 30, "no request is as fast as that")
+        self.assertGreater(background("slowdowns"), 0)
+        self.assertGreater(background("p99_us"), background("p99_target_us"))
+        self.assertGreater(background("bytes_anti_entropy"), 0)
+        redis_cli(node.port, "CONFIG", "SET", "background-p99-target-us", 3_600_000_000)
+        wait_until(lambda: rate_under_load() == background("rate_max"), 30, "any is now")
+        self.assertGreater(background("speedups"), 0)
 
     def test_a_wiped_node_is_whole_again_by_itself(self):
         self.start(interval_ms=500)
