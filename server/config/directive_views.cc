@@ -120,11 +120,14 @@ std::string directives_page() {
     }
     return safe;
   };
+  const auto code = [](std::string_view text) {
+    return text.empty() ? std::string() : "`" + std::string(text) + "`";
+  };
   for (const Directive& directive : directives()) {
     if (directive.is_built()) {
       out += "| `" + std::string(directive.name) + "`" +
              (directive.repeatable ? " (repeatable)" : "") + " | " + escaped(directive.argument) +
-             " | " + std::string(directive.default_text) + " | " +
+             " | " + code(directive.default_text) + " | " +
              (directive.settable_at_runtime ? "yes" : "") + " | " + escaped(directive.summary) +
              " |\n";
     }

@@ -265,7 +265,7 @@ constexpr Directive kDirectives[] = {
      "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", kRuntime, kOnce,
      "Bytes of unread output at which a client is let go: at once from the hard size on, and when it has been "
      "above the soft size for so long; 0: never. Of clients that listen (pubsub) and of the others (normal); "
-     "replica, or slave, has no effect.",
+     "`replica`, or `slave`, has no effect.",
      set_output_limits, print_output_limits},
     {"timeout", "SECONDS", "0", kRuntime, kOnce, "Idle time after which a client is let go; 0: never.",
      set_number<&Config::timeout_s, 0, INT32_MAX>, print_number<&Config::timeout_s>},
