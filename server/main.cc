@@ -9,6 +9,7 @@
 #include "plugins/lmdb/lmdb_engine.h"
 #include "plugins/memory/memory_engine.h"
 #include "plugins/redis/redis_engine.h"
+#include "plugins/resolvers/builtin.h"
 #include "plugins/rocksdb/rocksdb_engine.h"
 #include "server/config/directives.h"
 #include "server/config/load.h"
@@ -28,21 +29,39 @@ int fail(const std::string& error) {
   return 1;
 }
 
-std::string register_engines(const Config& config, plugins::Registry* registry) {
+std::string register_plugins(const Config& config, plugins::Registry* engines,
+                             plugins::ResolverRegistry* resolvers) {
   for (const auto& [name, factory] :
        {std::pair("lmdb", plugins::lmdb::lmdb_engine_factory()),
         std::pair("memory", plugins::memory::memory_engine_factory()),
         std::pair("redis", plugins::redis::redis_engine_factory()),
         std::pair("rocksdb", plugins::rocks::rocksdb_engine_factory())}) {
-    const plugins::Status status = registry->register_engine(name, factory);
+    const plugins::Status status = engines->register_engine(name, factory);
     if (!status.ok()) {
       return status.text();
     }
   }
+  const plugins::Status built_in = plugins::resolvers::register_builtin_resolvers(resolvers);
+  if (!built_in.ok()) {
+    return built_in.text();
+  }
   for (const std::string& path : config.plugins) {
-    const plugins::Status status = plugins::register_plugin(path, registry);
+    const plugins::Status status = plugins::register_plugin(path, engines, resolvers);
     if (!status.ok()) {
       return "directive 'plugin': " + status.text();
+    }
+  }
+  return "";
+}
+
+std::string check_keyspaces(const Config& config, const plugins::ResolverRegistry& resolvers) {
+  for (const Keyspace& keyspace : config.keyspaces) {
+    if (!resolvers.knows(keyspace.resolver)) {
+      std::string known;
+      for (const std::string& name : resolvers.names()) {
+        known += " " + name;
+      }
+      return "directive 'keyspace': unknown resolver '" + keyspace.resolver + "'; known:" + known;
     }
   }
   return "";
@@ -55,7 +74,11 @@ int run_node(const Config& config) {
     return fail("directive 'logfile': " + error);
   }
   plugins::Registry engines;
-  error = register_engines(config, &engines);
+  plugins::ResolverRegistry resolvers;
+  error = register_plugins(config, &engines, &resolvers);
+  if (error.empty()) {
+    error = check_keyspaces(config, resolvers);
+  }
   if (!error.empty()) {
     return fail(error);
   }
@@ -70,7 +93,7 @@ int run_node(const Config& config) {
   log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
   for (;;) {
     const std::unique_ptr<Node> node =
-        Node::open({config, KINDRED_VERSION, &engines, log.get()}, &error);
+        Node::open({config, KINDRED_VERSION, &engines, &resolvers, log.get()}, &error);
     if (node == nullptr) {
       log->warning(error);
       return fail(error);

@@ -1,9 +1,11 @@
-// Loads engines from shared objects through the C ABI.
+// Loads engines and resolvers from shared objects through the C ABI.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "plugins/api/registry.h"
+#include "plugins/api/resolver_registry.h"
 #include "plugins/api/status.h"
 
 namespace kindred::plugins {
@@ -20,7 +22,17 @@ struct [[nodiscard]] LoadedPlugin {
 // stays until the process ends, since threads and handlers of its libraries may live on.
 LoadedPlugin load_plugin(const std::string& path);
 
-// load_plugin and register_engine.
-Status register_plugin(const std::string& path, Registry* registry);
+// As LoadedPlugin.
+struct [[nodiscard]] LoadedResolver {
+  Status status;
+  std::string name;
+  std::shared_ptr<const Resolver> resolver;
+};
+
+// As load_plugin.
+LoadedResolver load_resolver(const std::string& path);
+
+// Loads and registers what the file offers: an engine, a resolver, or both.
+Status register_plugin(const std::string& path, Registry* engines, ResolverRegistry* resolvers);
 
 }  // namespace kindred::plugins

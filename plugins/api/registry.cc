@@ -1,21 +1,14 @@
 #include "plugins/api/registry.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "plugins/api/identity.h"
+#include "plugins/api/plugin_name.h"
 
 namespace kindred::plugins {
-namespace {
-
-bool is_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-}  // namespace
 
 Status Registry::register_engine(std::string name, EngineFactory factory) {
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_byte)) {
+  if (!is_plugin_name(name)) {
     return Status(StatusCode::kInvalidArgument,
                   "'" + name + "' is not an engine name: use a-z, 0-9, '-' and '_'");
   }

@@ -183,6 +183,12 @@ enum class CommandId : uint8_t {
   kDget,
   kDmget,
   kDput,
+  kKeyspace,
+  kKeyspaceDel,
+  kKeyspaceGet,
+  kKeyspaceHelp,
+  kKeyspaceList,
+  kKeyspaceSet,
   // ring
   kRing,
   kRingClear,

@@ -26,6 +26,8 @@ constexpr Family kFamilies[] = {
      "Kindred's own commands. A context is opaque text, bound to its key. How they go together, "
      "and\n"
      "what they answer: [versions and contexts](../versions.md)."},
+    {"keyspace", "keyspaces", "Keyspaces",
+     "What holds for keys by their names; see [keyspaces](../keyspaces.md)."},
     {"ring", "ring", "Ring",
      "What operators ask of the ring. Replies are arrays of maps; RESP2 shows a map as a flat "
      "array "
@@ -92,7 +94,8 @@ void append_command(const CommandSpec& spec, std::string& page) {
   page += "## " + name + "\n\n`" + name;
   page += spec.syntax.empty() ? "" : " " + std::string(spec.syntax);
   page += "`\n\n" + std::string(spec.summary) + "\n\nSince ";
-  page += spec.group == "kindred" || spec.group == "ring" ? "Kindred " : "Redis ";
+  page += spec.group == "kindred" || spec.group == "keyspace" || spec.group == "ring" ? "Kindred "
+                                                                                      : "Redis ";
   page += std::string(spec.since) + ". " + std::string(spec.complexity) + ".";
   if (!spec.deprecated_since.empty()) {
     page += " Old: use " + std::string(spec.replaced_by) + " instead.";

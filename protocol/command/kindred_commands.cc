@@ -4,6 +4,58 @@ namespace kindred {
 
 namespace {
 
+constexpr CommandFlags kQuestion = {CommandFlag::kAdmin, CommandFlag::kStale};
+constexpr CommandFlags kChange = {CommandFlag::kAdmin, CommandFlag::kNoscript, CommandFlag::kStale,
+                                  CommandFlag::kNoMulti};
+
+constexpr CommandSpec kKeyspaceSubcommands[] = {
+    {.name = "keyspace|del",
+     .id = CommandId::kKeyspaceDel,
+     .arity = -3,
+     .flags = kChange,
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of keyspaces",
+     .summary = "Removes keyspaces and answers how many there were; their keys stay.",
+     .syntax = "pattern [pattern ...]"},
+    {.name = "keyspace|get",
+     .id = CommandId::kKeyspaceGet,
+     .arity = 3,
+     .flags = kQuestion,
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "O(log N) in the number of keyspaces",
+     .summary = "Shows what holds for the keys of a pattern.",
+     .syntax = "pattern"},
+    {.name = "keyspace|help",
+     .id = CommandId::kKeyspaceHelp,
+     .arity = 2,
+     .flags = {CommandFlag::kLoading, CommandFlag::kStale},
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "O(1)",
+     .summary = "Lists the subcommands."},
+    {.name = "keyspace|list",
+     .id = CommandId::kKeyspaceList,
+     .arity = 2,
+     .flags = kQuestion,
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of keyspaces",
+     .summary = "Lists all keyspaces by pattern."},
+    {.name = "keyspace|set",
+     .id = CommandId::kKeyspaceSet,
+     .arity = -3,
+     .flags = kChange,
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of partitions",
+     .summary = "Says what holds for the keys of a pattern, a key or the beginning of keys and *; "
+                "what is not named is as for other keys.",
+     .syntax = "pattern [R copies] [W copies] [REGISTERS <ON | OFF>] [RESOLVER name] "
+               "[TTL milliseconds]"},
+};
+
 constexpr CommandSpec kCommands[] = {
     {.name = "dcontext",
      .id = CommandId::kDcontext,
@@ -73,6 +125,14 @@ constexpr CommandSpec kCommands[] = {
                 "answers the new context.",
      .syntax = "key context value [W copies] [DW copies] [PW copies] [EX seconds | PX milliseconds "
                "| EXAT unix-time-seconds | PXAT unix-time-milliseconds] [TIMEOUT milliseconds]"},
+    {.name = "keyspace",
+     .id = CommandId::kKeyspace,
+     .arity = -2,
+     .group = "keyspace",
+     .since = "0.1.0",
+     .complexity = "Depends on subcommand.",
+     .summary = "Says what holds for keys by their names: quorums, registers, resolver, lifetime.",
+     .subcommands = kKeyspaceSubcommands},
 };
 
 }  // namespace

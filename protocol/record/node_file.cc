@@ -12,12 +12,14 @@ namespace kindred {
 namespace {
 
 constexpr std::string_view kMagic = "KINDREDC";
-constexpr uint16_t kVersion = 2;
-constexpr uint16_t kVersionWithoutMoves = 1;  // can still be read
+constexpr uint16_t kVersion = 3;
+constexpr uint16_t kVersionWithoutKeyspaces = 2;  // can still be read, as can
+constexpr uint16_t kVersionWithoutMoves = 1;
 constexpr size_t kChecksumBytes = 8;
 // Two ids, four empty texts, two ports, a weight.
 constexpr size_t kMemberBytesMin = 2 * 8 + 4 + 2 * 2 + 4;
 constexpr uint8_t kMemberIsLeaving = 1;  // a member's flags
+constexpr uint8_t kHasRegisters = 1;     // a keyspace's flags
 
 void write_address(ByteWriter& writer, const Address& address) {
   writer.sized(address.host);
@@ -83,6 +85,26 @@ void write_ancestors(ByteWriter& writer, const std::vector<Ancestor>& ancestors)
   for (const Ancestor& ancestor : ancestors) {
     writer.u32(ancestor.generation);
     writer.u64(ancestor.epoch);
+  }
+}
+
+void write_keyspaces(ByteWriter& writer, const Keyspaces& keyspaces) {
+  writer.varint(keyspaces.size());
+  for (const Keyspace& keyspace : keyspaces) {
+    writer.sized(keyspace.pattern);
+    writer.u8(keyspace.read);
+    writer.u8(keyspace.write);
+    writer.u8(keyspace.has_registers ? kHasRegisters : 0);
+    writer.sized(keyspace.resolver);
+    writer.u64(keyspace.ttl_ms);
+  }
+}
+
+void write_users(ByteWriter& writer, const std::vector<CommittedUser>& users) {
+  writer.varint(users.size());
+  for (const CommittedUser& user : users) {
+    writer.sized(user.name);
+    writer.sized(user.rules);
   }
 }
 
@@ -196,6 +218,33 @@ std::vector<Ancestor> read_ancestors(ByteReader& reader) {
   return ancestors;
 }
 
+Keyspaces read_keyspaces(ByteReader& reader) {
+  constexpr size_t kKeyspaceBytesMin = 2 + 3 + 2 + 8;
+  Keyspaces keyspaces(reader.count(kKeyspaceBytesMin, kKeyspacesMax));
+  for (Keyspace& keyspace : keyspaces) {
+    keyspace.pattern = read_text(reader);
+    keyspace.read = reader.u8();
+    keyspace.write = reader.u8();
+    const uint8_t flags = reader.u8();
+    keyspace.has_registers = flags == kHasRegisters;
+    if (flags > kHasRegisters) {
+      reader.fail();
+    }
+    keyspace.resolver = read_text(reader);
+    keyspace.ttl_ms = reader.u64();
+  }
+  return keyspaces;
+}
+
+std::vector<CommittedUser> read_users(ByteReader& reader) {
+  std::vector<CommittedUser> users(reader.count(2, kUsersMax));
+  for (CommittedUser& user : users) {
+    user.name = read_text(reader);
+    user.rules = reader.sized();
+  }
+  return users;
+}
+
 TagKey read_tag_key(ByteReader& reader) {
   TagKey key;
   key.id = reader.u8();
@@ -236,6 +285,11 @@ void read_fields(ByteReader& reader, uint16_t version, ClusterDocument* cluster)
   cluster->steps = read_steps(reader, cluster->ring.partition_count());
   cluster->staged = read_staged(reader);
   cluster->ancestors = read_ancestors(reader);
+  if (version == kVersionWithoutKeyspaces) {
+    return;
+  }
+  cluster->keyspaces = read_keyspaces(reader);
+  cluster->users = read_users(reader);
 }
 
 }  // namespace
@@ -265,6 +319,8 @@ void encode_cluster(const ClusterDocument& cluster, std::string* out) {
   write_steps(writer, cluster.steps);
   write_staged(writer, cluster.staged);
   write_ancestors(writer, cluster.ancestors);
+  write_keyspaces(writer, cluster.keyspaces);
+  write_users(writer, cluster.users);
   writer.u64(hash64(*out));
 }
 

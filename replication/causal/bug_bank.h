@@ -46,7 +46,10 @@
   X(tree_not_folded, "a node of a tree is one leaf under it, not all")                           \
   X(tree_not_updated_by_exchange, "what an exchange stores does not show in the tree")           \
   X(wrong_tree_is_kept, "a tree that differs where no key does is not looked into")              \
-  X(exchange_sends_nothing, "an exchange only takes what the peer has, and sends nothing")
+  X(exchange_sends_nothing, "an exchange only takes what the peer has, and sends nothing")       \
+  X(resolver_ignored, "siblings are told as the newest of them, whatever the keyspace says")     \
+  X(covering_set_without_read, "a SET that is no register write reads nothing first")            \
+  X(keyspace_write_quorum_forgotten, "a fill reckons with the configured W alone")
 
 #ifdef KINDRED_BUG_BANK
 namespace kindred::bug_bank {

@@ -212,7 +212,8 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
     return;
   }
   const std::vector<NodeId> nodes = receivers(entry.key.hint_for, entry.key.partition, target.way);
-  const uint8_t quorum = std::min(core_.config.quorum.write, core_.copies_of(entry.key.partition));
+  const QuorumDefaults quorums = core_.quorum_of(core_.keyspace_of(entry.key.key));
+  const uint8_t quorum = std::min(quorums.write, core_.copies_of(entry.key.partition));
   const size_t needed = target.way == Way::kExpiring ? quorum : nodes.size();
   if (nodes.empty() || nodes.size() < needed) {
     target.has_failed = true;

@@ -36,6 +36,18 @@ bool are_valid(const std::vector<Move>& moves, const Ring& ring,
                              [&](const Move& move) { return is_valid(move, ring, members); });
 }
 
+bool are_valid(const std::vector<CommittedUser>& users) {
+  const auto disordered = [](const CommittedUser& a, const CommittedUser& b) {
+    return a.name >= b.name;
+  };
+  return users.size() <= kUsersMax &&
+         std::ranges::adjacent_find(users, disordered) == users.end() &&
+         std::ranges::all_of(users, [](const CommittedUser& user) {
+           return !user.name.empty() && user.name.size() <= kNameBytesMax &&
+                  user.rules.size() <= kUserRulesBytesMax;
+         });
+}
+
 bool is_valid(const StagedChange& change) {
   const bool has_joining = change.kind == ChangeKind::kJoin || change.kind == ChangeKind::kReplace;
   return (!has_joining || kindred::is_valid(change.joining)) &&
@@ -109,7 +121,8 @@ bool is_valid(const ClusterDocument& document) {
   }
   return ring_names_members_alone(document.ring, ids) &&
          are_valid(document.moves, document.ring, ids) && document.staged.size() <= kStagedMax &&
-         document.ancestors.size() <= kAncestorsMax &&
+         document.ancestors.size() <= kAncestorsMax && kindred::is_valid(document.keyspaces) &&
+         are_valid(document.users) &&
          std::ranges::all_of(document.staged, [](const auto& each) { return is_valid(each); }) &&
          (document.steps.empty() || document.steps.size() == document.ring.partition_count());
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "replication/causal/dot.h"
+#include "replication/keyspace/keyspace.h"
 #include "replication/ring/ring.h"
 
 namespace kindred {
@@ -75,6 +76,13 @@ struct Ancestor {
   friend bool operator==(const Ancestor&, const Ancestor&) = default;
 };
 
+/// What the cluster says of a user, before what a node's own configuration says of that name.
+struct CommittedUser {
+  std::string name;
+  std::string rules;  // that make this user of a new one; empty: there is none of that name
+  friend bool operator==(const CommittedUser&, const CommittedUser&) = default;
+};
+
 /// What a majority commits, as one versioned whole.
 struct ClusterDocument {
   ClusterId cluster_id = 0;
@@ -89,6 +97,8 @@ struct ClusterDocument {
   Stamp flush_stamp = 0;
   std::vector<TagKey> tag_keys;     // the first one signs, all are accepted
   std::vector<Ancestor> ancestors;  // oldest first; where generations were forced
+  Keyspaces keyspaces;
+  std::vector<CommittedUser> users;  // by name, none twice
   friend bool operator==(const ClusterDocument&, const ClusterDocument&) = default;
 
   /// Null where there is none. Good as long as the document is neither changed nor moved.
@@ -111,6 +121,8 @@ inline constexpr std::size_t kNameBytesMax = 255;  // node names, zones, hosts
 inline constexpr std::size_t kTagKeysMax = 8;
 inline constexpr std::size_t kStagedMax = 256;
 inline constexpr std::size_t kAncestorsMax = 32;
+inline constexpr std::size_t kUsersMax = 4096;
+inline constexpr std::size_t kUserRulesBytesMax = 1 << 16;
 
 /// "host:port", an IPv6 host in brackets.
 std::string address_text(const Address& address);
@@ -119,7 +131,7 @@ std::string id_text(uint64_t id);
 /// Whether names and addresses are present where they must be and within their bounds.
 bool is_valid(const Member& member);
 /// Whether a document received or read from disk holds together: bounds, unique ids and addresses,
-/// and a ring that names members alone. Tag keys may be missing (see DocumentOffer).
+/// and a ring that names members alone. Tag keys and users may be missing (see DocumentOffer).
 bool is_valid(const ClusterDocument& document);
 
 }  // namespace kindred

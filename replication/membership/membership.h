@@ -35,6 +35,7 @@ struct MembershipConfig {
   uint32_t replicas = 3;
   uint32_t read_quorum = 2;            // R: how many old owners must not fall behind in a move
   uint32_t request_timeout_ms = 1000;  // of a FLUSHALL or a ring change
+  Keyspaces keyspaces;                 // used by the node that founds
   bool auto_join = true;  // a node that finds a cluster among its seeds joins it without more ado
 };
 
@@ -91,6 +92,12 @@ class Membership {
   /// Commits, or drops, all that is staged. Else as request_change().
   void commit_staged(ChangeToken token, LocalTime now);
   void clear_staged(ChangeToken token, LocalTime now);
+  /// A change of what the document says beside the ring, keyspaces and users for one: `edit` alters
+  /// the next document, or returns an error line without '-' and changes nothing. It may be called
+  /// several times, each time with what is committed by then. The outcome comes as that of
+  /// request_change().
+  using DocumentEdit = std::function<std::string(ClusterDocument*)>;
+  void request_edit(ChangeToken token, DocumentEdit edit, LocalTime now);
   /// Forgets what was said about the members and keeps what this node has seen itself: for an
   /// operator who finds gossip gone wrong. See Swim::clear_gossip().
   void clear_gossip();

@@ -102,6 +102,21 @@ void Membership::clear_staged(ChangeToken token, LocalTime now) {
   wish(with_token(token, std::move(clear)), now);
 }
 
+void Membership::request_edit(ChangeToken token, DocumentEdit edit, LocalTime now) {
+  Wish wanted;
+  wanted.deadline_us = now.mono_us + uint64_t{config_.request_timeout_ms} * 1000;
+  wanted.apply = [edit = std::move(edit)](ClusterDocument* next) -> std::string {
+    const Keyspaces before = next->keyspaces;
+    std::string error = edit(next);
+    if (error.empty() && quorums_differ(before, next->keyspaces)) {
+      // A node that has not heard of it takes part in no quorum under other numbers.
+      next->steps.assign(next->ring.partition_count(), next->epoch);
+    }
+    return error;
+  };
+  wish(with_token(token, std::move(wanted)), now);
+}
+
 Membership::Wish Membership::with_token(ChangeToken token, Wish wish) {
   wish.done = [this, token](std::string_view error, uint64_t epoch) {
     ports_.change_done(token, error, epoch);
@@ -284,7 +299,7 @@ void Membership::force_removal(ChangeToken token, const RingChange& change, Loca
 }
 
 std::string Membership::no_majority(bool is_unknown) const {
-  return "NOMAJORITY a ring change needs a majority of the " +
+  return "NOMAJORITY a change of the cluster needs a majority of the " +
          std::to_string(document_->members.size()) +
          " members, up=" + std::to_string(liveness_.up_count()) +
          (is_unknown ? ", it may still take effect" : ", nothing was changed");

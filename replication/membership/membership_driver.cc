@@ -70,7 +70,8 @@ void Membership::apply_steps(LocalTime now, ClusterDocument* next) const {
     return;
   }
   ClusterDocument stepped = *next;
-  if (!take_steps(progress_, config_.read_quorum, &stepped)) {
+  const auto configured = static_cast<uint8_t>(std::min<uint32_t>(config_.read_quorum, UINT8_MAX));
+  if (!take_steps(progress_, read_range(document_->keyspaces, configured).least, &stepped)) {
     return;
   }
   const bool is_due = steps_due_us_ == Liveness::kNever || steps_due_us_ <= now.mono_us;

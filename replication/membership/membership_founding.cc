@@ -148,6 +148,7 @@ void Membership::found(std::vector<Member> members) {
   document->ring = first_ring(members, {config_.partition_count, config_.replicas});
   document->members = std::move(members);
   document->tag_keys.push_back(random_tag_key(ports_));
+  document->keyspaces = config_.keyspaces;
   ports_.log(LogLevel::kNotice, "Founding cluster " + id_text(document->cluster_id) + " of " +
                                     std::to_string(document->members.size()) + " members");
   const Member& listed = *document->find_member(record_.node_id);

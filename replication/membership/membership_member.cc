@@ -41,6 +41,7 @@ bool share_tag_key(const ClusterDocument& a, const ClusterDocument& b) {
 std::shared_ptr<const ClusterDocument> Membership::without_keys(const ClusterDocument& document) {
   auto stripped = std::make_shared<ClusterDocument>(document);
   stripped->tag_keys.clear();
+  stripped->users.clear();
   return stripped;
 }
 

@@ -54,8 +54,8 @@ struct MemberProgress {
 using Progress = std::map<NodeId, MemberProgress>;
 
 /// Takes each partition that is ready to its next step, and leaving members that hold nothing off
-/// the members. False where nothing was ready, and nothing changed. `read_quorum`: R, as
-/// configured.
+/// the members. False where nothing was ready, and nothing changed. `read_quorum`: the
+/// lowest R of any key.
 [[nodiscard]] bool take_steps(const Progress& progress, uint32_t read_quorum,
                               ClusterDocument* document);
 

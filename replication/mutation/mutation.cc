@@ -264,9 +264,8 @@ const Sibling* winner(const State& state, uint64_t now_ms) {
   return nullptr;
 }
 
-Mutation mutate(const Operation& operation, const State& state, uint64_t now_ms,
+Mutation mutate(const Operation& operation, const State& state, const Sibling* old, uint64_t now_ms,
                 const MutationLimits& limits) {
-  const Sibling* old = winner(state, now_ms);
   switch (operation.modification) {
     case Modification::kSet:
       return mutate_set(operation, old, now_ms);
@@ -277,7 +276,7 @@ Mutation mutate(const Operation& operation, const State& state, uint64_t now_ms,
     case Modification::kPersist:
       return mutate_expiry(operation, old, now_ms);
     case Modification::kTransaction:
-      return mutate_transaction(operation, state, now_ms, limits);
+      return mutate_transaction(operation, state, old, now_ms, limits);
     default:
       break;
   }

@@ -31,8 +31,9 @@ struct MutationLimits {
   uint64_t value_bytes_max = 512ULL << 20;
 };
 
-/// Computes `operation` (kModify) on what was read.
-[[nodiscard]] Mutation mutate(const Operation& operation, const State& state, uint64_t now_ms,
-                              const MutationLimits& limits);
+/// Computes `operation` (kModify) on what was read. `old`: what a client is shown of `state`, null
+/// where nothing lives.
+[[nodiscard]] Mutation mutate(const Operation& operation, const State& state, const Sibling* old,
+                              uint64_t now_ms, const MutationLimits& limits);
 
 }  // namespace kindred

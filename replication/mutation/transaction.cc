@@ -68,9 +68,9 @@ bool is_step(OpKind kind, Modification modification) {
 /// What a step makes of a key that holds one value at most.
 class Workspace {
  public:
-  Workspace(const State& state, uint64_t now_ms) : now_ms_(now_ms) {
-    if (const Sibling* found = winner(state, now_ms)) {
-      state_.siblings.push_back(*found);
+  Workspace(const Sibling* old, uint64_t now_ms) : now_ms_(now_ms) {
+    if (old != nullptr) {
+      state_.siblings.push_back(*old);
     }
   }
 
@@ -84,7 +84,7 @@ class Workspace {
     if (step.kind == OpKind::kSet) {
       modification.modification = Modification::kSet;
     }
-    Mutation mutation = mutate(modification, state_, now_ms_, limits);
+    Mutation mutation = mutate(modification, state_, value(), now_ms_, limits);
     apply(mutation);
     return std::move(mutation.outcome);
   }
@@ -212,8 +212,8 @@ bool decode_step_outcomes(std::string_view bytes, std::vector<Outcome>* outcomes
   return true;
 }
 
-Mutation mutate_transaction(const Operation& operation, const State& state, uint64_t now_ms,
-                            const MutationLimits& limits) {
+Mutation mutate_transaction(const Operation& operation, const State& state, const Sibling* old,
+                            uint64_t now_ms, const MutationLimits& limits) {
   Mutation result;
   TransactionProgram program;
   if (!decode_program(operation.value.bytes(), &program)) {
@@ -223,7 +223,7 @@ Mutation mutate_transaction(const Operation& operation, const State& state, uint
   if (program.expected != witness(state, now_ms)) {
     return result;
   }
-  Workspace workspace(state, now_ms);
+  Workspace workspace(old, now_ms);
   std::string outcomes;
   for (const Operation& step : program.steps) {
     put_outcome(&outcomes, workspace.run(step, limits));

@@ -28,7 +28,9 @@ struct TransactionProgram {
 
 /// Computes a kTransaction: one write of what the steps leave, over everything that was read. The
 /// outcome's `applied` is false where the key has moved; else its value holds the steps' outcomes.
+/// `old` as for mutate().
 [[nodiscard]] Mutation mutate_transaction(const Operation& operation, const State& state,
-                                          uint64_t now_ms, const MutationLimits& limits);
+                                          const Sibling* old, uint64_t now_ms,
+                                          const MutationLimits& limits);
 
 }  // namespace kindred

@@ -67,6 +67,7 @@ struct CoordinatedOp {
   uint64_t id = 0;
   Origin origin;
   OpKind kind = OpKind::kRead;
+  uint16_t flags = 0;  // the operation's
   Phase phase = Phase::kReading;
   KeyHolder key;
   uint64_t started_us = 0;
@@ -104,6 +105,7 @@ struct CoordinatedOp {
   std::string kept_value;  // its memory is used again
   bool has_version = false;
   bool is_register = false;
+  bool covers_read = false;  // a SET that is no register write: it replaces what it read first
   bool restamped = false;
   bool written =
       false;  // a first round went out: from then on a failure leaves the outcome unknown
@@ -125,6 +127,7 @@ struct CoordinatedOp {
     differs = false;
     has_version = false;
     is_register = false;
+    covers_read = false;
     restamped = false;
     written = false;
     home = 0;

@@ -37,11 +37,14 @@ void Coordinator::refuse_with(const Origin& origin, OutcomeCode code, uint8_t ne
 
 /// The quorum of a request; the usual one, all as configured on a partition that stays where it is,
 /// is worked out once a cluster.
-const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, uint16_t partition) {
+const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, const KeyRef& key) {
+  const uint16_t partition = key.partition;
   const uint8_t copies = core_.copies_of(partition);
-  const bool is_usual = spec.as_configured() && copies == core_.copies_wanted();
+  const Keyspace* keyspace = core_.keyspace_of(key.key);
+  const bool is_usual =
+      spec.as_configured() && copies == core_.copies_wanted() && keyspace == nullptr;
   const auto resolve = [&](const QuorumSpec& asked, size_t length) {
-    return resolve_quorum(asked, core_.config.quorum,
+    return resolve_quorum(asked, core_.quorum_of(keyspace),
                           static_cast<uint8_t>(core_.cluster().replicas),
                           static_cast<uint8_t>(length));
   };
@@ -89,7 +92,7 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
       core_.copies.at(operation.key.partition).state == CopyState::kNone) {
     return refuse_with(origin, OutcomeCode::kNotAReplica, 0, 0);
   }
-  const ResolvedQuorum& quorum = quorum_of(operation.quorum, operation.key.partition);
+  const ResolvedQuorum& quorum = quorum_of(operation.quorum, operation.key);
   if (quorum.error != RuleError::kNone) {
     return refuse_with(origin,
                        quorum.error == RuleError::kAboveReplicas ? OutcomeCode::kQuorumTooLarge
@@ -102,6 +105,7 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
   Op& op = table_.make();
   op.origin = origin;
   op.kind = operation.kind;
+  op.flags = operation.flags;
   op.key.assign(operation.key);
   op.spec = operation.quorum;
   op.step = core_.step(operation.key.partition);
@@ -301,9 +305,15 @@ void Coordinator::run(Op& op, const Operation& operation, Now now) {
       }
       [[fallthrough]];
     case OpKind::kPut:
-    case OpKind::kSet:
       ++core_.metrics.coordinated_writes;
       return begin_write(op, operation, now);
+    case OpKind::kSet: {
+      ++core_.metrics.coordinated_writes;
+      const Keyspace* keyspace = core_.keyspace_of(op.key.ref().key);
+      return keyspace == nullptr || keyspace->has_registers
+                 ? begin_write(op, operation, now)
+                 : begin_covering_set(op, operation, now);
+    }
   }
 }
 

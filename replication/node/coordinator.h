@@ -66,7 +66,7 @@ class Coordinator {
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
   void refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed, uint8_t seen);
-  const ResolvedQuorum& quorum_of(const QuorumSpec& spec, uint16_t partition);
+  const ResolvedQuorum& quorum_of(const QuorumSpec& spec, const KeyRef& key);
   void finish(Op& op, Outcome&& outcome, Now now);
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
   void name_unmet(const Op& op, Outcome* outcome) const;
@@ -132,12 +132,15 @@ class Coordinator {
   ReadRepair plan_repair(const Op& op) const;
   void repair(const ReadRepair& plan, Now now);
   void end_read(Op& op, Now now);
+  void tell_read(Op& op, Outcome* outcome, Now now);
   void hedge(Op& op, Now now);
   void report_replica(Op& op, NodeId node, bool whole, const State& state);
   void finish_explain(Op& op, Now now);
 
   // coordinator_write.cc
   void begin_write(Op& op, const Operation& operation, Now now);
+  void begin_covering_set(Op& op, const Operation& operation, Now now);
+  uint64_t expiry_of(const Op& op, uint64_t given_ms, Now now) const;
   void write_loaded(Op& op, const Operation& operation, State& state, Now now);
   void write_out(Op& op, const LiveMark& before, const State& state, Now now);
   void send_writes(Op& op, std::string_view record, Now now);
@@ -153,8 +156,10 @@ class Coordinator {
 
   // coordinator_modify.cc
   void begin_modify(Op& op, Now now);
-  void modify_read(Op& op, Now now);
+  void write_what_was_read(Op& op, Now now);
   void modify_loaded(Op& op, State& local, Now now);
+  void apply_modification(Op& op, const Keyspace* keyspace, const Mutation& mutation, Stamp stamp,
+                          State& state);
   void modify_again(Op& op, Now now);
   void release_key(const Op& op, Now now);
   void start_runnable(Now now);
@@ -169,7 +174,7 @@ class Coordinator {
   std::unordered_map<uint64_t, KeyHolder> storing_hints_;  // the same of hints coordinated from
   std::deque<uint64_t> settling_;                          // requests answered, oldest first
   bool starting_ = false;
-  ResolvedQuorum usual_;    // of a request that names no numbers
+  ResolvedQuorum usual_;    // of a request for which nobody names numbers
   ResolvedQuorum special_;  // of the last one that did
   uint64_t usual_version_ = 0;
   SilentPeers silent_;

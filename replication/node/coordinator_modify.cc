@@ -3,6 +3,7 @@
 
 #include "replication/causal/bug_bank.h"
 #include "replication/node/coordinator.h"
+#include "replication/node/resolution.h"
 
 namespace kindred {
 
@@ -10,24 +11,52 @@ namespace {
 
 /// Whether the first round's effect is still what a reader sees: applying the operation to it would
 /// apply it twice.
-bool first_round_stands(const CoordinatedOp& op, const State& state, uint64_t now_ms) {
+bool first_round_stands(const CoordinatedOp& op, const State& state, const Resolution& seen) {
   const Modification modification = op.request.modification;
   if (!op.written || modification == Modification::kExpire ||
       modification == Modification::kPersist) {
     return false;
   }
-  const Sibling* top = winner(state, now_ms);
-  return op.has_version ? top != nullptr && top->dot == op.dot : top == nullptr;
+  if (!op.has_version) {
+    return seen.shown() == nullptr;
+  }
+  return seen.is_made() ? state.find(op.dot) != nullptr
+                        : seen.shown() != nullptr && seen.shown()->dot == op.dot;
 }
 
-/// The first round's effect once more, to be stored above the dot that a replica reported.
-Mutation same_again(const CoordinatedOp& op) {
+/// The first round's effect once more, to be stored above the dot that a replica reported. Where a
+/// resolver has made a value of it and others, that.
+Mutation same_again(const CoordinatedOp& op, const Resolution& seen) {
   Mutation mutation;
   mutation.effect = op.has_version ? Mutation::Effect::kRegister : Mutation::Effect::kDelete;
-  mutation.value = op.version.value;
-  mutation.expire_at_ms = op.version.expire_at_ms;
+  mutation.value = seen.is_made() ? seen.shown()->value : op.version.value;
+  mutation.expire_at_ms = seen.is_made() ? seen.shown()->expire_at_ms : op.version.expire_at_ms;
   mutation.outcome = op.outcome;
   return mutation;
+}
+
+/// Whether the operation's result depends on the value that is there, or tells it.
+bool uses_value(const Operation& operation) {
+  switch (operation.modification) {
+    case Modification::kSet:
+      return operation.has_flag(op_flag::kReturnOld);
+    case Modification::kExpire:
+    case Modification::kPersist:
+      return operation.has_flag(op_flag::kReturnOld);
+    case Modification::kDelete:
+    case Modification::kNone:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/// Whether what it writes begins a new life, which a keyspace may bound: a key that was not there,
+/// or a SET that does not keep the old expiry, which a transaction may hold.
+bool begins_life(const Operation& operation, const Sibling* old) {
+  return old == nullptr || operation.modification == Modification::kTransaction ||
+         (operation.modification == Modification::kSet &&
+          !operation.has_flag(op_flag::kKeepExpiry));
 }
 
 }  // namespace
@@ -93,13 +122,14 @@ void Coordinator::start_runnable(Now now) {
   starting_ = false;
 }
 
-/// The quorum has been read: compute on it together with what the local copy holds by now.
-void Coordinator::modify_read(Op& op, Now now) {
+/// The quorum has been read: goes on with what the local copy holds by now.
+void Coordinator::write_what_was_read(Op& op, Now now) {
   State local;
   op.phase = Op::Phase::kLoadingWrite;
   const LoadStatus status = load_local(op, &local);
   if (status == LoadStatus::kLoaded) {
-    return modify_loaded(op, local, now);
+    return op.kind == OpKind::kModify ? modify_loaded(op, local, now)
+                                      : write_loaded(op, op.request, local, now);
   }
   if (status == LoadStatus::kPending) {
     return await_local(op);
@@ -115,10 +145,20 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   State state = merge(local, op.read);
   MutationLimits limits;
   limits.value_bytes_max = core_.config.value_bytes_max;
-  const bool stands = first_round_stands(op, state, now.cluster_ms);
+  const KeyRef key = op.key.ref();
+  const Keyspace* keyspace = core_.keyspace_of(key.key);
+  const Resolution seen(state, keyspace, key, now.cluster_ms, core_.ports);
+  const Sibling* old = seen.shown();
+  if (seen.is_open() && uses_value(op.request)) {
+    return fail(op, OutcomeCode::kConflict, 1, seen.living(), now);
+  }
+  const bool stands = first_round_stands(op, state, seen);
   Mutation mutation = stands && !KINDRED_BUG(modify_applied_twice)
-                          ? same_again(op)
-                          : mutate(op.request, state, now.cluster_ms, limits);
+                          ? same_again(op, seen)
+                          : mutate(op.request, state, old, now.cluster_ms, limits);
+  if (mutation.effect == Mutation::Effect::kRegister && !stands && begins_life(op.request, old)) {
+    mutation.expire_at_ms = expiry_of(op, mutation.expire_at_ms, now);
+  }
   // A delete that was computed again counts what its first round removed.
   mutation.outcome.integer = op.outcome.applied && op.request.modification == Modification::kDelete
                                  ? std::max<int64_t>(op.outcome.integer, mutation.outcome.integer)
@@ -139,30 +179,40 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   if (stamp == 0 || left < state.siblings.size()) {  // an expiry takes a stamp a sibling
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
-  const ActorId actor = actor_to_write(op);
   if (mutation.effect == Mutation::Effect::kKeepSiblings) {
     const bool had_register =
         std::any_of(state.siblings.begin(), state.siblings.end(),
                     [](const Sibling& sibling) { return sibling.is_register; });
-    op.dot = apply_expiry(state, actor, stamp, mutation.expire_at_ms, now.cluster_ms);
+    op.dot = apply_expiry(state, actor_to_write(op), stamp, mutation.expire_at_ms, now.cluster_ms);
     core_.clock.observe(now.cluster_ms, op.dot.stamp);
     op.is_register = had_register;
     op.has_version = false;
   } else {
-    op.dot = Dot{stamp, actor};
-    op.version.dot = op.dot;
-    op.version.value = std::move(mutation.value);
-    op.version.expire_at_ms = mutation.expire_at_ms;
-    op.version.type = kTypeString;
-    op.has_version = mutation.effect == Mutation::Effect::kRegister;
-    op.is_register = true;
-    apply_register(state, op.dot, op.has_version ? &op.version : nullptr);
-    if (KINDRED_BUG(modify_restamped)) {
-      op.first_round = state.context;
-    }
+    apply_modification(op, keyspace, mutation, stamp, state);
   }
   op.acks.clear();
   write_out(op, before, state, now);
+}
+
+/// Writes or deletes over all that was read: as a register, or where the keyspace has none by a
+/// context that covers just that.
+void Coordinator::apply_modification(Op& op, const Keyspace* keyspace, const Mutation& mutation,
+                                     Stamp stamp, State& state) {
+  op.dot = Dot{stamp, actor_to_write(op)};
+  op.version.dot = op.dot;
+  op.version.value = mutation.value;
+  op.version.expire_at_ms = mutation.expire_at_ms;
+  op.version.type = kTypeString;
+  op.has_version = mutation.effect == Mutation::Effect::kRegister;
+  op.is_register = keyspace == nullptr || keyspace->has_registers;
+  const NewVersion* version = op.has_version ? &op.version : nullptr;
+  if (!op.is_register) {
+    return apply_put(state, context_of_read(state), op.dot, version);
+  }
+  apply_register(state, op.dot, version);
+  if (KINDRED_BUG(modify_restamped)) {
+    op.first_round = state.context;
+  }
 }
 
 /// A replica held a higher dot than the computed write: what was read was not the newest, so it is

@@ -2,6 +2,7 @@
 
 #include "replication/causal/bug_bank.h"
 #include "replication/node/coordinator.h"
+#include "replication/node/resolution.h"
 
 namespace kindred {
 
@@ -274,11 +275,8 @@ void Coordinator::judge_read(Op& op, Now now) {
 void Coordinator::read_complete(Op& op, Now now) {
   learn_p99(&core_.copies.at(op.key.partition()).read_p99_us,
             static_cast<double>(now.mono_us - op.started_us));
-  if (op.kind == OpKind::kModify) {
-    return modify_read(op, now);
-  }
-  if (op.read.siblings.size() > 1) {
-    ++core_.metrics.conflicts_seen;
+  if (op.kind == OpKind::kModify || op.covers_read) {
+    return write_what_was_read(op, now);
   }
   Outcome outcome;
   outcome.strict = is_strictly_met(op.acks, read_rule(op));
@@ -287,9 +285,11 @@ void Coordinator::read_complete(Op& op, Now now) {
   });
   if (!op.differs && !waits) {
     outcome.state = std::move(op.read);
+    tell_read(op, &outcome, now);
     return finish(op, std::move(outcome), now);
   }
   outcome.state = op.read;
+  tell_read(op, &outcome, now);
   core_.budget.note_request(now.mono_us - op.started_us);
   op.phase = Op::Phase::kAnswered;
   answer(op.origin, std::move(outcome));
@@ -298,8 +298,36 @@ void Coordinator::read_complete(Op& op, Now now) {
   }
 }
 
+/// A read that asks for one value is told what its keyspace's resolver makes of those at once.
+void Coordinator::tell_read(Op& op, Outcome* outcome, Now now) {
+  State& state = outcome->state;
+  if (state.siblings.size() < 2) {
+    return;
+  }
+  ++core_.metrics.conflicts_seen;
+  const bool wants_state = (op.flags & op_flag::kWantState) != 0;
+  const bool wants_resolved = (op.flags & op_flag::kWantResolved) != 0;
+  if (op.kind != OpKind::kRead || (wants_state && !wants_resolved)) {
+    return;
+  }
+  const KeyRef key = op.key.ref();
+  const Resolution resolution(state, core_.keyspace_of(key.key), key, now.cluster_ms, core_.ports);
+  core_.metrics.conflicts_hidden += resolution.living() > 1 ? 1 : 0;
+  if (!resolution.is_made()) {
+    return;
+  }
+  if (wants_state) {
+    outcome->has_value = true;
+    outcome->value = resolution.shown()->value;
+    return;
+  }
+  const Sibling made = *resolution.shown();
+  state.siblings.assign(1, made);
+}
+
 void Coordinator::end_read(Op& op, Now now) {
   if (op.differs) {
+    ++core_.metrics.stale_reads;
     repair(plan_repair(op), now);
   }
   table_.free(op);

@@ -29,7 +29,7 @@ void Coordinator::take_step(Op& op, Now now) {
     return;  // late replies are as good as before, and hints go by no step
   }
   const uint8_t spread_wanted = op.quorum.write.needed;
-  op.quorum = quorum_of(op.spec, op.key.partition());
+  op.quorum = quorum_of(op.spec, op.key.ref());
   if (op.kind == OpKind::kSpread) {
     op.quorum.write.needed = spread_wanted;
   }
@@ -53,7 +53,7 @@ void Coordinator::take_step(Op& op, Now now) {
     case Op::Phase::kReading:
       return restart_read(op, now);
     case Op::Phase::kLoadingWrite:
-      if (op.kind == OpKind::kModify) {
+      if (op.kind == OpKind::kModify || op.covers_read) {
         return restart_read(op, now);
       }
       return copy_lost(op) ? place_again(op, now) : void();
@@ -73,6 +73,7 @@ void Coordinator::place_again(Op& op, Now now) {
   if (op.kind == OpKind::kRead || op.kind == OpKind::kExplain) {
     op.request = Operation{};
     op.request.kind = op.kind;
+    op.request.flags = op.flags;
     op.request.key = op.key.ref();
     op.request.quorum = op.spec;
   }

@@ -52,6 +52,30 @@ void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
   fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
 }
 
+/// SET where it is no register write: reads at R first, so that it replaces what a client could
+/// have seen, whichever copy coordinates; what is written at the same time stays beside it.
+void Coordinator::begin_covering_set(Op& op, const Operation& operation, Now now) {
+  if (!writers_are_up(op, now)) {
+    return;
+  }
+  if (&operation != &op.request) {
+    op.keep(operation);
+  }
+  op.covers_read = true;
+  if (KINDRED_BUG(covering_set_without_read)) {
+    op.read.clear();
+    return write_what_was_read(op, now);
+  }
+  begin_read(op, now);
+}
+
+/// When a value written with the expiry `given_ms` expires.
+uint64_t Coordinator::expiry_of(const Op& op, uint64_t given_ms, Now now) const {
+  const Keyspace* keyspace = core_.keyspace_of(op.key.ref().key);
+  const bool has_default = given_ms == 0 && keyspace != nullptr && keyspace->ttl_ms != 0;
+  return has_default ? now.cluster_ms + keyspace->ttl_ms : given_ms;
+}
+
 void Coordinator::write_loaded(Op& op, const Operation& operation, State& state, Now now) {
   if (copy_lost(op)) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
@@ -60,31 +84,34 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
     return spread_loaded(op, operation, state, now);
   }
   const LiveMark before = live_mark(state);
-  const Stamp stamp = core_.stamp(now, state, operation.context.highest_stamp());
+  const ClientContext shown = op.covers_read ? context_of_read(op.read) : ClientContext{};
+  const ClientContext& context = op.covers_read ? shown : operation.context;
+  const Stamp stamp = core_.stamp(now, state, context.highest_stamp());
   if (stamp == 0) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
+  op.acks.clear();  // of the read
   op.dot = Dot{stamp, actor_to_write(op)};
   op.has_version = operation.kind != OpKind::kRemove;
   op.version.dot = op.dot;
-  op.version.expire_at_ms = operation.expire_at_ms;
+  op.version.expire_at_ms = expiry_of(op, operation.expire_at_ms, now);
   op.version.type = kTypeString;
   op.version.value = operation.value;
   NewVersion* version = op.has_version ? &op.version : nullptr;
-  if (operation.kind == OpKind::kSet) {
+  if (operation.kind == OpKind::kSet && !op.covers_read) {
     op.is_register = true;
     apply_register(state, op.dot, version);
     op.first_round = state.context;
   } else {
     const size_t siblings_before = state.siblings.size();
-    apply_put(state, operation.context, op.dot, version);
+    apply_put(state, context, op.dot, version);
     // Merges may go over the limit: a write that brings such a key down must not be refused.
     if (state.siblings.size() > std::max<size_t>(core_.config.siblings_max, siblings_before)) {
       return fail(op, OutcomeCode::kTooManySiblings, core_.config.siblings_max,
                   state.siblings.size(), now);
     }
     op.outcome = Outcome{};
-    op.outcome.context = context_of_put(operation.context, state, op.dot);
+    op.outcome.context = op.covers_read ? ClientContext{} : context_of_put(context, state, op.dot);
   }
   write_out(op, before, state, now);
 }

@@ -59,7 +59,7 @@ void Fill::on_new_cluster() {
 std::vector<Fill::List> Fill::lists(uint16_t partition) const {
   const auto list = [this](std::span<const NodeId> owners) {
     const bool is_member = std::find(owners.begin(), owners.end(), core_.self) != owners.end();
-    return List{owners, fill_sources_needed(core_.config.quorum,
+    return List{owners, fill_sources_needed(core_.quorum_of_any(),
                                             static_cast<uint8_t>(core_.cluster().replicas),
                                             static_cast<uint8_t>(owners.size()), is_member)};
   };

@@ -57,8 +57,10 @@ inline constexpr uint16_t kExpireIfNone = 16;      // EXPIRE NX
 inline constexpr uint16_t kExpireIfAny = 32;       // EXPIRE XX
 inline constexpr uint16_t kExpireIfLater = 64;     // EXPIRE GT
 inline constexpr uint16_t kExpireIfEarlier = 128;  // EXPIRE LT
-inline constexpr uint16_t kWantState =
-    256;  // the outcome's state is wanted (DGET), not only the winner
+// kRead: the outcome's state is wanted as it is (DGET), not what a resolver makes of it.
+inline constexpr uint16_t kWantState = 256;
+// Beside kWantState: what a resolver makes of it in the outcome's value, if it makes one (COPY).
+inline constexpr uint16_t kWantResolved = 512;
 }  // namespace op_flag
 
 /// Quorum of one request. kAsConfigured: the directive, capped at the number of members; a number
@@ -111,6 +113,7 @@ enum class OutcomeCode : uint8_t {
   kNanOrInfinity,  // INCRBYFLOAT
   kTooLong,        // value would exceed proto-max-bulk-len
   kBadOffset,
+  kConflict,  // siblings that the keyspace's resolver makes no value of, and the value was needed
 };
 
 /// The parts of a quorum: any copies, primaries, synced copies.
@@ -136,9 +139,10 @@ struct Outcome {
   bool applied = false;    // a modification changed something (SET NX, EXPIRE: 1 or 0)
   int64_t integer = 0;     // DEL count, INCR result, APPEND length, copies (kSpread)
   Dot dot;                 // the write's own dot, zero where nothing was written
-  Value value;             // the old value (kReturnOld, GETDEL), INCRBYFLOAT's result
+  Value value;  // the old value (kReturnOld, GETDEL), INCRBYFLOAT's result, see kWantResolved
   uint64_t epoch = 0;
-  State state;                          // reads: the merged state, expired siblings still in it
+  State state;  // reads: the merged state, expired siblings still in it; unless kWantState: with
+                // one sibling where a resolver made one of those alive
   ClientContext context;                // kPut, kRemove
   std::vector<ReplicaReport> replicas;  // kExplain
 };

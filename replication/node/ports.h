@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "replication/node/messages.h"
@@ -78,6 +80,12 @@ class ShardPorts {
   /// A copy became whole, stopped being so, or went (see Shard::transfers()); where a document
   /// changes many, once, after all of them.
   virtual void copies_changed() = 0;
+
+  /// What the resolver of that name makes of `values`: two or more, no two the same, in byte order.
+  /// False where this node has none of that name, or it failed. Pure.
+  [[nodiscard]] virtual bool resolve(std::string_view resolver, const KeyRef& key,
+                                     std::span<const std::string_view> values,
+                                     std::string* resolved) = 0;
 
   /// A random number that is new over all restarts (actors). Never zero.
   virtual uint64_t random() = 0;

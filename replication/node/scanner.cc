@@ -42,7 +42,7 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
 }
 
 void Scanner::begin(Scan& scan, Now now) {
-  const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.config.quorum,
+  const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.quorum_of_any(),
                                                static_cast<uint8_t>(core_.cluster().replicas),
                                                core_.copies_of(scan.partition));
   scan.step = core_.step(scan.partition);

@@ -29,8 +29,35 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   }
   fallbacks_.clear();
   claim_members_.clear();
+  refresh_quorum();
   refresh_reach();
   refresh_tree_level();
+}
+
+void ShardCore::set_config(const ShardConfig& fresh) {
+  config = fresh;
+  budget.set_limits(budget_limits(fresh));
+  ++quorum_version_;
+  if (has_cluster()) {
+    refresh_quorum();
+  }
+}
+
+void ShardCore::refresh_quorum() {
+  quorum_of_any_ = config.quorum;
+  quorum_of_any_.write = write_range(cluster_->keyspaces, config.quorum.write).least;
+  if (KINDRED_BUG(keyspace_write_quorum_forgotten)) {
+    quorum_of_any_.write = config.quorum.write;
+  }
+}
+
+QuorumDefaults ShardCore::quorum_of(const Keyspace* keyspace) const {
+  QuorumDefaults quorum = config.quorum;
+  if (keyspace != nullptr) {
+    quorum.read = keyspace->read != 0 ? keyspace->read : quorum.read;
+    quorum.write = keyspace->write != 0 ? keyspace->write : quorum.write;
+  }
+  return quorum;
 }
 
 void ShardCore::refresh_tree_level() {

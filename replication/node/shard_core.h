@@ -54,7 +54,9 @@ struct ShardMetrics {
   uint64_t recomputed_modifications = 0;
   uint64_t hedged_reads = 0;
   uint64_t overload_refusals = 0;
-  uint64_t conflicts_seen = 0;  // reads that found more than one sibling
+  uint64_t conflicts_seen = 0;    // reads that found more than one sibling
+  uint64_t conflicts_hidden = 0;  // reads that told one value while others lived beside it
+  uint64_t stale_reads = 0;       // reads that found copies that differ
   uint64_t quarantined_records = 0;
   uint64_t damaged_records_received = 0;
   uint64_t storage_failures = 0;
@@ -102,11 +104,15 @@ class ShardCore {
   bool is_leaving() const { return is_leaving_; }
   /// Grows when the cluster or the configuration changes, so when a resolved quorum is outdated.
   uint64_t quorum_version() const { return quorum_version_; }
-  void set_config(const ShardConfig& fresh) {
-    config = fresh;
-    budget.set_limits(budget_limits(fresh));
-    ++quorum_version_;
+  void set_config(const ShardConfig& fresh);
+  /// What holds for the key; null where no keyspace does. Good until the cluster changes.
+  const Keyspace* keyspace_of(std::string_view key) const {
+    return cluster_->keyspaces.empty() ? nullptr : find_keyspace(cluster_->keyspaces, key);
   }
+  /// Configured numbers, or those of the keyspace, which may be null.
+  QuorumDefaults quorum_of(const Keyspace* keyspace) const;
+  /// What must be assumed of writes of keys that are not known: the lowest W of all.
+  const QuorumDefaults& quorum_of_any() const { return quorum_of_any_; }
   /// The preference list that reads go to and that coordinates.
   std::span<const NodeId> owners(uint16_t partition) const {
     return reach_[partition].is_moving ? cluster_->serving_owners(partition)
@@ -210,6 +216,7 @@ class ShardCore {
   std::shared_ptr<const ClusterDocument> cluster_;
   bool is_leaving_ = false;
   uint64_t quorum_version_ = 1;
+  QuorumDefaults quorum_of_any_;
   boost::container::flat_map<NodeId, bool> peers_;  // whether it is up
   std::vector<Reach> reach_;
   uint8_t tree_level_max_ = MerkleTree::kLevelMin;
@@ -218,6 +225,7 @@ class ShardCore {
 
   Ack ack_while_moving(NodeId node, uint16_t partition, Durability durability) const;
   void refresh_reach();
+  void refresh_quorum();
   void refresh_tree_level();
   void refresh_moving(Reach& reach, const Move& move) const;
   uint8_t count_up(std::span<const NodeId> nodes) const;

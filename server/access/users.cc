@@ -155,6 +155,42 @@ std::string apply_change(const UserChange& change, Users& users, uint64_t* count
   return "";
 }
 
+Users with_committed(Users users, const std::vector<CommittedUser>& committed) {
+  for (const CommittedUser& user : committed) {
+    if (user.rules.empty()) {
+      users.remove(user.name);
+      continue;
+    }
+    std::optional<User> made;
+    const std::string wrong = configured_user(user.name, words_of(user.rules), &made);
+    users.put(wrong.empty() ? std::move(*made) : User(user.name));
+  }
+  return users;
+}
+
+bool commit_users(const Users& users, std::span<const std::string> names,
+                  std::vector<CommittedUser>* committed) {
+  std::vector<CommittedUser> changed = *committed;
+  for (const std::string& name : names) {
+    const auto user = users.find(name);
+    CommittedUser entry{name, user != nullptr ? user->rules_text() : std::string()};
+    if (entry.name.size() > kNameBytesMax || entry.rules.size() > kUserRulesBytesMax) {
+      return false;
+    }
+    const auto place = std::ranges::lower_bound(changed, name, {}, &CommittedUser::name);
+    if (place != changed.end() && place->name == name) {
+      *place = std::move(entry);
+    } else {
+      changed.insert(place, std::move(entry));
+    }
+  }
+  if (changed.size() > kUsersMax) {
+    return false;
+  }
+  *committed = std::move(changed);
+  return true;
+}
+
 std::string add_configured_user(Users& users, std::span<const std::string> words) {
   if (words.empty() || !is_user_name(words[0])) {
     return "needs a user's name and rules";

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/membership/cluster.h"
 #include "server/access/user.h"
 
 namespace kindred {
@@ -61,6 +62,14 @@ struct UserChange {
 /// Carries out a kSet or kDelete. Returns the error line without '-', and then `users` is
 /// untouched; else `count` is how many it concerned.
 [[nodiscard]] std::string apply_change(const UserChange& change, Users& users, uint64_t* count);
+
+/// `users` with what the cluster says of theirs: that comes first. Who has rules that this program
+/// does not know may do nothing.
+[[nodiscard]] Users with_committed(Users users, const std::vector<CommittedUser>& committed);
+/// The other way: makes `committed` say of the users named what `users` has of them. False where
+/// they are too many or too long, and then it is untouched.
+[[nodiscard]] bool commit_users(const Users& users, std::span<const std::string> names,
+                                std::vector<CommittedUser>* committed);
 
 /// One `user` line of a configuration, its first word apart; such a user begins anew. Returns what
 /// is wrong, without secrets.

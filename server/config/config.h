@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "replication/keyspace/keyspace.h"
+
 namespace kindred {
 
 enum class DurabilityDirective : uint8_t { kNone, kAsync, kGroup };
@@ -67,7 +69,8 @@ struct Config {
   uint32_t anti_entropy_interval_ms = 10'000;  // 0: never
   uint32_t request_timeout_ms = 1000;
   uint32_t max_siblings = 100;
-  uint32_t workers = 0;  // 0: one a core
+  std::vector<Keyspace> keyspaces;  // as a cluster is founded with
+  uint32_t workers = 0;             // 0: one a core
   uint32_t maxclients = 10000;
   uint64_t proto_max_bulk_len_bytes = 512ULL << 20;
   uint64_t client_query_buffer_limit_bytes = 1ULL << 30;

@@ -1,7 +1,10 @@
 #include "server/config/directives.h"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
+#include "replication/keyspace/keyspace_words.h"
 #include "server/access/users.h"
 #include "server/config/directive_setters.h"
 
@@ -84,6 +87,34 @@ std::string print_plugins(const Config& config) {
   std::string out;
   for (const std::string& path : config.plugins) {
     out += (out.empty() ? "" : " ") + path;
+  }
+  return out;
+}
+
+std::string add_keyspace(Config& config, Words words) {
+  constexpr uint32_t kReplicasMax = 16;  // of the directive; N itself may come later
+  const std::vector<std::string_view> given(words.begin(), words.end());
+  Keyspace keyspace;
+  const std::string wrong = parse_keyspace(given, kReplicasMax, &keyspace);
+  if (!wrong.empty()) {
+    return "is wrong: " + wrong;
+  }
+  for (const Keyspace& known : config.keyspaces) {
+    if (known.pattern == keyspace.pattern) {
+      return "names '" + keyspace.pattern + "' twice";
+    }
+  }
+  if (config.keyspaces.size() == kKeyspacesMax) {
+    return "may be given 256 times at most";
+  }
+  config.keyspaces.push_back(std::move(keyspace));
+  return "";
+}
+
+std::string print_keyspaces(const Config& config) {
+  std::string out;
+  for (const Keyspace& keyspace : config.keyspaces) {
+    out += (out.empty() ? "" : ", ") + keyspace_text(keyspace);
   }
   return out;
 }
@@ -198,7 +229,7 @@ constexpr Directive kDirectives[] = {
      set_name<&Config::storage_engine>, print_text<&Config::storage_engine>},
     {"storage-engine-setting", "NAME VALUE", "", kStart, kRepeatable,
      "A setting of the engine's own.", add_engine_setting, print_engine_settings},
-    {"plugin", "PATH", "", kStart, kRepeatable, "A shared object with a storage engine.",
+    {"plugin", "PATH", "", kStart, kRepeatable, "A shared object with a storage engine, a resolver, or both.",
      add_plugin, print_plugins},
     {"ring-partitions", "NUMBER", "256", kStart, kOnce,
      "Q, the number of partitions: a power of two from 16 to 16384. Fixed when the cluster is "
@@ -252,6 +283,9 @@ constexpr Directive kDirectives[] = {
     {"max-siblings", "NUMBER", "100", kRuntime, kOnce,
      "Siblings of a key above which DPUT is refused.",
      set_number<&Config::max_siblings, 1, 100'000>, print_number<&Config::max_siblings>},
+    {"keyspace", "PATTERN OPTIONS", "", kStart, kRepeatable,
+     "What holds for the keys of a pattern, as KEYSPACE SET takes it. Counts where this node founds a cluster; "
+     "afterwards KEYSPACE SET changes it.", add_keyspace, print_keyspaces},
     {"workers", "NUMBER", "0", kStart, kOnce, "Event loops, each with its share of the partitions; 0: one a core.",
      set_number<&Config::workers, 0, 64>, print_number<&Config::workers>},
     {"maxclients", "NUMBER", "10000", kRuntime, kOnce, "Client connections at a time.",
@@ -339,6 +373,14 @@ TooLarge quorum_above_replicas(const Config& config) {
     if (quorum > config.replicas) {
       return {name, "is " + std::to_string(quorum) + ", more than the " +
                         std::to_string(config.replicas) + " copies that replicas says"};
+    }
+  }
+  for (const Keyspace& keyspace : config.keyspaces) {
+    const uint32_t most = std::max(keyspace.read, keyspace.write);
+    if (most > config.replicas) {
+      return {"keyspace", "asks for " + std::to_string(most) + " copies of '" + keyspace.pattern +
+                              "', more than the " + std::to_string(config.replicas) +
+                              " that replicas says"};
     }
   }
   return {};

@@ -264,7 +264,8 @@ void versions_section(const NodeFigures& figures, std::string* out) {
     histogram += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(keys[i + 1]);
   }
   line(out, "siblings_histogram", histogram);
-  line(out, "conflicts_hidden", figures.sum.sessions.conflicts_hidden);
+  line(out, "conflicts_hidden", figures.sum.shard.conflicts_hidden);
+  line(out, "stale_reads", figures.sum.shard.stale_reads);
   line(out, "tombstones", keys[0]);
 }
 
@@ -358,6 +359,8 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.hedged_reads += other.shard.hedged_reads;
   shard.overload_refusals += other.shard.overload_refusals;
   shard.conflicts_seen += other.shard.conflicts_seen;
+  shard.conflicts_hidden += other.shard.conflicts_hidden;
+  shard.stale_reads += other.shard.stale_reads;
   shard.quarantined_records += other.shard.quarantined_records;
   shard.damaged_records_received += other.shard.damaged_records_received;
   shard.storage_failures += other.shard.storage_failures;

@@ -59,6 +59,7 @@ uint8_t workers_wanted(const Config& config) {
 Node::Node(Setup setup)
     : version_(std::move(setup.version)),
       registry_(*setup.engines),
+      resolvers_(*setup.resolvers),
       log_(*setup.log),
       config_(std::make_shared<const Config>(std::move(setup.config))),
       worker_count_(workers_wanted(*config_)),
@@ -73,6 +74,7 @@ std::unique_ptr<Node> Node::open(Setup setup, std::string* error) {
     *error = node->open_engines();
   }
   if (error->empty()) {
+    node->users_ = node->effective_users(node->loaded_record_.document.get());
     node->make_workers();
     *error = node->listen();
   }
@@ -158,6 +160,7 @@ void Node::make_workers() {
     setup.worker_count = worker_count_;
     setup.config = config_;
     setup.users = users_;
+    setup.resolvers = &resolvers_;
     setup.access_log = access_log_;
     setup.log_client_closed = [this](std::string_view reason) {
       if (!reason.empty()) {

@@ -37,7 +37,8 @@ class Node final : public NodeControl,
   struct Setup {
     Config config;
     std::string version;
-    const plugins::Registry* engines = nullptr;  // outlives the node, as does the log
+    const plugins::Registry* engines = nullptr;  // outlives the node, as do the next two
+    const plugins::ResolverRegistry* resolvers = nullptr;
     Log* log = nullptr;
   };
 
@@ -84,9 +85,21 @@ class Node final : public NodeControl,
   void post_to_all(const std::function<void(Worker&)>& run);
   void write_pidfile();
 
+  // Keyspaces, and what else the document says beside the ring (node_keyspaces.cc).
+  /// `done` gets the outcome (see MembershipPorts::change_done).
+  void edit_document(Membership::DocumentEdit edit,
+                     std::function<void(std::string_view error, uint64_t epoch)> done);
+  void after_all_workers(const std::function<void()>& done);
+  void answer_count(Asker asker, const std::string& error, uint64_t count);
+  /// Logs what the document's keyspaces ask and this node lacks, where they differ from `before`.
+  void look_at_keyspaces(const Keyspaces& before, bool is_first);
+
   // Users (node_users.cc).
   std::string make_users();
+  std::shared_ptr<const Users> effective_users(const ClusterDocument* document) const;
+  void take_users();
   std::string load_acl_file(Users* users);
+  void load_users_for_all(Asker asker);
   void save_acl_file(const std::function<void(const std::string& error, uint64_t)>& answer);
   void set_users(std::shared_ptr<const Users> users, bool end_changed,
                  const std::function<void()>& done);
@@ -144,6 +157,7 @@ class Node final : public NodeControl,
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
   void clear_gossip(Asker asker) override;
+  void change_keyspaces(Asker asker, const KeyspaceRequest& request) override;
   void change_users(Asker asker, const UserChange& change) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
   void spread(const Publication& publication) override;
@@ -174,10 +188,13 @@ class Node final : public NodeControl,
 
   const std::string version_;
   const plugins::Registry& registry_;
+  const plugins::ResolverRegistry& resolvers_;
   Log& log_;
   std::shared_ptr<const Config> config_;
   uint8_t worker_count_ = 1;
-  std::shared_ptr<const Users> users_;
+  std::shared_ptr<const Users> own_users_;        // as this node's configuration and file say
+  std::shared_ptr<const Users> users_;            // with what the cluster says
+  uint32_t acl_loads_ = 0;                        // under way
   std::shared_ptr<const TlsContext> client_tls_;  // null: no tls-port
   std::shared_ptr<AccessLog> access_log_ = std::make_shared<AccessLog>();
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

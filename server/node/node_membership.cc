@@ -1,5 +1,6 @@
 // How the node drives its membership: time, links, and what follows from a document.
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "protocol/membership/message_codec.h"
@@ -37,6 +38,9 @@ MembershipConfig Node::membership_config() const {
   config.read_quorum = config_->read_quorum;
   config.request_timeout_ms = config_->request_timeout_ms;
   config.auto_join = config_->auto_join;
+  for (const Keyspace& keyspace : config_->keyspaces) {
+    static_cast<void>(put_keyspace(config.keyspaces, keyspace));
+  }
   return config;
 }
 
@@ -229,7 +233,7 @@ void Node::refresh_view() {
 void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId self,
                      bool copies_filling) {
   const bool is_first = document_ == nullptr;
-  document_ = std::move(document);
+  const auto before = std::exchange(document_, std::move(document));
   self_ = self;
   for (const Member& member : document_->members) {
     peer_addresses_[member.id] = member.peer_address;
@@ -242,6 +246,10 @@ void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId sel
       router_.emplace(document_->ring.partition_count());
       routed_.resize(worker_count_);
     }
+  }
+  look_at_keyspaces(is_first ? Keyspaces{} : before->keyspaces, is_first);
+  if (is_first || before->users != document_->users) {
+    take_users();
   }
   view_ = std::make_shared<const ClusterView>(ClusterView{document_, self_, {}, ready_});
   members_of_view_.reset();

@@ -70,6 +70,7 @@ class NodeControl {
   virtual void ask_ring_change(Asker asker, const RingRequest& request) = 0;
   virtual void drain_node(Asker asker) = 0;
   virtual void clear_gossip(Asker asker) = 0;
+  virtual void change_keyspaces(Asker asker, const KeyspaceRequest& request) = 0;
   virtual void change_users(Asker asker, const UserChange& change) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;

@@ -1,4 +1,5 @@
-// The node's users: from its configuration, changed by ACL, kept in the ACL file.
+// The node's users: from its configuration and the ACL file, and before these what the cluster's
+// document says, which ACL changes.
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -7,6 +8,11 @@
 #include "server/node/node.h"
 
 namespace kindred {
+
+namespace {
+constexpr std::string_view kTooManyUsers =
+    "ERR the cluster keeps 4096 users, of 255 bytes of name and 65536 of rules each";
+}
 
 std::string Node::make_users() {
   auto users = std::make_shared<Users>();
@@ -27,8 +33,20 @@ std::string Node::make_users() {
       return "directive 'aclfile': " + wrong;
     }
   }
-  users_ = std::move(users);
+  own_users_ = std::move(users);
   return "";
+}
+
+std::shared_ptr<const Users> Node::effective_users(const ClusterDocument* document) const {
+  if (document == nullptr || document->users.empty()) {
+    return own_users_;
+  }
+  return std::make_shared<const Users>(with_committed(*own_users_, document->users));
+}
+
+// Who logged in keeps its connection under new rules; after ACL LOAD it has to log in again.
+void Node::take_users() {
+  set_users(effective_users(document_.get()), acl_loads_ > 0, [] {});
 }
 
 std::string Node::load_acl_file(Users* users) {
@@ -45,53 +63,66 @@ std::string Node::load_acl_file(Users* users) {
 void Node::set_users(std::shared_ptr<const Users> users, bool end_changed,
                      const std::function<void()>& done) {
   users_ = std::move(users);
-  auto missing = std::make_shared<size_t>(workers_.size());
-  post_to_all([this, set = users_, end_changed, missing, done](Worker& worker) {
-    worker.set_users(set, end_changed);
-    workers_.front()->post_errand([missing, done] {
-      if (--*missing == 0) {
-        done();
-      }
-    });
-  });
+  post_to_all([set = users_, end_changed](Worker& worker) { worker.set_users(set, end_changed); });
+  after_all_workers(done);
 }
 
 void Node::change_users(Asker asker, const UserChange& change) {
-  const auto answer = [this, asker](const std::string& error, uint64_t count) {
-    Worker& worker = *workers_[asker.worker];
-    worker.post_errand([&worker, token = asker.token, error, count] {
-      if (error.empty()) {
-        worker.hub().number_done(token, count);
-      } else {
-        worker.hub().status_done(token, std::string(error));
-      }
-    });
-  };
   const bool is_about_file =
       change.kind == UserChange::Kind::kLoad || change.kind == UserChange::Kind::kSave;
   if (is_about_file && config_->aclfile.empty()) {
-    answer(std::string(kNoAclFile), 0);
-    return;
+    return answer_count(asker, std::string(kNoAclFile), 0);
   }
   if (change.kind == UserChange::Kind::kSave) {
-    save_acl_file(answer);
-    return;
+    return save_acl_file([this, asker](const std::string& error, uint64_t count) {
+      answer_count(asker, error, count);
+    });
   }
-  auto users = std::make_shared<Users>(*users_);
-  uint64_t count = 0;
-  std::string error;
   if (change.kind == UserChange::Kind::kLoad) {
-    error = load_acl_file(users.get());
-    error.insert(0, error.empty() ? "" : "ERR ");
-  } else {
-    error = apply_change(change, *users, &count);
+    return load_users_for_all(asker);
   }
+  const auto count = std::make_shared<uint64_t>(0);
+  edit_document(
+      [own = own_users_, change, count](ClusterDocument* next) -> std::string {
+        Users users = with_committed(*own, next->users);
+        std::string error = apply_change(change, users, count.get());
+        if (!error.empty()) {
+          return error;
+        }
+        const std::vector<std::string> names =
+            change.kind == UserChange::Kind::kSet ? std::vector{change.name} : change.words;
+        return commit_users(users, names, &next->users) ? "" : std::string(kTooManyUsers);
+      },
+      [this, asker, count](std::string_view error, uint64_t /*epoch*/) {
+        after_all_workers(
+            [this, asker, count, text = std::string(error)] { answer_count(asker, text, *count); });
+      });
+}
+
+// ACL LOAD: the file's users become the cluster's, and those that it does not name are gone.
+void Node::load_users_for_all(Asker asker) {
+  auto loaded = std::make_shared<Users>();
+  const std::string error = load_acl_file(loaded.get());
   if (!error.empty()) {
-    answer(error, 0);
-    return;
+    return answer_count(asker, "ERR " + error, 0);
   }
-  set_users(std::move(users), change.kind == UserChange::Kind::kLoad,
-            [answer, count] { answer("", count); });
+  own_users_ = loaded;
+  ++acl_loads_;
+  edit_document(
+      [loaded](ClusterDocument* next) -> std::string {
+        std::vector<std::string> names = loaded->names();
+        for (const CommittedUser& user : next->users) {
+          if (loaded->find(user.name) == nullptr) {
+            names.push_back(user.name);
+          }
+        }
+        return commit_users(*loaded, names, &next->users) ? "" : std::string(kTooManyUsers);
+      },
+      [this, asker](std::string_view failure, uint64_t /*epoch*/) {
+        set_users(effective_users(document_.get()), true,
+                  [this, asker, text = std::string(failure)] { answer_count(asker, text, 0); });
+        --acl_loads_;
+      });
 }
 
 void Node::save_acl_file(const std::function<void(const std::string& error, uint64_t)>& answer) {

@@ -29,8 +29,8 @@ const KeyRef& key_of(const Message& message) {
 }  // namespace
 
 ShardDriver::ShardDriver(const ShardConfig& config, NodeId self, StateStore& store,
-                         ShardOutlet& outlet)
-    : store_(store), outlet_(outlet), shard_(config, self, *this) {}
+                         const plugins::ResolverRegistry& resolvers, ShardOutlet& outlet)
+    : store_(store), resolvers_(resolvers), outlet_(outlet), shard_(config, self, *this) {}
 
 ShardDriver::~ShardDriver() = default;
 
@@ -178,6 +178,12 @@ void ShardDriver::document_wanted(NodeId holder) {
 
 void ShardDriver::copies_changed() {
   outlet_.copies_changed();
+}
+
+bool ShardDriver::resolve(std::string_view resolver, const KeyRef& key,
+                          std::span<const std::string_view> values, std::string* resolved) {
+  const plugins::Resolver* found = resolvers_.find(resolver);
+  return found != nullptr && found->resolve(key.key, values, resolved).ok();
 }
 
 uint64_t ShardDriver::random() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "plugins/api/resolver_registry.h"
 #include "protocol/peer/frame_builder.h"
 #include "protocol/peer/message_reader.h"
 #include "replication/node/shard.h"
@@ -33,8 +34,9 @@ class ShardOutlet {
 /// Runs one worker's shard on its loop: gives it time, storage and a way out. One thread.
 class ShardDriver final : public ShardPorts, private StoreClient {
  public:
-  /// `store` and `outlet` outlive the driver.
-  ShardDriver(const ShardConfig& config, NodeId self, StateStore& store, ShardOutlet& outlet);
+  /// `store`, `resolvers` and `outlet` outlive the driver.
+  ShardDriver(const ShardConfig& config, NodeId self, StateStore& store,
+              const plugins::ResolverRegistry& resolvers, ShardOutlet& outlet);
   ~ShardDriver() override;
 
   Shard& shard() { return shard_; }
@@ -76,6 +78,9 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
   void copies_changed() override;
+  [[nodiscard]] bool resolve(std::string_view resolver, const KeyRef& key,
+                             std::span<const std::string_view> values,
+                             std::string* resolved) override;
   uint64_t random() override;
 
  private:
@@ -104,6 +109,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
                   bool done) override;
 
   StateStore& store_;
+  const plugins::ResolverRegistry& resolvers_;
   ShardOutlet& outlet_;
   FrameOrigin origin_;
   MessageReader messages_{1};

@@ -194,7 +194,7 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   if (!driver_) {
     ShardConfig config = shard_config();
     config.id_seed = random_number();
-    driver_.emplace(config, view_->self, *store_, *this);
+    driver_.emplace(config, view_->self, *store_, *setup_.resolvers, *this);
   }
   driver_->set_cluster(view_->document, fresh_copies);
   note_filling_copies();

@@ -34,6 +34,7 @@ class Worker final : public ShardOutlet {
     uint8_t worker_count = 1;
     std::shared_ptr<const Config> config;
     std::shared_ptr<const Users> users;
+    const plugins::ResolverRegistry* resolvers = nullptr;  // outlives the worker
     std::shared_ptr<AccessLog> access_log;
     std::function<void(std::string_view)> log_client_closed;  // any thread
   };

@@ -79,6 +79,11 @@ void WorkerService::change_users(ClientToken token, UserChange change) {
            wanted = std::move(change)] { node.change_users(asker, wanted); });
 }
 
+void WorkerService::change_keyspaces(ClientToken token, KeyspaceRequest request) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(request)] { node.change_keyspaces(asker, wanted); });
+}
+
 void WorkerService::config_set(ClientToken token,
                                std::vector<std::pair<std::string, std::string>> settings) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},

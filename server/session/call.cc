@@ -97,7 +97,7 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
   if (taken_by_transaction(operation, render)) {
     return;
   }
-  const Access access = access_of(operation);
+  const Access access = hub().access_of(operation);
   const uint8_t bucket = KeyConflicts::bucket_of(operation.key.hash);
   if (session_.conflicts_.blocked(access, bucket)) {
     stalled_ = true;
@@ -139,7 +139,7 @@ bool Call::must_wait(Access access, size_t first, size_t step) {
 }
 
 void Call::ask(const Operation& operation, uint32_t part) {
-  session_.conflicts_.add(access_of(operation), KeyConflicts::bucket_of(operation.key.hash));
+  session_.conflicts_.add(hub().access_of(operation), KeyConflicts::bucket_of(operation.key.hash));
   if (writes(operation.kind)) {
     session_.note_write(operation.key.key, parts(part));
   }

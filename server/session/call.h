@@ -88,9 +88,4 @@ class Call {
   bool stalled_ = false;
 };
 
-/// How the requests of an operation may overlap with others of its connection.
-constexpr Access access_of(const Operation& operation) {
-  return operation.kind == OpKind::kModify ? Access::kModify : Access::kPlain;
-}
-
 }  // namespace kindred

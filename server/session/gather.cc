@@ -26,14 +26,13 @@ void Gather::ask_next(Call& call) {
         return false;
       }
       round_begin_ = asked_;
-      buckets_.clear();
+      held_.clear();
     }
     const size_t index = first_ + asked_ * step_;
     Operation operation;
     operation.key = make_key(args_[index], call.hub().partition_count());
     prepare(index, &operation);
-    access_ = access_of(operation);
-    buckets_.push_back(KeyConflicts::bucket_of(operation.key.hash));
+    held_.push_back({call.hub().access_of(operation), KeyConflicts::bucket_of(operation.key.hash)});
     const auto part = static_cast<uint32_t>(asked_ - round_begin_);
     ++asked_;
     call.ask(operation, part);
@@ -46,7 +45,7 @@ void Gather::ask_next(Call& call) {
 }
 
 void Gather::operation_done(Call& call, uint32_t part, Outcome& outcome) {
-  call.release_key(access_, buckets_[part]);
+  call.release_key(held_[part].access, held_[part].bucket);
   ++answered_;
   some_written_ |= outcome.code == OutcomeCode::kOk || outcome.code == OutcomeCode::kNoQuorumWrite;
   if (outcome.code == OutcomeCode::kOk || takes_errors()) {

@@ -45,9 +45,12 @@ class Gather : public Task {
   size_t total_ = 0;
   size_t asked_ = 0;
   size_t answered_ = 0;
-  size_t round_begin_ = 0;        // first key of the parts in flight
-  std::vector<uint8_t> buckets_;  // of the parts in flight
-  Access access_ = Access::kPlain;
+  struct Held {
+    Access access = Access::kPlain;
+    uint8_t bucket = 0;
+  };
+  size_t round_begin_ = 0;  // first key of the parts in flight
+  std::vector<Held> held_;  // of the parts in flight
   Pump pump_;
   bool ended_ = false;
   bool some_written_ = false;  // or may have been

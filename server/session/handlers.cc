@@ -196,6 +196,12 @@ constexpr Entry kEntries[] = {
     {CommandId::kDmget, {run_dmget, false, kCluster}},
     {CommandId::kDput, {run_dput, false, kCluster}},
 
+    {CommandId::kKeyspaceDel, {run_keyspace_del, kAll, kCluster}},
+    {CommandId::kKeyspaceGet, {run_keyspace_get, false, kCluster}},
+    {CommandId::kKeyspaceHelp, {run_help}},
+    {CommandId::kKeyspaceList, {run_keyspace_list, false, kCluster}},
+    {CommandId::kKeyspaceSet, {run_keyspace_set, kAll, kCluster}},
+
     {CommandId::kRingClear, {run_ring_clear, kAll, kCluster}},
     {CommandId::kRingCommit, {run_ring_commit, kAll, kCluster}},
     {CommandId::kRingDrain, {run_ring_drain, kAll, kCluster}},
@@ -229,8 +235,8 @@ constexpr HandlerTable kHandlers = make_table();
 constexpr bool is_container(CommandId id) {
   return id == CommandId::kClient || id == CommandId::kConfig || id == CommandId::kMemory ||
          id == CommandId::kCluster || id == CommandId::kRing || id == CommandId::kObject ||
-         id == CommandId::kFunction || id == CommandId::kPubsub || id == CommandId::kSlowlog ||
-         id == CommandId::kLatency || id == CommandId::kAcl;
+         id == CommandId::kFunction || id == CommandId::kKeyspace || id == CommandId::kPubsub ||
+         id == CommandId::kSlowlog || id == CommandId::kLatency || id == CommandId::kAcl;
 }
 
 constexpr bool every_command_has_a_handler() {

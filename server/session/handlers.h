@@ -132,6 +132,10 @@ void run_dget(Call& call);
 void run_dmget(Call& call);
 void run_dput(Call& call);
 
+void run_keyspace_del(Call& call);
+void run_keyspace_get(Call& call);
+void run_keyspace_list(Call& call);
+void run_keyspace_set(Call& call);
 void run_ring_clear(Call& call);
 void run_ring_commit(Call& call);
 void run_ring_drain(Call& call);

@@ -1,6 +1,7 @@
 #include "server/session/hub.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "protocol/resp/glob.h"
@@ -323,7 +324,20 @@ void SessionHub::refresh() {
   if (cluster_ != nullptr) {
     contexts_.emplace(cluster_->cluster_id, cluster_->tag_keys);
     partition_count_ = std::max(cluster_->ring.partition_count(), 1U);
+    has_keys_without_registers_ =
+        std::ranges::any_of(cluster_->keyspaces, std::logical_not<>(), &Keyspace::has_registers);
   }
+}
+
+Access SessionHub::access_of(const Operation& operation) const {
+  if (operation.kind == OpKind::kModify) {
+    return Access::kModify;
+  }
+  if (operation.kind == OpKind::kSet && has_keys_without_registers_) {
+    const Keyspace* keyspace = find_keyspace(cluster_->keyspaces, operation.key.key);
+    return keyspace == nullptr || keyspace->has_registers ? Access::kPlain : Access::kAlone;
+  }
+  return Access::kPlain;
 }
 
 void SessionHub::count_call(CommandId id) {

@@ -107,6 +107,8 @@ class SessionHub final : public ServiceClient {
   /// As of the last refresh(); null before the node is in a cluster.
   const ClusterDocument* cluster() const { return cluster_.get(); }
   uint32_t partition_count() const { return partition_count_; }
+  /// How the requests of an operation may overlap with others of its connection.
+  Access access_of(const Operation& operation) const;
   bool ready() const { return ready_; }
   /// Null before the node is in a cluster.
   ContextCodec* contexts() { return contexts_ ? &*contexts_ : nullptr; }
@@ -177,6 +179,7 @@ class SessionHub final : public ServiceClient {
 
   std::shared_ptr<const ClusterDocument> cluster_;
   uint32_t partition_count_ = 1;
+  bool has_keys_without_registers_ = false;
   uint64_t now_ms_ = 0;
   bool ready_ = false;
   std::optional<ContextCodec> contexts_;

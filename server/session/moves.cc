@@ -32,7 +32,7 @@ class CopyTo : public Steps {
  private:
   void begin(Call& call) final {
     Operation read = operation(call, OpKind::kRead, 1);
-    read.flags = op_flag::kWantState;
+    read.flags = op_flag::kWantState | op_flag::kWantResolved;
     ask_one(call, read, [this](Call& answered, std::vector<Outcome>& outcomes) {
       write(answered, outcomes.front());
     });
@@ -51,6 +51,8 @@ class CopyTo : public Steps {
       call.error(error_text::kWrongType);
       return;
     }
+    const bool is_resolved = read.has_value;
+    const Value resolved = std::move(read.value);
     source_ = std::move(read.state);
     found = winner(source_, call.now_ms());
     if (found == nullptr) {  // it expired just now
@@ -60,7 +62,7 @@ class CopyTo : public Steps {
     Operation write = operation(call, only_if_absent_ ? OpKind::kModify : OpKind::kSet, 2);
     write.modification = only_if_absent_ ? Modification::kSet : Modification::kNone;
     write.flags = only_if_absent_ ? op_flag::kIfAbsent : uint16_t{0};
-    write.value = found->value;
+    write.value = is_resolved ? resolved : found->value;
     write.expire_at_ms = found->expire_at_ms;
     ask_one(call, write, [this](Call& answered, std::vector<Outcome>& outcomes) {
       if (any_failed(answered, outcomes, false)) {

@@ -15,6 +15,7 @@
 #include "replication/node/ports.h"
 #include "replication/node/scan.h"
 #include "server/access/users.h"
+#include "server/session/keyspace_request.h"
 #include "server/session/ring_figures.h"
 #include "server/session/ring_request.h"
 
@@ -71,6 +72,8 @@ class NodeService {
   /// RING REPAIR of one partition or, where none is named, of all that this node holds; what was
   /// found comes into ring_figures_done(). A partition of which it holds no copy brings nothing.
   virtual void repair(ClientToken token, std::optional<PartitionIndex> partition) = 0;
+  /// KEYSPACE's commands that change keyspaces; as change_users().
+  virtual void change_keyspaces(ClientToken token, KeyspaceRequest request) = 0;
   /// ACL's commands that change users; number_done() brings how many it concerned, status_done()
   /// the error line without '-'.
   virtual void change_users(ClientToken token, UserChange change) = 0;

@@ -99,7 +99,8 @@ Outcome OkService::carry_out(const Operation& operation) {
 }
 
 Outcome OkService::modify(Record& record, const Operation& operation) {
-  Mutation mutation = mutate(operation, record.state, now_ms_, MutationLimits{});
+  Mutation mutation =
+      mutate(operation, record.state, winner(record.state, now_ms_), now_ms_, MutationLimits{});
   const Dot dot = next_dot(record.state);
   NewVersion version;
   version.dot = dot;

@@ -46,6 +46,9 @@ class OkService final : public NodeService {
     client_.ring_figures_done(token, {});
   }
   void change_users(ClientToken token, UserChange change) override;
+  void change_keyspaces(ClientToken token, KeyspaceRequest) override {
+    client_.status_done(token, "ERR a node of one has no cluster to change");
+  }
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
   std::vector<std::pair<std::string, std::string>> config_get(

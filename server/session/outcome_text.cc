@@ -85,6 +85,10 @@ std::string outcome_error(const Outcome& outcome, bool is_write, uint32_t timeou
       return "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     case OutcomeCode::kBadOffset:
       return "ERR offset is out of range";
+    case OutcomeCode::kConflict:
+      return "CONFLICT the key has " + std::to_string(outcome.seen) +
+             " versions that its keyspace leaves to the application, nothing was applied; DGET "
+             "shows them, DPUT with the context that it tells replaces them";
   }
   return "ERR internal error";
 }

@@ -8,7 +8,7 @@
 
 namespace kindred {
 
-/// What a plain read found: the resolver's sibling, null where none lives. Lives as long as
+/// What a plain read found, resolved: null where none lives. Lives as long as
 /// `outcome`.
 [[nodiscard]] inline const Sibling* found_sibling(const Outcome& outcome, uint64_t now_ms) {
   return winner(outcome.state, now_ms);

@@ -59,7 +59,6 @@ void SessionStats::add(const SessionStats& other) {
   error_replies += other.error_replies;
   protocol_errors += other.protocol_errors;
   rejected_contexts += other.rejected_contexts;
-  conflicts_hidden += other.conflicts_hidden;
 }
 
 void SessionStats::reset() {

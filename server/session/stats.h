@@ -71,7 +71,6 @@ struct SessionStats {
   uint64_t error_replies = 0;
   uint64_t protocol_errors = 0;
   uint64_t rejected_contexts = 0;
-  uint64_t conflicts_hidden = 0;  // values told by the resolver while others lived beside it
 
   Command& of(CommandId id) { return commands[static_cast<size_t>(id)]; }
   /// Counts an error reply by its first word. `text` is without '-'.

@@ -27,7 +27,8 @@ void Steps::ask_all(Call& call, std::span<const Operation> operations, Next next
   outcomes_.resize(operations.size());
   asked_.clear();
   for (const Operation& operation : operations) {
-    asked_.push_back({access_of(operation), KeyConflicts::bucket_of(operation.key.hash)});
+    asked_.push_back(
+        {call.hub().access_of(operation), KeyConflicts::bucket_of(operation.key.hash)});
   }
   // Answers may come within the call that asks.
   asking_ = true;

@@ -49,14 +49,15 @@ EngineFactory redis_factory_with_server() {
 const Registry& engine_registry() {
   static const Registry kRegistry = [] {
     Registry registry;
+    ResolverRegistry resolvers;
     require(registry.register_engine("lmdb", lmdb::lmdb_engine_factory()));
     require(registry.register_engine("memory", memory::memory_engine_factory()));
     require(registry.register_engine("redis", redis_factory_with_server()));
     require(registry.register_engine("rocksdb", rocks::rocksdb_engine_factory()));
-    require(register_plugin(KINDRED_EXPORTED_MEMORY_SO, &registry));
-    require(register_plugin(KINDRED_EXPORTED_ROCKSDB_SO, &registry));
+    require(register_plugin(KINDRED_EXPORTED_MEMORY_SO, &registry, &resolvers));
+    require(register_plugin(KINDRED_EXPORTED_ROCKSDB_SO, &registry, &resolvers));
     if (const char* path = std::getenv("KINDRED_CONFORMANCE_SO")) {
-      require(register_plugin(path, &registry));
+      require(register_plugin(path, &registry, &resolvers));
     }
     return registry;
   }();

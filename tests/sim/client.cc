@@ -291,7 +291,7 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
   const auto configured = [cap](uint8_t number, uint8_t otherwise) {
     return number == QuorumSpec::kAsConfigured ? std::min(otherwise, cap) : number;
   };
-  copies.needed = std::max(configured(asked.quorum.w, plan.quorum.write), asked.quorum.pw);
+  copies.needed = std::max(configured(asked.quorum.w, plan.write_quorum(key)), asked.quorum.pw);
   // A hint goes once the configured W of primaries hold what it holds, whatever the write asked
   // for: where its age passes the limit, which it may as it is made where clocks differ by as much,
   // and where its holder leaves.

@@ -13,12 +13,13 @@ void Client::read(uint32_t key, bool is_get) {
   Operation& operation = request.operation;
   operation.kind = OpKind::kRead;
   operation.key = cluster_.keys()[key];
+  operation.flags = op_flag::kWantState | op_flag::kWantResolved;
   ReadCheck check;
   if (!is_get && prng_.one_in(4)) {
     operation.quorum.r = 1;
   } else if (prng_.one_in(10)) {
-    (prng_.one_in(2) ? operation.quorum.r : operation.quorum.pr) =
-        static_cast<uint8_t>(prng_.between(cluster_.plan().quorum.read, cluster_.plan().replicas));
+    (prng_.one_in(2) ? operation.quorum.r : operation.quorum.pr) = static_cast<uint8_t>(
+        prng_.between(cluster_.plan().read_quorum(key), cluster_.plan().replicas));
   }
   check.is_quorum = operation.quorum.r != 1;
   const uint64_t asked_us = cluster_.queue().now_us();
@@ -57,6 +58,8 @@ void Client::take_read(const ReadCheck& check, Number node, const Reply& reply) 
   ReadCheck judged = check;
   judged.is_quorum = check.is_quorum && reply.outcome.strict;
   cluster_.oracle().check_read(judged, living, cluster_.queue().now_us());
+  const Outcome& outcome = reply.outcome;
+  cluster_.oracle().check_resolved(check.key, living, outcome.has_value, outcome.value.bytes());
   KeptContext kept;
   kept.text = reply.context;
   kept.covered = reply.covered;

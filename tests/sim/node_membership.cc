@@ -49,6 +49,14 @@ MembershipConfig SimNode::membership_config() const {
   config.replicas = cluster_.plan().replicas;
   config.read_quorum = cluster_.plan().quorum.read;
   config.auto_join = joins_by_itself;
+  const std::vector<Keyspace>& rules = cluster_.plan().rules;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    Keyspace keyspace = rules[i];
+    keyspace.pattern = cluster_.keys()[i].key;
+    if (!put_keyspace(config.keyspaces, std::move(keyspace))) {
+      cluster_.oracle().fail("more keyspaces than a cluster can have");
+    }
+  }
   config.request_timeout_ms = cluster_.plan().request_timeout_ms;
   return config;
 }

@@ -168,7 +168,8 @@ uint32_t Oracle::add_dot(uint32_t key, const Dot& dot, const StoreCause& cause) 
     record.direct = with(first.direct, cause.restamped_dot);
   } else {
     record.past = cause.met;
-    record.direct = cause.shown_before;
+    // Where it is no register write it replaces what its read showed, which may be less.
+    record.direct = plan_.has_registers(key) ? cause.shown_before : nullptr;
   }
   history.dots.push_back(std::move(record));
   if (cause.put != kNone) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -124,6 +125,9 @@ class Oracle {
   /// `state` without what the node that answered took for expired.
   void check_read(const ReadCheck& check, const State& state, uint64_t now_us);
 
+  /// What the read told as the one value of `state`, if it told one.
+  void check_resolved(uint32_t key, const State& state, bool is_told, std::string_view told);
+
   [[nodiscard]] ScanCheck begin_scan(uint64_t now_us) const;
   void end_scan(const ScanCheck& check);
 
@@ -186,6 +190,7 @@ class Oracle {
   bool may_be_flushed(const Write& write, uint64_t now_us) const;
   void check_kept(uint32_t key, const Write& write, const State& state, const Knowledge& met);
   void check_siblings(uint32_t key, const State& state);
+  void check_replaced(uint32_t key, const Sibling& sibling, const State& state);
   void check_counter(uint32_t key, const State& state);
   void check_log(uint32_t key, const State& state);
   std::string name(const Write& write) const;

@@ -39,7 +39,7 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
   if (is_covered(history, write.dots.back(), met)) {
     return;
   }
-  if (write.is_put()) {
+  if (write.is_put() || !plan_.has_registers(key)) {
     return fail("lost: acknowledged and neither there nor covered by a write that had seen it: " +
                 name(write));
   }
@@ -52,7 +52,7 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
   }
   const uint32_t over = history.dots[floor].write;
   const bool is_ordered = over != kNone && write.is_strict && writes_[over].is_strict;
-  if (plan_.is_strict() && is_ordered && writes_[over].acked_us < write.invoked_us &&
+  if (plan_.is_strict(key) && is_ordered && writes_[over].acked_us < write.invoked_us &&
       plan_.keys[key] != KeyClass::kExpiry) {
     fail("order: hidden by " + name(writes_[over]) +
          ", which was acknowledged before it began: " + name(write));
@@ -83,6 +83,7 @@ void Oracle::check_siblings(uint32_t key, const State& state) {
     if (dot.write == kNone) {
       continue;
     }
+    check_replaced(key, sibling, state);
     const Write& write = writes_[dot.write];
     if (write.fate == Fate::kRefused) {
       return fail("refused, and yet applied: " + name(write));
@@ -91,6 +92,29 @@ void Oracle::check_siblings(uint32_t key, const State& state) {
       if (flush.fate == Fate::kAcked && write.acked_us < flush.began_us) {
         return fail("survived a flush: " + name(write));
       }
+    }
+  }
+}
+
+/// Without registers too, a SET or DEL replaces what was acknowledged before it began: its read
+/// meets that.
+void Oracle::check_replaced(uint32_t key, const Sibling& sibling, const State& state) {
+  const KeyHistory& history = keys_[key];
+  const auto write_of = [&](const Sibling& one) {
+    const uint32_t number = history.dots[number_of(key, one.dot)].write;
+    return number == kNone ? nullptr : &writes_[number];
+  };
+  const Write* earlier = write_of(sibling);
+  if (plan_.has_registers(key) || !plan_.is_strict(key) || earlier == nullptr ||
+      earlier->fate != Fate::kAcked || !earlier->is_strict) {
+    return;
+  }
+  for (const Sibling& other : state.siblings) {
+    const Write* later = write_of(other);
+    if (later != nullptr && !later->is_put() && later->fate == Fate::kAcked &&
+        earlier->acked_us < later->invoked_us) {
+      return fail("false concurrency: " + name(*earlier) + " beside " + name(*later) +
+                  ", which began after it was acknowledged");
     }
   }
 }
@@ -131,7 +155,7 @@ void Oracle::check_log(uint32_t key, const State& state) {
   const bool was_flushed = std::any_of(flushes_.begin(), flushes_.end(), [](const Flush& flush) {
     return flush.fate != Fate::kRefused;
   });
-  if (was_flushed || 2 * plan_.quorum.write <= plan_.replicas || plan_.quorum.is_sloppy) {
+  if (was_flushed || 2 * plan_.write_quorum(key) <= plan_.replicas || plan_.quorum.is_sloppy) {
     return;
   }
   const std::string value =

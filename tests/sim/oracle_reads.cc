@@ -21,7 +21,7 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
   if (key_class == KeyClass::kShortLived) {
     check_not_expired(state, now_us);
   }
-  if (!plan_.is_strict() || !check.is_quorum || check.newest_register == kNone ||
+  if (!plan_.is_strict(check.key) || !check.is_quorum || check.newest_register == kNone ||
       key_class == KeyClass::kExpiry) {
     return;
   }
@@ -66,6 +66,30 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
   fail("stale read: shows " + name(writes_[dot.write]) + ", acknowledged at " +
        std::to_string(writes_[dot.write].acked_us / 1000) + " ms, over the later " + name(newest) +
        ", acknowledged at " + std::to_string(newest.acked_us / 1000) + " ms");
+}
+
+/// The values are no numbers, so "max" and "min" go by their bytes; other rules tell none.
+void Oracle::check_resolved(uint32_t key, const State& state, bool is_told, std::string_view told) {
+  const std::string_view resolver = plan_.resolver(key);
+  if (resolver == kResolverLww || resolver == kResolverSiblings) {
+    if (is_told) {
+      fail("resolved, though key " + std::to_string(key) + " is to be left as it is");
+    }
+    return;
+  }
+  std::vector<std::string_view> values;
+  for (const Sibling& sibling : state.siblings) {
+    values.push_back(sibling.value.bytes());
+  }
+  if (values.size() < 2) {
+    return;
+  }
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const std::string_view wanted = resolver == "max" ? *most : *least;
+  if (!is_told || told != wanted) {
+    fail("resolved wrong: the " + std::string(resolver) + " of key " + std::to_string(key) +
+         " is '" + std::string(wanted) + "', told was '" + std::string(told) + "'");
+  }
 }
 
 size_t Oracle::flush_began(uint64_t now_us) {
@@ -128,7 +152,7 @@ bool Oracle::may_have_expired(const Write& write, uint64_t now_us) const {
 /// An acknowledged write made a version after all that could delete one had ended, and no flush
 /// came.
 bool Oracle::must_be_live(uint32_t key) const {
-  if (!plan_.is_strict() || plan_.quorum.is_sloppy || plan_.keys[key] == KeyClass::kShortLived) {
+  if (!plan_.is_strict(key) || plan_.quorum.is_sloppy || plan_.keys[key] == KeyClass::kShortLived) {
     return false;
   }
   uint64_t deletes_over_us = 0;

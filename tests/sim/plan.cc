@@ -110,6 +110,32 @@ void choose_sloppy(Plan& plan, Prng& prng) {
   }
 }
 
+/// Half of the keys go by rules of their own: other quorums, no registers, a resolver. W stays 2 at
+/// least: what one copy alone acknowledged goes with it.
+void choose_rules(Plan& plan, Prng& prng) {
+  const bool is_usual = plan.quorum.read == 2 && plan.quorum.write == 2 && !plan.quorum.is_sloppy;
+  if (!is_usual || !prng.one_in(3)) {
+    return;
+  }
+  if (prng.one_in(3)) {
+    plan.quorum.read = 1;
+    plan.quorum.write = 3;
+  }
+  for (const KeyClass key_class : plan.keys) {
+    Keyspace& rule = plan.rules.emplace_back();
+    if (prng.one_in(2)) {
+      rule.read = static_cast<uint8_t>(prng.between(1, 3));
+      rule.write = static_cast<uint8_t>(rule.read == 1 ? 3 : prng.between(2, 3));
+    }
+    if (key_class == KeyClass::kRegister || key_class == KeyClass::kMixed) {
+      rule.has_registers = prng.one_in(3);
+    }
+    if (key_class == KeyClass::kVersions || key_class == KeyClass::kMixed) {
+      rule.resolver = prng.one_in(4) ? kResolverSiblings : prng.one_in(2) ? "max" : "min";
+    }
+  }
+}
+
 }  // namespace
 
 Plan make_plan(uint64_t seed, uint32_t seconds) {
@@ -146,6 +172,8 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   }
   Prng hanging(seed * 2 + 0x4a46);
   plan.hangs = seconds >= Plan::kSecondsToHang && hanging.one_in(4);
+  Prng ruling(seed * 2 + 0x4e757);
+  choose_rules(plan, ruling);
   return plan;
 }
 
@@ -176,7 +204,7 @@ std::string describe(const Plan& plan) {
          number("hangs", plan.hangs ? 1 : 0) + number("doubt", plan.doubt_every_ms) +
          number("flush", plan.flush_every_ms) + number("ring_change", plan.ring_change_every_ms) +
          number("spare", plan.spare_nodes) + number("store_failure", plan.store_failure_chance) +
-         number("store_refusal", plan.store_refusal_chance) +
+         number("store_refusal", plan.store_refusal_chance) + number("rules", plan.rules.size()) +
          number("exchange", plan.exchange_every_ms) +
          number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0);
 }

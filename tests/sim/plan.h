@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "replication/keyspace/keyspace.h"
 #include "replication/node/messages.h"
 #include "replication/quorum/quorum.h"
 
@@ -41,6 +42,7 @@ struct Plan {
   Durability durability = Durability::kSynced;
   uint32_t request_timeout_ms = 500;
   std::vector<KeyClass> keys;
+  std::vector<Keyspace> rules;  // of each key, or none at all; without their patterns
   uint32_t clients = 4;
   uint64_t think_us_max = 40'000;
 
@@ -89,10 +91,20 @@ struct Plan {
 
   uint64_t hint_ttl_ms = 10'800'000;
 
-  /// R + W > N and 2W > N: acknowledged registers keep their real-time order, where quorums are
-  /// sloppy those whose quorums primaries met alone.
-  bool is_strict() const {
-    return quorum.read + quorum.write > replicas && 2 * quorum.write > replicas;
+  uint8_t read_quorum(uint32_t key) const {
+    return rules.empty() || rules[key].read == 0 ? quorum.read : rules[key].read;
+  }
+  uint8_t write_quorum(uint32_t key) const {
+    return rules.empty() || rules[key].write == 0 ? quorum.write : rules[key].write;
+  }
+  bool has_registers(uint32_t key) const { return rules.empty() || rules[key].has_registers; }
+  std::string_view resolver(uint32_t key) const {
+    return rules.empty() ? kResolverLww : std::string_view(rules[key].resolver);
+  }
+  /// R + W > N and 2W > N: acknowledged registers of the key keep their real-time order, where
+  /// quorums are sloppy those whose quorums primaries met alone.
+  bool is_strict(uint32_t key) const {
+    return read_quorum(key) + write_quorum(key) > replicas && 2 * write_quorum(key) > replicas;
   }
   /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
   bool is_calm() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "plugins/resolvers/builtin.h"
 #include "protocol/record/key.h"
 #include "protocol/record/record.h"
 #include "tests/sim/cluster.h"
@@ -513,6 +514,17 @@ void ShardHost::document_wanted(NodeId holder) {
 
 void ShardHost::copies_changed() {
   node_.tell_progress(index_);
+}
+
+bool ShardHost::resolve(std::string_view resolver, const KeyRef& key,
+                        std::span<const std::string_view> values, std::string* resolved) {
+  static const plugins::ResolverRegistry kResolvers = [] {
+    plugins::ResolverRegistry registry;
+    const plugins::Status status = plugins::resolvers::register_builtin_resolvers(&registry);
+    return status.ok() ? registry : plugins::ResolverRegistry{};
+  }();
+  const plugins::Resolver* found = kResolvers.find(resolver);
+  return found != nullptr && found->resolve(key.key, values, resolved).ok();
 }
 
 uint64_t ShardHost::random() {

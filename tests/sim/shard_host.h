@@ -62,6 +62,8 @@ class ShardHost final : public ShardPorts {
   void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
   void copies_changed() override;
+  bool resolve(std::string_view resolver, const KeyRef& key,
+               std::span<const std::string_view> values, std::string* resolved) override;
   uint64_t random() override;
 
  private:

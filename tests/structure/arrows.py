@@ -22,7 +22,8 @@ NOT_FOR_DECISIONS = {
 }
 PRODUCT = ("replication", "protocol", "plugins", "server")
 SERVER_LIBRARIES = ("boost/", "spdlog/", "fmt/", "nlohmann/", "openssl/", "xxhash.h")
-ENGINE_LIBRARIES = {"rocksdb": ("rocksdb/",), "redis": ("hiredis/",), "lmdb": ("lmdb.h",)}
+ENGINE_LIBRARIES = {"rocksdb": ("rocksdb/",), "redis": ("hiredis/",), "lmdb": ("lmdb.h",),
+                    "resolvers": ("nlohmann/",)}
 
 
 def allowed_own(path, included):

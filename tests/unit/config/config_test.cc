@@ -46,6 +46,25 @@ TEST(ConfigText, RepeatableDirectivesAddUp) {
   EXPECT_EQ(config.seeds, (std::vector<SeedAddress>{{"127.0.0.1", 17001}, {"::1", 17002}}));
 }
 
+TEST(ConfigText, KeyspacesAreReadAndShownInTheSameWords) {
+  Config config;
+  ASSERT_EQ(apply_config_text("k.conf",
+                              "keyspace cart:* registers off resolver union\n"
+                              "keyspace session:* R 1 ttl 60000",
+                              &config),
+            "");
+  ASSERT_EQ(config.keyspaces.size(), 2U);
+  EXPECT_EQ(config.keyspaces[0], (Keyspace{"cart:*", 0, 0, false, "union", 0}));
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(matching_directives(config, {"keyspace"}),
+            (Pairs{{"keyspace", "cart:* registers off resolver union, session:* r 1 ttl 60000"}}));
+  EXPECT_EQ(error_of_text("keyspace a*b"),
+            "k.conf, line 1: directive 'keyspace' is wrong: the pattern has a '*' that is not its "
+            "last character");
+  EXPECT_EQ(error_of_text("keyspace a\nkeyspace a r 1"),
+            "k.conf, line 2: directive 'keyspace' names 'a' twice");
+}
+
 TEST(ConfigText, ErrorsNameFileLineAndDirective) {
   EXPECT_EQ(error_of_text("port 7001\nprot 7002\n"),
             "k.conf, line 2: unknown directive 'prot' (kindred-server --help lists them)");
@@ -165,6 +184,8 @@ TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
               HasSubstr("directive 'peer-port' must differ from port"));
   EXPECT_THAT(error_of_flags({"--replicas", "2", "--write-quorum", "3"}),
               HasSubstr("directive 'write-quorum' is 3, more than the 2 copies"));
+  EXPECT_THAT(error_of_flags({"--replicas", "2", "--keyspace", "a*", "w", "3"}),
+              HasSubstr("directive 'keyspace' asks for 3 copies of 'a*', more than the 2"));
   EXPECT_EQ(error_of_flags({"--bind", "127.0.0.2"}), "");
 }
 

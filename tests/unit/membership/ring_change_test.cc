@@ -263,9 +263,9 @@ TEST_F(RingChanges, WithoutAMajorityNothingChangesAndTheErrorSaysSo) {
   world_.crash(2);
   world_.run_ms(3'000);
   const auto asked = world_.request_change(0, change(ChangeKind::kRemove, World::text(1)));
-  EXPECT_EQ(
-      world_.change_outcome(0, asked),
-      "NOMAJORITY a ring change needs a majority of the 3 members, up=1, nothing was changed");
+  EXPECT_EQ(world_.change_outcome(0, asked),
+            "NOMAJORITY a change of the cluster needs a majority of the 3 members, up=1, nothing "
+            "was changed");
   world_.start(1);
   world_.run_ms(5'000);
   EXPECT_EQ(document(0).members.size(), 3u);

@@ -176,6 +176,12 @@ ChangeToken World::request_change(std::size_t node, const RingChange& change) {
   return token;
 }
 
+ChangeToken World::request_edit(std::size_t node, const Membership::DocumentEdit& edit) {
+  const ChangeToken token = ++last_change_;
+  step(node, [&](Membership& machine, LocalTime now) { machine.request_edit(token, edit, now); });
+  return token;
+}
+
 ChangeToken World::commit_staged(std::size_t node) {
   const ChangeToken token = ++last_change_;
   step(node, [&](Membership& machine, LocalTime now) { machine.commit_staged(token, now); });

@@ -85,6 +85,7 @@ class World {
   Sender sender(std::size_t node);
   /// Asks a node for a ring change; change_outcome() tells what came of it.
   ChangeToken request_change(std::size_t node, const RingChange& change);
+  ChangeToken request_edit(std::size_t node, const Membership::DocumentEdit& edit);
   ChangeToken commit_staged(std::size_t node);
   ChangeToken clear_staged(std::size_t node);
   /// "ok", the error, or "pending" after `ms_max`.

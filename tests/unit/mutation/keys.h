@@ -57,7 +57,7 @@ inline Operation modification(Modification what, std::string_view value = {}, in
 
 inline Mutation run(const Operation& operation, const State& state,
                     uint64_t value_bytes_max = 512ULL << 20) {
-  return mutate(operation, state, kNowMs, MutationLimits{value_bytes_max});
+  return mutate(operation, state, winner(state, kNowMs), kNowMs, MutationLimits{value_bytes_max});
 }
 
 }  // namespace kindred::mutation_test

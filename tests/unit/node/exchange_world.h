@@ -68,6 +68,10 @@ class Peer final : public ShardPorts {
   }
   void document_wanted(NodeId) override {}
   void copies_changed() override {}
+  bool resolve(std::string_view, const KeyRef&, std::span<const std::string_view>,
+               std::string*) override {
+    return false;
+  }
   uint64_t random() override { return id_ * 1'000'000 + ++randoms_; }
 
   std::map<RepairToken, RepairReport> reports;

@@ -61,12 +61,18 @@ class Node {
     install(CopyState::kFilling);
   }
 
+  void set_keyspaces(Keyspaces keyspaces) {
+    keyspaces_ = std::move(keyspaces);
+    install(CopyState::kWhole);
+  }
+
   void install(CopyState fresh_copies, Stamp flush_stamp = 0) {
     auto document = std::make_shared<ClusterDocument>();
     document->epoch = ++epoch_;
     document->replicas = 3;
     document->flush_stamp = flush_stamp;
     document->moves = moves_;
+    document->keyspaces = keyspaces_;
     document->steps.assign(kPartitions, kStep);
     document->steps[kPartition] = step_;
     for (NodeId node = 1; node <= 4; ++node) {
@@ -168,6 +174,7 @@ class Node {
   std::vector<NodeId> owners_;  // of kPartition
   std::vector<NodeId> others_;  // of all others
   std::vector<Move> moves_;
+  Keyspaces keyspaces_;
   Step step_ = kStep;
   bool is_leaving_ = false;
   ShardConfig config_;

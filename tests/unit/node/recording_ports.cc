@@ -159,4 +159,13 @@ Message RecordingPorts::keep(const Message& message) {
   return kept;
 }
 
+bool RecordingPorts::resolve(std::string_view resolver, const KeyRef& /*key*/,
+                             std::span<const std::string_view> values, std::string* resolved) {
+  resolved->clear();
+  for (const std::string_view value : values) {
+    resolved->append(resolved->empty() ? "" : "+").append(value);
+  }
+  return resolver == "join";
+}
+
 }  // namespace kindred::node_test

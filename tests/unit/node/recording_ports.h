@@ -68,6 +68,9 @@ class RecordingPorts : public ShardPorts {
   void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override { documents_wanted.push_back(holder); }
   void copies_changed() override { ++copy_changes; }
+  /// "join" puts a '+' between the values; there is no other.
+  bool resolve(std::string_view resolver, const KeyRef& key,
+               std::span<const std::string_view> values, std::string* resolved) override;
   uint64_t random() override { return next_random_++; }
 
   /// What a load of `key` shows; a hint's is name_of() it.

@@ -45,7 +45,8 @@ class PureCPluginTest : public testing::Test {
  protected:
   OpenedEngine open(std::vector<std::pair<std::string, std::string>> settings = {}) {
     Registry registry;
-    const Status status = register_plugin(plugin_path("pure_c"), &registry);
+    ResolverRegistry resolvers;
+    const Status status = register_plugin(plugin_path("pure_c"), &registry, &resolvers);
     EXPECT_TRUE(status.ok()) << status.text();
     OpenOptions options;
     options.settings = std::move(settings);
@@ -110,8 +111,9 @@ TEST_F(PureCPluginTest, ErrorsCrossWithTheirMessages) {
 
 TEST_F(PureCPluginTest, APluginLoadsTwiceButRegistersOnce) {
   Registry registry;
-  ASSERT_TRUE(register_plugin(plugin_path("pure_c"), &registry).ok());
-  EXPECT_EQ(register_plugin(plugin_path("pure_c"), &registry).message,
+  ResolverRegistry resolvers;
+  ASSERT_TRUE(register_plugin(plugin_path("pure_c"), &registry, &resolvers).ok());
+  EXPECT_EQ(register_plugin(plugin_path("pure_c"), &registry, &resolvers).message,
             "plugin " + plugin_path("pure_c") + ": engine 'pure-c' is registered already");
 }
 

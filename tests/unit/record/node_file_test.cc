@@ -45,6 +45,8 @@ ClusterDocument small_cluster() {
   cluster.staged.push_back({ChangeKind::kReplace, 7, cluster.members.back()});
   cluster.staged.back().joining.is_leaving = false;
   cluster.ancestors = {{1, 2}};
+  cluster.keyspaces = {{"cart:*", 1, 3, false, "union", 60'000}, {"one", 0, 0, true, "lww", 0}};
+  cluster.users = {{"alice", "on ~* +@all"}, {"bob", ""}};
   return cluster;
 }
 
@@ -77,8 +79,10 @@ TEST(NodeFileTest, AClusterWrittenBeforeThereWereMovesIsRead) {
   cluster.steps.clear();
   cluster.staged.clear();
   cluster.ancestors.clear();
+  cluster.keyspaces.clear();
+  cluster.users.clear();
   std::string bytes = encode(cluster);
-  constexpr size_t kAddedBytes = 2 + 4;  // two members' flags, four empty lists
+  constexpr size_t kAddedBytes = 2 + 6;  // two members' flags, six empty lists
   bytes.erase(bytes.size() - 8 - kAddedBytes, kAddedBytes);
   bytes[8] = 1;
   ClusterDocument decoded;
@@ -86,14 +90,26 @@ TEST(NodeFileTest, AClusterWrittenBeforeThereWereMovesIsRead) {
   EXPECT_EQ(decoded, cluster);
 }
 
+TEST(NodeFileTest, AClusterWrittenBeforeThereWereKeyspacesIsRead) {
+  ClusterDocument cluster = small_cluster();
+  cluster.keyspaces.clear();
+  cluster.users.clear();
+  std::string bytes = encode(cluster);
+  bytes.erase(bytes.size() - 8 - 2, 2);
+  bytes[8] = 2;
+  ClusterDocument decoded;
+  ASSERT_EQ(decode_cluster(summed(bytes), &decoded), ClusterBytes::kValid);
+  EXPECT_EQ(decoded, cluster);
+}
+
 TEST(NodeFileTest, GoldenBytes) {
   const std::string bytes = encode(small_cluster());
-  EXPECT_EQ(bytes.size(), 598U);
+  EXPECT_EQ(bytes.size(), 666U);
   EXPECT_EQ(testing_record::hex(bytes.substr(0, 84)),
-            "4b494e44524544430200c10000000000000002000000030000000000000002000000040000000000"
+            "4b494e44524544430300c10000000000000002000000030000000000000002000000040000000000"
             "00000207000000000000004600000000000000066e6f64652d37093132372e302e302e31591b0931"
             "32372e30");
-  EXPECT_EQ(testing_record::hex(bytes.substr(bytes.size() - 8)), "04385c6846dc2216");
+  EXPECT_EQ(testing_record::hex(bytes.substr(bytes.size() - 8)), "583b420e0ec90338");
 }
 
 TEST(NodeFileTest, EveryFlippedBitAndEveryCutIsRefused) {
@@ -115,7 +131,7 @@ TEST(NodeFileTest, WellSummedNonsenseIsRefused) {
   ClusterDocument decoded;
   EXPECT_EQ(decode_cluster(summed(bytes + "12345678"), &decoded), ClusterBytes::kDamaged);
   std::string newer = bytes;
-  newer[8] = 3;
+  newer[8] = 4;
   EXPECT_EQ(decode_cluster(summed(newer), &decoded), ClusterBytes::kVersionNewer);
   uint64_t valid = 0;
   for (size_t bit = 80; bit < (bytes.size() - 8) * 8; ++bit) {

@@ -64,7 +64,7 @@ TEST_F(ErrorsTest, QuorumErrorsSayHowManyOfWhichWereNeededAndSeen) {
 }
 
 TEST_F(ErrorsTest, EveryCodeHasAnErrorOfOneLineWithAPrefix) {
-  for (int code = 1; code <= static_cast<int>(OutcomeCode::kBadOffset); ++code) {
+  for (int code = 1; code <= static_cast<int>(OutcomeCode::kConflict); ++code) {
     const std::string text =
         outcome_error(failure(static_cast<OutcomeCode>(code), 3, 1), true, 1000);
     EXPECT_THAT(text, testing::MatchesRegex("[A-Z]+ [^\r\n]+")) << code;

@@ -64,6 +64,12 @@ class ScriptedService final : public NodeService {
     other_tokens_.push_back(token);
   }
   void change_users(ClientToken token, UserChange) override { other_tokens_.push_back(token); }
+  void change_keyspaces(ClientToken token, KeyspaceRequest request) override {
+    keyspace_requests_.emplace_back(token, std::move(request));
+  }
+  std::vector<std::pair<ClientToken, KeyspaceRequest>>& keyspace_requests() {
+    return keyspace_requests_;
+  }
   void flush_all(ClientToken token) override { other_tokens_.push_back(token); }
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
@@ -110,6 +116,7 @@ class ScriptedService final : public NodeService {
   std::vector<std::pair<ClientToken, ScanRequest>> scans_;
   std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
   std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>> repairs_;
+  std::vector<std::pair<ClientToken, KeyspaceRequest>> keyspace_requests_;
   std::vector<ClientToken> other_tokens_;
   std::vector<std::string> spread_;
   uint64_t now_ms_ = 1'700'000'000'000;

@@ -1,0 +1,148 @@
+"""Keyspaces and users of the whole cluster, on real nodes."""
+
+import pathlib
+import tempfile
+import unittest
+
+import redis
+from harness.cluster import Cluster, redis_cli
+from harness.wait import wait_until
+
+MEMORY = {"storage-engine": "memory"}
+
+
+def client(node, **login):
+    return redis.Redis(port=node.port, decode_responses=True, **login)
+
+
+def sibling(node, key, value):
+    node.execute_command("DPUT", key, "", value)
+
+
+class KeyspacesTest(unittest.TestCase):
+    def test_a_keyspace_set_at_one_node_holds_at_all_and_over_restarts(self):
+        with Cluster(3, MEMORY) as cluster:
+            first, second, third = map(client, cluster.nodes)
+            for value in ('["tea"]', '["milk","tea"]'):
+                sibling(first, "cart:1", value)
+            self.assertIn(third.get("cart:1"), ('["tea"]', '["milk","tea"]'))
+            self.assertTrue(second.execute_command(
+                "KEYSPACE", "SET", "cart:*", "RESOLVER", "union", "TTL", "600000"))
+            wait_until(lambda: len(third.execute_command("KEYSPACE", "LIST")) == 1, 5,
+                       "the keyspace at every node")
+            for node in (first, second, third):
+                wait_until(lambda: node.get("cart:1") == '["milk","tea"]', 5,
+                           "the union at every node")
+            self.assertEqual(len(first.execute_command("DGET", "cart:1")[1]), 2)
+            self.assertEqual(first.append("cart:1", "!"), len('["milk","tea"]!'))
+            self.assertEqual(third.get("cart:1"), '["milk","tea"]!')
+            first.set("cart:2", "[]")
+            self.assertGreater(first.ttl("cart:2"), 500)
+            self.assertEqual(first.ttl("other"), -2)
+            hidden = sum(int(node.info("versions")["conflicts_hidden"])
+                         for node in (first, second, third))
+            self.assertGreater(hidden, 0)
+
+            cluster.stop()
+            cluster.start()
+            row = client(cluster.nodes[0]).execute_command("KEYSPACE", "GET", "cart:*")
+            self.assertEqual(dict(zip(row[::2], row[1::2]))["resolver"], "union")
+            self.assertEqual(client(cluster.nodes[1]).execute_command(
+                "KEYSPACE", "DEL", "cart:*", "none"), 1)
+            self.assertIsNone(client(cluster.nodes[1]).execute_command("KEYSPACE", "GET", "cart:*"))
+
+    def test_directives_are_what_a_cluster_is_founded_with(self):
+        directives = {**MEMORY, "keyspace": ("draft:*", "resolver", "siblings", "r", "1")}
+        with Cluster(3, directives) as cluster:
+            node = client(cluster.nodes[2])
+            sibling(node, "draft:1", "1")
+            sibling(node, "draft:1", "2")
+            self.assertIn(node.get("draft:1"), ("1", "2"))
+            with self.assertRaisesRegex(redis.ResponseError, "CONFLICT the key has 2 versions"):
+                node.incr("draft:1")
+            self.assertEqual(node.incr("other"), 1)
+            with self.assertRaisesRegex(redis.ResponseError, "knows no resolver 'nosuch'"):
+                node.execute_command("KEYSPACE", "SET", "a*", "RESOLVER", "nosuch")
+
+    def test_an_unknown_resolver_stops_the_start(self):
+        cluster = Cluster(1, {**MEMORY, "keyspace": ("a*", "resolver", "nosuch")})
+        self.addCleanup(cluster.destroy)
+        cluster.nodes[0].start()
+        self.assertEqual(cluster.nodes[0].wait_end(), 1)
+        self.assertIn("directive 'keyspace': unknown resolver 'nosuch'", cluster.nodes[0].log())
+
+    def test_sets_without_registers_follow_each_other(self):
+        with Cluster(3, MEMORY) as cluster:
+            nodes = [client(node) for node in cluster.nodes]
+            nodes[0].execute_command("KEYSPACE", "SET", "tags:*", "REGISTERS", "OFF")
+            for round_ in range(20):
+                for number, node in enumerate(nodes):
+                    self.assertTrue(node.set("tags:1", f"{round_}.{number}"))
+            versions = nodes[0].execute_command("DGET", "tags:1")[1]
+            self.assertEqual(versions, ["19.2"])
+            pipeline = nodes[1].pipeline(transaction=False)
+            for number in range(50):
+                pipeline.set("tags:1", number)
+            pipeline.get("tags:1")
+            self.assertEqual(pipeline.execute()[-1], "49")
+            self.assertEqual(nodes[0].execute_command("DGET", "tags:1")[1], ["49"])
+            self.assertEqual(nodes[1].delete("tags:1"), 1)
+            self.assertIsNone(nodes[2].get("tags:1"))
+
+
+class UsersOfTheClusterTest(unittest.TestCase):
+    def test_what_acl_says_holds_at_all_nodes_and_over_restarts(self):
+        with Cluster(3, MEMORY) as cluster:
+            first, second, third = map(client, cluster.nodes)
+            self.assertTrue(first.execute_command(
+                "ACL", "SETUSER", "app", "on", ">secret", "~app:*", "+@all"))
+            wait_until(lambda: "app" in third.acl_users(), 5, "the user at every node")
+            app = client(cluster.nodes[2], username="app", password="secret")
+            self.assertTrue(app.set("app:1", "1"))
+            self.assertTrue(second.execute_command("ACL", "SETUSER", "app", "-set"))
+
+            def is_refused():
+                try:
+                    return not app.set("app:1", "1")
+                except redis.exceptions.NoPermissionError:
+                    return True
+            wait_until(is_refused, 5, "the change on a connection that was open")
+            self.assertEqual(app.get("app:1"), "1")
+
+            cluster.nodes[2].stop()
+            self.assertEqual(first.execute_command("ACL", "DELUSER", "app"), 1)
+            cluster.nodes[2].start()
+            cluster.nodes[2].wait_ready()
+            wait_until(lambda: client(cluster.nodes[2]).acl_users() == ["default"], 5,
+                       "the deletion at a node that was away")
+            for node in cluster.nodes:
+                self.assertNotIn("secret", node.log())
+
+    def test_without_a_majority_users_stay_as_they_are(self):
+        with Cluster(3, {**MEMORY, "request-timeout-ms": "300"}) as cluster:
+            first = client(cluster.nodes[0])
+            cluster.nodes[1].kill()
+            cluster.nodes[2].kill()
+            with self.assertRaisesRegex(redis.ResponseError, "NOMAJORITY"):
+                first.execute_command("ACL", "SETUSER", "app", "on")
+            self.assertEqual(first.acl_users(), ["default"])
+
+    def test_acl_load_makes_a_nodes_file_the_clusters(self):
+        with tempfile.TemporaryDirectory(prefix="kindred-users-") as folder:
+            acl_file = pathlib.Path(folder) / "users.acl"
+            acl_file.write_text("user default on nopass ~* &* +@all\n")
+            with Cluster(3, {**MEMORY, "aclfile": acl_file}) as cluster:
+                first, second, _ = map(client, cluster.nodes)
+                self.assertTrue(first.execute_command("ACL", "SETUSER", "made", "on"))
+                acl_file.write_text("user default on nopass ~* &* +@all\n"
+                                    "user filed on >secret ~* +@all\n")
+                self.assertTrue(first.execute_command("ACL", "LOAD"))
+                wait_until(lambda: second.acl_users() == ["default", "filed"], 5,
+                           "the file's users at every node")
+                self.assertTrue(second.execute_command("ACL", "SAVE"))
+                self.assertEqual(redis_cli(cluster.ports[2], "--user", "filed", "--pass", "secret",
+                                           "--no-auth-warning", "ACL", "WHOAMI"), "filed")
+
+
+if __name__ == "__main__":
+    unittest.main()
