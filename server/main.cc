@@ -91,17 +91,18 @@ int run_node(const Config& config) {
                 "'; known:" + known);
   }
   log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
-  for (;;) {
+  for (Node::NextRun next;;) {
     const std::unique_ptr<Node> node =
-        Node::open({config, KINDRED_VERSION, &engines, &resolvers, log.get()}, &error);
+        Node::open({config, KINDRED_VERSION, &engines, &resolvers, log.get(), next}, &error);
     if (node == nullptr) {
       log->warning(error);
       return fail(error);
     }
     const int exit_code = node->run();
-    if (exit_code != 0 || !node->starts_anew()) {
+    if (exit_code != 0 || !node->next_run()) {
       return exit_code;
     }
+    next = *node->next_run();
   }
 }
 

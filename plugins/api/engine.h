@@ -178,6 +178,9 @@ struct OpenOptions {
   std::vector<std::pair<std::string, std::string>> settings = {};
   // Version of what the host writes into keys and values; a part of the directory's identity.
   std::uint32_t host_layout = 1;
+  // The files are known to be damaged: open what can be opened, for reading; what is lost is lost.
+  // Without it an engine that notices damage at opening reports kCorruption. Not for plugins.
+  bool salvages = false;
 };
 
 // `engine` is set exactly when `status` is ok.

@@ -4,7 +4,11 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +16,7 @@
 #include <vector>
 
 #include "plugins/api/identity.h"
+#include "plugins/rocksdb/rocksdb_device.h"
 #include "plugins/rocksdb/rocksdb_options.h"
 
 namespace kindred::plugins::rocks {
@@ -69,21 +74,25 @@ struct PinnedSlice {
 
 class RocksdbEngine : public Engine {
  public:
-  RocksdbEngine(std::unique_ptr<rocksdb::DB> db, std::string dir)
-      : db_(std::move(db)), dir_(std::move(dir)) {
+  RocksdbEngine(std::unique_ptr<rocksdb::DB> db, const rocksdb::Options& options, std::string dir)
+      : options_(options), db_(std::move(db)), dir_(std::move(dir)) {
     cached_only_.read_tier = rocksdb::kBlockCacheTier;
   }
 
   Capabilities capabilities() const override { return kCapabilities; }
 
   Status get(std::string_view key, std::string* value) override {
-    return to_status(db_->Get(rocksdb::ReadOptions(), to_slice(key), value));
+    const std::shared_lock lock(gate_);
+    return db_ == nullptr ? gone()
+                          : to_status(db_->Get(rocksdb::ReadOptions(), to_slice(key), value));
   }
 
   TryGet try_get(std::string_view key, PinnedValue* value) override {
     rocksdb::PinnableSlice& slice = value->hold<PinnedSlice>().slice;
+    const std::shared_lock lock(gate_);
     const rocksdb::Status status =
-        db_->Get(cached_only_, db_->DefaultColumnFamily(), to_slice(key), &slice);
+        db_ == nullptr ? rocksdb::Status::Incomplete()
+                       : db_->Get(cached_only_, db_->DefaultColumnFamily(), to_slice(key), &slice);
     if (status.ok()) {
       value->set_view(to_view(slice));
       return TryGet::kFound;
@@ -100,8 +109,13 @@ class RocksdbEngine : public Engine {
     }
     std::vector<rocksdb::PinnableSlice> values(keys.size());
     std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
-                  values.data(), statuses.data());
+    const std::shared_lock lock(gate_);
+    if (db_ == nullptr) {
+      std::fill(statuses.begin(), statuses.end(), rocksdb::Status::IOError(kGone));
+    } else {
+      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), keys.size(), slices.data(),
+                    values.data(), statuses.data());
+    }
     for (std::size_t i = 0; i < keys.size(); ++i) {
       results[i].status = to_status(statuses[i]);
       results[i].value.assign(values[i].data(), values[i].size());
@@ -112,8 +126,8 @@ class RocksdbEngine : public Engine {
     if (!batch.well_formed()) {
       return Status(StatusCode::kInvalidArgument, "malformed batch: an empty or oversized key");
     }
-    if (batch.empty()) {
-      return durability == Durability::kGroup ? to_status(db_->FlushWAL(true)) : Status();
+    if (batch.empty() && durability != Durability::kGroup) {
+      return Status();
     }
     constexpr std::size_t kHeaderBytes = 12;
     constexpr std::size_t kBytesPerOperation = 11;
@@ -131,7 +145,9 @@ class RocksdbEngine : public Engine {
     rocksdb::WriteOptions options;
     options.disableWAL = durability == Durability::kNone;
     options.sync = durability == Durability::kGroup;
-    return to_status(db_->Write(options, &writes));
+    return change([&](rocksdb::DB& db) {
+      return batch.empty() ? db.FlushWAL(true) : db.Write(options, &writes);
+    });
   }
 
   Status scan(std::string_view begin, std::string_view end, ScanVisitor visitor) override {
@@ -141,6 +157,10 @@ class RocksdbEngine : public Engine {
     const rocksdb::Slice upper = to_slice(end);
     if (!end.empty()) {
       options.iterate_upper_bound = &upper;
+    }
+    const std::shared_lock lock(gate_);
+    if (db_ == nullptr) {
+      return gone();
     }
     const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options));
     for (iterator->Seek(to_slice(begin)); iterator->Valid(); iterator->Next()) {
@@ -155,29 +175,12 @@ class RocksdbEngine : public Engine {
     if (!end.empty() && end <= begin) {
       return Status();
     }
-    rocksdb::WriteBatch writes;
-    std::string last;
-    if (end.empty()) {
-      // DeleteRange needs an upper bound: up to the last key, and the last key by itself.
-      const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(rocksdb::ReadOptions()));
-      iterator->SeekToLast();
-      if (!iterator->Valid() || to_view(iterator->key()) < begin) {
-        return to_status(iterator->status());
-      }
-      last = iterator->key().ToString();
-      end = last;
-      rocksdb::Status added = writes.Delete(to_slice(last));
-      if (!added.ok()) {
-        return to_status(added);
-      }
-    }
-    const rocksdb::Status added =
-        writes.DeleteRange(db_->DefaultColumnFamily(), to_slice(begin), to_slice(end));
-    return to_status(added.ok() ? db_->Write(rocksdb::WriteOptions(), &writes) : added);
+    return change([begin, end](rocksdb::DB& db) { return erase_range(db, begin, end); });
   }
 
   EngineStats stats() override {
     EngineStats stats;
+    const std::shared_lock lock(gate_);
     stats.records = property("rocksdb.estimate-num-keys");
     stats.data_bytes = property("rocksdb.estimate-live-data-size");
     stats.memory_bytes = property("rocksdb.cur-size-all-mem-tables") +
@@ -193,6 +196,10 @@ class RocksdbEngine : public Engine {
   }
 
   Status checkpoint(const std::string& dir) override {
+    const std::shared_lock lock(gate_);
+    if (db_ == nullptr) {
+      return gone();
+    }
     rocksdb::Checkpoint* raw = nullptr;
     rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &raw);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
@@ -203,6 +210,7 @@ class RocksdbEngine : public Engine {
   }
 
   Status close() override {
+    const std::unique_lock lock(gate_);
     if (db_ == nullptr) {
       return Status();
     }
@@ -212,12 +220,89 @@ class RocksdbEngine : public Engine {
   }
 
  private:
-  std::uint64_t property(const char* name) {
-    std::uint64_t value = 0;
-    return db_->GetIntProperty(name, &value) ? value : 0;
+  static constexpr const char* kGone = "the database could not be opened again";
+  static Status gone() { return Status(StatusCode::kIoError, std::string("rocksdb: ") + kGone); }
+
+  // Once RocksDB failed to write it refuses all that follows, most kinds of failures for good, and
+  // after a lack of space until more is free than a small device has. Opening it anew is the one
+  // way that always works.
+  template <typename Write>
+  Status change(Write&& write) {
+    if (is_refusing_.load(std::memory_order_relaxed)) {
+      if (Status status = open_anew(); !status.ok()) {
+        return status;
+      }
+    }
+    const std::shared_lock lock(gate_);
+    if (db_ == nullptr) {
+      return gone();
+    }
+    const rocksdb::Status status = write(*db_);
+    if (status.IsIOError() || status.IsCorruption() || status.IsNoSpace()) {
+      is_refusing_.store(true, std::memory_order_relaxed);
+    }
+    return to_status(status);
   }
 
+  // Not before the device takes writes, so that what can be read stays readable.
+  Status open_anew() {
+    if (Status status = try_writing(dir_); !status.ok()) {
+      return status;
+    }
+    const std::unique_lock lock(gate_);
+    if (!is_refusing_.load(std::memory_order_relaxed)) {
+      return Status();  // another thread did
+    }
+    if (db_ != nullptr) {
+      static_cast<void>(db_->Close());  // it says again what it refuses writes for
+      db_.reset();
+    }
+    rocksdb::DB* raw = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options_, dir_, &raw);
+    if (status.ok()) {
+      db_.reset(raw);
+      is_refusing_.store(false, std::memory_order_relaxed);
+      return Status();
+    }
+    if (rocksdb::DB::OpenForReadOnly(options_, dir_, &raw).ok()) {
+      db_.reset(raw);
+    }
+    return to_status(status);
+  }
+
+  static rocksdb::Status erase_range(rocksdb::DB& db, std::string_view begin,
+                                     std::string_view end) {
+    rocksdb::WriteBatch writes;
+    std::string last;
+    if (end.empty()) {
+      // DeleteRange needs an upper bound: up to the last key, and the last key by itself.
+      const std::unique_ptr<rocksdb::Iterator> iterator(db.NewIterator(rocksdb::ReadOptions()));
+      iterator->SeekToLast();
+      if (!iterator->Valid() || to_view(iterator->key()) < begin) {
+        return iterator->status();
+      }
+      last = iterator->key().ToString();
+      end = last;
+      rocksdb::Status added = writes.Delete(to_slice(last));
+      if (!added.ok()) {
+        return added;
+      }
+    }
+    const rocksdb::Status added =
+        writes.DeleteRange(db.DefaultColumnFamily(), to_slice(begin), to_slice(end));
+    return added.ok() ? db.Write(rocksdb::WriteOptions(), &writes) : added;
+  }
+
+  std::uint64_t property(const char* name) {
+    std::uint64_t value = 0;
+    return db_ != nullptr && db_->GetIntProperty(name, &value) ? value : 0;
+  }
+
+  const rocksdb::Options options_;  // its block cache holds what values are pinned in
+  // Held shared by every call on db_, exclusively where db_ is replaced.
+  std::shared_mutex gate_;
   std::unique_ptr<rocksdb::DB> db_;
+  std::atomic<bool> is_refusing_{false};
   const std::string dir_;
   rocksdb::ReadOptions cached_only_;
 };
@@ -230,13 +315,17 @@ OpenedEngine open_rocksdb_engine(const OpenOptions& options) {
   if (!status.ok()) {
     return {std::move(status), nullptr};
   }
+  database_options.info_log = open_event_log(options.dir);
+  if (options.salvages) {
+    database_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  }
   rocksdb::DB* raw = nullptr;
   status = to_status(rocksdb::DB::Open(database_options, options.dir, &raw));
   std::unique_ptr<rocksdb::DB> db(raw);
   if (!status.ok()) {
     return {std::move(status), nullptr};
   }
-  return {Status(), std::make_unique<RocksdbEngine>(std::move(db), options.dir)};
+  return {Status(), std::make_unique<RocksdbEngine>(std::move(db), database_options, options.dir)};
 }
 
 EngineFactory rocksdb_engine_factory() {

@@ -74,8 +74,11 @@ Status make_options(const std::vector<std::pair<std::string, std::string>>& sett
 
   options->create_if_missing = true;
   options->paranoid_checks = true;
-  // A torn tail of the log is a write that nobody acknowledged; anything after it is dropped.
-  options->wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // A torn tail of the log is a write that nobody acknowledged. Damage before it must be told: what
+  // follows it was acknowledged.
+  options->wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // The engine opens the database anew instead, once the device takes writes.
+  options->max_bgerror_resume_count = 0;
   options->write_buffer_size = write_buffer_bytes;
   options->max_write_buffer_number = static_cast<int>(write_buffers_max);
   options->max_total_wal_size = log_bytes_max;

@@ -191,6 +191,7 @@ enum class CommandId : uint8_t {
   kKeyspaceSet,
   // ring
   kRing,
+  kRingBackup,
   kRingClear,
   kRingCommit,
   kRingDrain,

@@ -36,6 +36,16 @@ constexpr CommandSpec change(std::string_view name, CommandId id, int arity,
 }
 
 constexpr CommandSpec kRingSubcommands[] = {
+    {.name = "ring|backup",
+     .id = CommandId::kRingBackup,
+     .arity = 3,
+     .flags = {CommandFlag::kAdmin, CommandFlag::kNoscript, CommandFlag::kNoMulti},
+     .group = "ring",
+     .since = "0.1.0",
+     .complexity = "O(N) in the number of bytes not yet in files of their own",
+     .summary = "Makes every node keep a copy of all that it holds now, under that name.",
+     .syntax = "name",
+     .tips = kFacts},
     change("ring|clear", CommandId::kRingClear, -2,
            "Drops the staged changes; GOSSIP: this node forgets what was said about the members.",
            "[GOSSIP]"),

@@ -216,7 +216,7 @@ bool MessageReader::read_pass_on_reply(ByteReader& body) {
 }
 
 bool MessageReader::read_outcome(ByteReader& body) {
-  outcome_.code = read_enum(body, OutcomeCode::kOk, OutcomeCode::kConflict);
+  outcome_.code = read_enum(body, OutcomeCode::kOk, OutcomeCode::kStorageReadOnly);
   outcome_.needed = body.u8();
   outcome_.seen = body.u8();
   outcome_.unmet = read_enum(body, QuorumPart::kCopies, QuorumPart::kDurable);

@@ -49,7 +49,9 @@
   X(exchange_sends_nothing, "an exchange only takes what the peer has, and sends nothing")       \
   X(resolver_ignored, "siblings are told as the newest of them, whatever the keyspace says")     \
   X(covering_set_without_read, "a SET that is no register write reads nothing first")            \
-  X(keyspace_write_quorum_forgotten, "a fill reckons with the configured W alone")
+  X(keyspace_write_quorum_forgotten, "a fill reckons with the configured W alone")               \
+  X(full_disk_acks, "a node whose engine refuses writes acknowledges them all the same")         \
+  X(quarantine_keeps_the_copy, "a copy of which a record was damaged stays whole")
 
 #ifdef KINDRED_BUG_BANK
 namespace kindred::bug_bank {

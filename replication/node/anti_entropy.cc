@@ -18,7 +18,7 @@ bool AntiEntropy::begins(uint16_t partition, NodeId peer) const {
 }
 
 void AntiEntropy::start_cycle(Now now) {
-  if (!core_.has_cluster() || core_.draining) {
+  if (!core_.has_cluster() || core_.draining || !core_.takes_writes()) {
     return;
   }
   core_.has_unfit_tree = true;  // copies grow: looked at once a cycle

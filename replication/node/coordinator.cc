@@ -119,6 +119,9 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
 }
 
 bool Coordinator::runs_here(const Op& op, const Operation& operation) const {
+  if (cannot_keep(op) || contains(op.tried, core_.self)) {
+    return false;
+  }
   if (core_.yields && operation.kind != OpKind::kReadLocal &&
       (op.origin.passed_on() || next_candidate(op) != 0)) {
     return false;
@@ -171,7 +174,7 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
   }
   if (op.origin.passed_on()) {
     const bool holds_copy = core_.cluster().holds(op.key.partition(), core_.self);
-    if (op.origin.as_fallback && !holds_copy && may_stand_in(op)) {
+    if (op.origin.as_fallback && !holds_copy && may_stand_in(op) && !cannot_keep(op)) {
       return stand_in(op, operation, now);
     }
     const Origin origin = op.origin;
@@ -188,6 +191,9 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
     if (to == core_.self) {
       return stand_in(op, operation, now);
     }
+  }
+  if (to == 0 && (cannot_keep(op) || contains(op.tried, core_.self))) {
+    return fail(op, core_.storage_error(), 0, 0, now);
   }
   if (to == 0) {
     const uint8_t needed = is_read(op.kind) ? op.quorum.read.needed : op.quorum.write.needed;
@@ -498,7 +504,9 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
     core_.quarantine(op->key.ref());
   }
   if (status != LoadStatus::kLoaded) {
-    return fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return op->phase == Op::Phase::kLoadingRead || op->phase == Op::Phase::kLoadingWrite
+               ? leave(*op, status, now)
+               : fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
   State current = state;
   core_.filter(current);

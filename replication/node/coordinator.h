@@ -63,6 +63,8 @@ class Coordinator {
   void pass_on(Op& op, const Operation& operation, NodeId to, bool as_fallback, Now now);
   void lose_patience(Op& op, Now now);
   void refuse_or_move(Op& op, Now now);
+  bool cannot_keep(const Op& op) const;
+  void leave(Op& op, LoadStatus why, Now now);
   void answer(const Origin& origin, Outcome&& outcome);
   void refuse(const Origin& origin);
   void refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed, uint8_t seen);

@@ -134,10 +134,13 @@ void Coordinator::write_what_was_read(Op& op, Now now) {
   if (status == LoadStatus::kPending) {
     return await_local(op);
   }
-  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  leave(op, status, now);
 }
 
 void Coordinator::modify_loaded(Op& op, State& local, Now now) {
+  if (copy_lost(op) && !op.written) {
+    return leave(op, LoadStatus::kCorrupt, now);
+  }
   if (copy_lost(op) || (op.written && op.dot.actor != actor_of(op))) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }

@@ -50,12 +50,12 @@ void Coordinator::begin_read(Op& op, Now now) {
   if (status == LoadStatus::kLoaded) {
     return local_read(op, op.read, now);
   }
-  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  leave(op, status, now);
 }
 
 void Coordinator::local_read(Op& op, const State& state, Now now) {
   if (copy_lost(op) && op.kind != OpKind::kReadLocal && op.kind != OpKind::kExplain) {
-    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return leave(op, LoadStatus::kCorrupt, now);
   }
   if (&state != &op.read) {
     op.read = state;

@@ -37,7 +37,8 @@ bool Coordinator::may_stand_in(const Op& op) const {
 NodeId Coordinator::next_stand_in(const Op& op) {
   for (const NodeId node : core_.fallbacks(op.key.partition())) {
     const bool has_refused = std::find(op.tried.begin(), op.tried.end(), node) != op.tried.end();
-    if (core_.is_up(node) && !has_refused) {
+    const bool is_able = node != core_.self || !cannot_keep(op);
+    if (core_.is_up(node) && is_able && !has_refused) {
       return node;
     }
   }

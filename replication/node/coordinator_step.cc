@@ -1,4 +1,5 @@
-// What becomes of requests under way when the owners of their partition change.
+// What becomes of requests under way when the owners of their partition change, or this copy can run
+// them no more.
 #include <algorithm>
 
 #include "replication/node/coordinator.h"
@@ -78,6 +79,26 @@ void Coordinator::place_again(Op& op, Now now) {
     op.request.quorum = op.spec;
   }
   place(op, op.request, now);
+}
+
+/// A write of which this node could keep nothing.
+bool Coordinator::cannot_keep(const Op& op) const {
+  const bool writes = op.kind == OpKind::kPut || op.kind == OpKind::kRemove ||
+                      op.kind == OpKind::kSet || op.kind == OpKind::kModify;
+  return writes && !core_.takes_writes();
+}
+
+/// The local copy could not be read. Nothing has been done yet, so another replica may run the
+/// request; a read-modify-write only where all others of its key go elsewhere too.
+void Coordinator::leave(Op& op, LoadStatus why, Now now) {
+  const bool stays = op.home != 0 || op.kind == OpKind::kReadLocal || op.kind == OpKind::kExplain ||
+                     op.kind == OpKind::kSpread ||
+                     (op.kind == OpKind::kModify && why == LoadStatus::kFailed);
+  if (stays || op.written) {
+    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+  op.tried.push_back(core_.self);
+  place_again(op, now);
 }
 
 /// Places the request again a little later, or once the document has come. Under a new id: the same

@@ -49,7 +49,8 @@ void Coordinator::begin_write(Op& op, const Operation& operation, Now now) {
     op.keep(operation);
     return await_local(op);
   }
-  fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  op.keep(operation);
+  leave(op, status, now);
 }
 
 /// SET where it is no register write: reads at R first, so that it replaces what a client could
@@ -78,7 +79,7 @@ uint64_t Coordinator::expiry_of(const Op& op, uint64_t given_ms, Now now) const 
 
 void Coordinator::write_loaded(Op& op, const Operation& operation, State& state, Now now) {
   if (copy_lost(op)) {
-    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return leave(op, LoadStatus::kCorrupt, now);
   }
   if (operation.kind == OpKind::kSpread) {
     return spread_loaded(op, operation, state, now);
@@ -126,7 +127,7 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
           ? core_.commit(op.key.ref(), before, live_mark(state), record, durability, op.id, now)
           : core_.commit_hint(op.local_key(), op.home_before, state, record, durability, op.id);
   if (status == StoreStatus::kFailed) {
-    return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return fail(op, core_.storage_error(), 0, 0, now);
   }
   op.written = true;
   if (status == StoreStatus::kPending) {

@@ -114,6 +114,8 @@ enum class OutcomeCode : uint8_t {
   kTooLong,        // value would exceed proto-max-bulk-len
   kBadOffset,
   kConflict,  // siblings that the keyspace's resolver makes no value of, and the value was needed
+  kStorageFull,  // this node's engine has no space, and no other node took over; nothing applied
+  kStorageReadOnly,  // the same where its device lets nothing be written
 };
 
 /// The parts of a quorum: any copies, primaries, synced copies.

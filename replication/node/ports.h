@@ -34,6 +34,14 @@ enum class LoadStatus : uint8_t {
   kFailed,   // the engine refused
 };
 
+/// Why an engine takes no writes.
+enum class StorageTrouble : uint8_t {
+  kNone,
+  kFull,      // no space
+  kReadOnly,  // the device lets nothing be written
+  kFailing,   // I/O errors
+};
+
 enum class StoreStatus : uint8_t {
   kDone,     // held as safely as was asked; loads see it at once
   kPending,  // Shard::stored() will tell; loads see it at once

@@ -82,6 +82,10 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
       return acknowledge(from, ack);
     }
   }
+  if (!core_.takes_writes() && !KINDRED_BUG(full_disk_acks)) {
+    ack.status = AckStatus::kFailed;
+    return acknowledge(from, ack);
+  }
   if (table_.size() >= kTasksMax) {
     ack.status = AckStatus::kOverloaded;
     return acknowledge(from, ack);
@@ -226,7 +230,7 @@ void Replica::end_store(Task& task, StoreStatus status, const ReplicateAck& ack)
   if (status == StoreStatus::kPending) {
     return;
   }
-  if (status == StoreStatus::kFailed) {
+  if (status == StoreStatus::kFailed && !KINDRED_BUG(full_disk_acks)) {
     task.ack.status = AckStatus::kFailed;
   }
   const NodeId from = task.from;

@@ -127,6 +127,19 @@ void Shard::set_alive(NodeId peer, bool alive, Now now) {
   }
 }
 
+void Shard::set_storage(StorageTrouble trouble) {
+  const StorageTrouble before = std::exchange(core_.storage, trouble);
+  if (before == StorageTrouble::kNone || trouble != StorageTrouble::kNone) {
+    return;
+  }
+  // Opened anew, an engine may show a write that it refused: it was acknowledged to nobody, but
+  // trees don't know of it.
+  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
+    core_.copies.at(static_cast<uint16_t>(p)).tree.doubt();
+  }
+  core_.has_unfit_tree = true;
+}
+
 void Shard::submit(ClientToken token, const Operation& operation, Now now) {
   Origin origin;
   origin.client = token;
@@ -380,10 +393,12 @@ void Shard::tick(Now now) {
   core_.budget.tick(now.mono_us);
   coordinator_.tick(now);
   scanner_.tick(now);
-  fill_.tick(now);
-  departure_.tick(now);
-  handoff_.tick(now);
-  sweep_.tick(now);
+  if (core_.takes_writes()) {
+    fill_.tick(now);
+    departure_.tick(now);
+    handoff_.tick(now);
+    sweep_.tick(now);
+  }
   if (!sweep_.active()) {
     tree_keeper_.tick(now);
   }

@@ -59,6 +59,10 @@ class Shard {
   void drain() { core_.draining = true; }
   /// Before a restart: other replicas coordinate, as long as there are any.
   void yield() { core_.yields = true; }
+  /// What has become of the engine. While it is in trouble this node keeps nothing: it acknowledges
+  /// no write and coordinates none that another replica can, and answers reads as before. Back from
+  /// it, it must hold all that it acknowledged: an engine that may not is for another run.
+  void set_storage(StorageTrouble trouble);
   /// Takes new defaults (CONFIG SET); requests under way keep theirs.
   void set_config(const ShardConfig& config) { core_.set_config(config); }
 

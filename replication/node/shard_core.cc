@@ -184,6 +184,9 @@ LoadStatus ShardCore::load(const KeyRef& key, State* state) {
 StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const LiveMark& after,
                               std::string_view record, Durability durability, StoreToken token,
                               Now now) {
+  if (!takes_writes()) {
+    return StoreStatus::kFailed;  // the engine was not touched: the actor remembers all
+  }
   const StoreStatus status = ports.store(key, record, durability, token);
   if (status == StoreStatus::kFailed) {
     ++metrics.storage_failures;
@@ -197,6 +200,10 @@ StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const L
 StoreStatus ShardCore::commit_hint(const KeyRef& hint, const HintMark& before, const State& after,
                                    std::string_view record, Durability durability,
                                    StoreToken token) {
+  if (!takes_writes()) {
+    ++metrics.hints_refused;
+    return StoreStatus::kFailed;
+  }
   const HintMark mark = hint_mark(hint, after);
   const uint64_t others = hints.pending_bytes() - std::min(before.bytes, hints.pending_bytes());
   if (others + mark.bytes > config.hint_bytes_max) {
@@ -221,6 +228,9 @@ StoreStatus ShardCore::commit_hint(const KeyRef& hint, const HintMark& before, c
 }
 
 bool ShardCore::erase_hint(const KeyRef& hint, const HintMark& before, HintEnd why) {
+  if (!takes_writes()) {
+    return false;
+  }
   if (ports.store(hint, std::string_view(), Durability::kMemory, 0) == StoreStatus::kFailed) {
     ++metrics.storage_failures;
     return false;
@@ -228,6 +238,19 @@ bool ShardCore::erase_hint(const KeyRef& hint, const HintMark& before, HintEnd w
   hints.ended(hint, before, why);
   hint_reader.changed(hint, State{});
   return true;
+}
+
+OutcomeCode ShardCore::storage_error() const {
+  switch (storage) {
+    case StorageTrouble::kFull:
+      return OutcomeCode::kStorageFull;
+    case StorageTrouble::kReadOnly:
+      return OutcomeCode::kStorageReadOnly;
+    case StorageTrouble::kNone:
+    case StorageTrouble::kFailing:
+      break;
+  }
+  return OutcomeCode::kStorageFailed;
 }
 
 Stamp ShardCore::stamp(Now now, const State& state, Stamp above) {
@@ -259,6 +282,8 @@ void ShardCore::quarantine(const KeyRef& key) {
   ports.quarantine(key);
   if (key.hint_for != 0) {
     hints.damaged(key);
+  } else if (KINDRED_BUG(quarantine_keeps_the_copy)) {
+    end_actor(key.partition);
   } else {
     lose_writes(key.partition);
   }

@@ -93,9 +93,10 @@ class ShardCore {
   HintReader hint_reader;
   ShardMetrics metrics;
   bool draining = false;
-  bool yields = false;           // coordinates only what nobody else can
-  bool has_new_filling = false;  // a copy became filling since Fill last looked
-  bool has_unfit_tree = true;    // a copy's tree may have to be built anew
+  bool yields = false;                             // coordinates only what nobody else can
+  StorageTrouble storage = StorageTrouble::kNone;  // why nothing can be kept, if so
+  bool has_new_filling = false;                    // a copy became filling since Fill last looked
+  bool has_unfit_tree = true;                      // a copy's tree may have to be built anew
 
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
@@ -185,6 +186,10 @@ class ShardCore {
   [[nodiscard]] StoreStatus commit(const KeyRef& key, const LiveMark& before, const LiveMark& after,
                                    std::string_view record, Durability durability, StoreToken token,
                                    Now now);
+  /// False while the engine refuses: commit(), commit_hint() and erase_hint() don't ask it then.
+  bool takes_writes() const { return storage == StorageTrouble::kNone; }
+  /// What a client is told whose write nobody could keep.
+  OutcomeCode storage_error() const;
   /// A stamp for a write that extends `state`, above `above` too. 0: none is left above it.
   [[nodiscard]] Stamp stamp(Now now, const State& state, Stamp above);
 

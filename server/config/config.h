@@ -46,6 +46,7 @@ struct Config {
   uint16_t announce_port = 0;
   uint16_t announce_peer_port = 0;
   std::string dir = ".";
+  std::string restore;  // a backup's directory; empty: none
   std::string node_name;
   std::string zone = "default";
   uint32_t weight = 1;

@@ -202,6 +202,10 @@ constexpr Directive kDirectives[] = {
     {"dir", "DIRECTORY", ".", kStart, kOnce,
      "Where the node keeps its data. One process a directory.",
      set_text<&Config::dir>, print_text<&Config::dir>},
+    {"restore", "DIRECTORY", "", kStart, kOnce,
+     "Puts what RING BACKUP left in that directory into dir, which must not hold a node's data yet, "
+     "and starts from it.",
+     set_text<&Config::restore>, print_text<&Config::restore>},
     {"node-name", "NAME", "", kStart, kOnce,
      "The node's name; a random one, kept in dir, where it is not given.",
      set_name<&Config::node_name>, print_text<&Config::node_name>},

@@ -62,6 +62,8 @@ struct NodeFigures {
   uint32_t workers = 1;
   std::string config_file;
   bool loading = false;
+  StorageTrouble storage_trouble = StorageTrouble::kNone;
+  std::string storage_error;  // the engine's words
 };
 
 /// INFO's text for the sections asked for ("all", "default", "everything", or names); none: the

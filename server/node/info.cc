@@ -95,6 +95,20 @@ void memory_section(const NodeFigures& figures, std::string* out) {
   line(out, "mem_allocator", "libc");
 }
 
+std::string_view storage_word(StorageTrouble trouble) {
+  switch (trouble) {
+    case StorageTrouble::kNone:
+      return "ok";
+    case StorageTrouble::kFull:
+      return "full";
+    case StorageTrouble::kReadOnly:
+      return "read-only";
+    case StorageTrouble::kFailing:
+      break;
+  }
+  return "failing";
+}
+
 void persistence_section(const NodeFigures& figures, std::string* out) {
   line(out, "loading", uint64_t{figures.loading});
   line(out, "rdb_changes_since_last_save", uint64_t{0});
@@ -106,6 +120,8 @@ void persistence_section(const NodeFigures& figures, std::string* out) {
   line(out, "storage_durability", figures.durability);
   line(out, "storage_disk_bytes", figures.sum.engine.disk_bytes);
   line(out, "storage_failed_writes", figures.sum.failed_writes);
+  line(out, "storage_status", storage_word(figures.storage_trouble));
+  line(out, "storage_error", figures.storage_error);
 }
 
 void stats_section(const NodeFigures& figures, std::string* out) {

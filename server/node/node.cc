@@ -9,20 +9,22 @@
 #include <thread>
 
 #include "protocol/membership/node_record_codec.h"
+#include "server/node/backup_files.h"
 #include "server/node/boot.h"
 #include "server/node/service_manager.h"
+#include "server/storage/salvage.h"
 
 namespace kindred {
 
 namespace {
 
-constexpr char kNodeRecordFile[] = "node";
 constexpr char kBootFile[] = "boot";
 /// Of keys and records as this program stores them in an engine.
 constexpr uint32_t kHostLayout = 1;
 constexpr uint64_t kReadyCheckMs = 20;
 constexpr uint64_t kReadyWaitUsMax = 2'000'000;
 constexpr uint64_t kStopSlackMs = 500;
+constexpr uint64_t kPersistRetryMs = 200;
 constexpr std::string_view kTooManyClients = "-ERR max number of clients reached\r\n";
 constexpr std::string_view kProtected =
     "-DENIED Kindred is running in protected mode because protected mode is enabled and no "
@@ -63,7 +65,8 @@ Node::Node(Setup setup)
       log_(*setup.log),
       config_(std::make_shared<const Config>(std::move(setup.config))),
       worker_count_(workers_wanted(*config_)),
-      view_(std::make_shared<const ClusterView>()) {}
+      view_(std::make_shared<const ClusterView>()),
+      inherited_(setup.inherited) {}
 
 Node::~Node() = default;
 
@@ -86,7 +89,10 @@ std::unique_ptr<Node> Node::open(Setup setup, std::string* error) {
 std::string Node::open_engines() {
   std::string error;
   directory_ = NodeDirectory::open(config_->dir, &error);
-  if (directory_ == nullptr) {
+  if (directory_ != nullptr && !config_->restore.empty()) {
+    error = restore_backup(config_->restore, config_->dir, config_->storage_engine);
+  }
+  if (directory_ == nullptr || !error.empty()) {
     return error;
   }
   const std::optional<std::string> record = directory_->read(kNodeRecordFile, &error);
@@ -114,17 +120,15 @@ std::string Node::open_engines() {
   const unsigned engine_count = per_worker ? worker_count_ : 1;
   for (unsigned i = 0; i < engine_count; ++i) {
     plugins::OpenOptions options;
-    options.dir = directory_->path_of("data-" + config_->storage_engine +
-                                      (i == 0 ? "" : "-" + std::to_string(i)));
+    options.dir = engine_directory(config_->dir, config_->storage_engine, i);
     options.settings = config_->engine_settings;
     options.host_layout = kHostLayout;
     struct stat found {};
     situation.engine_had_data &= ::stat(options.dir.c_str(), &found) == 0;
-    plugins::OpenedEngine opened = registry_.open(config_->storage_engine, options);
-    if (!opened.status.ok()) {
-      return "storage engine '" + config_->storage_engine + "': " + opened.status.text();
+    error = open_engine(i, std::move(options));
+    if (!error.empty()) {
+      return error;
     }
-    engines_.push_back(std::move(opened.engine));
   }
   engine_capabilities_ = engines_.front()->capabilities();
   situation.engine_persistent = engine_capabilities_.persistent;
@@ -133,19 +137,9 @@ std::string Node::open_engines() {
   if (!error.empty()) {
     return error;
   }
-  // A lone copy has nobody to be filled from: what is there is all there is.
-  const bool has_other_copies =
-      loaded_record_.document != nullptr && loaded_record_.document->ring.copies() > 1;
-  if (has_other_copies && !loaded_record_.copies_filling && copies_need_filling(situation)) {
-    // Stored before the boot file forgets why: a start that ends before the copies are filled must
-    // not make the next one take them for whole.
-    loaded_record_.copies_filling = true;
-    std::string bytes;
-    encode_node_record(loaded_record_, &bytes);
-    error = directory_->write(kNodeRecordFile, bytes);
-    if (!error.empty()) {
-      return error;
-    }
+  error = note_filling(inherited_.copies_filling || copies_need_filling(situation));
+  if (!error.empty()) {
+    return error;
   }
   const BootRecord now{false, situation.machine_boot_id,
                        effective_durability(config_->durability, engine_capabilities_),
@@ -153,7 +147,63 @@ std::string Node::open_engines() {
   return directory_->write(kBootFile, encode_boot_record(now));
 }
 
+// Damaged files are put aside, and what can still be read of them goes into new ones.
+std::string Node::open_engine(unsigned index, plugins::OpenOptions options) {
+  const std::string& name = config_->storage_engine;
+  std::string error = finish_salvage(options.dir);
+  plugins::OpenedEngine opened;
+  if (error.empty() && !inherited_.salvages) {
+    opened = registry_.open(name, options);
+  }
+  const bool is_damaged =
+      inherited_.salvages || opened.status.code == plugins::StatusCode::kCorruption;
+  if (error.empty() && is_damaged) {
+    log_.warning("Damaged files of the storage engine '" + name +
+                 "': " + (inherited_.salvages ? "found while it ran" : opened.status.text()) +
+                 "; keeping what can be read");
+    // Before the damaged files are out of the way: also a log that was cut short loses writes.
+    error = note_filling(true);
+    const Salvage salvage =
+        error.empty() ? salvage_engine(registry_, name, options) : Salvage{error, "", 0, 0};
+    error = salvage.error;
+    if (error.empty()) {
+      salvaged_ranges_lost_ += salvage.ranges_lost;
+      log_.warning("Kept " + std::to_string(salvage.records) + " records; " +
+                   std::to_string(salvage.ranges_lost) +
+                   " ranges could not be read. The damaged "
+                   "files are in '" +
+                   salvage.aside + "' and may be deleted");
+      opened = registry_.open(name, options);
+    }
+  }
+  if (error.empty() && !opened.status.ok()) {
+    error = opened.status.text();
+  }
+  if (!error.empty()) {
+    return "storage engine '" + name + "': " + error;
+  }
+  engines_.resize(index + 1);
+  engines_[index] = std::move(opened.engine);
+  return "";
+}
+
+// Stored before the boot file forgets why: a start that ends before the copies are filled must not
+// make the next one take them for whole.
+std::string Node::note_filling(bool is_needed) {
+  // A lone copy has nobody to be filled from: what is there is all there is.
+  const bool has_other_copies =
+      loaded_record_.document != nullptr && loaded_record_.document->ring.copies() > 1;
+  if (!has_other_copies || loaded_record_.copies_filling || !is_needed) {
+    return "";
+  }
+  loaded_record_.copies_filling = true;
+  std::string bytes;
+  encode_node_record(loaded_record_, &bytes);
+  return directory_->write(kNodeRecordFile, bytes);
+}
+
 void Node::make_workers() {
+  troubles_.assign(worker_count_, StorageTrouble::kNone);
   for (uint8_t i = 0; i < worker_count_; ++i) {
     Worker::Setup setup;
     setup.index = i;
@@ -247,6 +297,7 @@ int Node::run() {
   Worker& main_worker = *workers_.front();
   Loop& loop = main_worker.loop();
   background_.emplace();
+  backup_thread_.emplace();
   for (const int number : {SIGTERM, SIGINT}) {
     signals_.push_back(std::make_unique<SignalWatcher>(loop, number, [this] { stop(); }));
   }
@@ -256,6 +307,8 @@ int Node::run() {
     after_membership_step();
   });
   ready_timer_.emplace(loop, [this] { announce_when_ready(); });
+  persist_retry_.emplace(loop, [this] { persist_next(); });
+  reopen_check_.emplace(loop, [this] { reopen_when_writable(); });
   question_timer_.emplace(loop, [this] { end_late_questions(); });
   write_pidfile();
   for (const auto& worker : workers_) {
@@ -281,16 +334,17 @@ int Node::run() {
     }
   }
   main_worker.close_storage();
+  backup_thread_.reset();
   background_.reset();
   const std::string error = close_engines();
-  if (!error.empty()) {
+  if (!error.empty() && (!next_run_ || !next_run_->copies_filling)) {
     log_.warning(error);
     exit_code_ = 1;
   }
   if (!config_->pidfile.empty()) {
     ::unlink(config_->pidfile.c_str());
   }
-  if (exit_code_ == 0) {
+  if (exit_code_ == 0 && !next_run_) {
     log_.notice("Kindred is now ready to exit, bye bye...");
   }
   return exit_code_;
@@ -309,6 +363,10 @@ void Node::write_pidfile() {
 // On the main thread, once for each worker that has taken in the first document.
 void Node::finish_install(const Inventory& inventory) {
   inventory_damaged_ += inventory.damaged;
+  if (inventory.status.code == plugins::StatusCode::kCorruption) {
+    engine_damaged(inventory.status.text());
+    return;
+  }
   if (!inventory.status.ok()) {
     fatal("can't read the stored records: " + inventory.status.text());
     return;
@@ -380,7 +438,7 @@ std::string Node::close_engines() {
       return "closing the storage engine: " + status.text();
     }
   }
-  if (exit_code_ != 0) {
+  if (exit_code_ != 0 || (next_run_ && next_run_->copies_filling)) {
     return "";
   }
   const BootRecord clean{true, machine_boot_id(),
@@ -390,14 +448,33 @@ std::string Node::close_engines() {
 }
 
 void Node::persist(const NodeRecord& record, PersistToken token) {
-  std::string bytes;
-  encode_node_record(record, &bytes);
-  background_->post([this, token, content = std::move(bytes)] {
+  Persisting next;
+  next.token = token;
+  encode_node_record(record, &next.bytes);
+  persisting_.push_back(std::move(next));
+  if (persisting_.size() == 1) {
+    persist_next();
+  }
+}
+
+// What can't be stored is not answered for; it is tried again, since a disk may come back.
+void Node::persist_next() {
+  background_->post([this, content = persisting_.front().bytes] {
     const std::string error = directory_->write(kNodeRecordFile, content);
-    workers_.front()->post_errand([this, token, error] {
+    workers_.front()->post_errand([this, error] {
       if (!error.empty()) {
-        fatal(error);
+        if (!is_persist_failing_) {
+          log_.warning(error + "; trying again");
+        }
+        is_persist_failing_ = true;
+        persist_retry_->start(kPersistRetryMs);
         return;
+      }
+      is_persist_failing_ = false;
+      const PersistToken token = persisting_.front().token;
+      persisting_.pop_front();
+      if (!persisting_.empty()) {
+        persist_next();
       }
       membership_->persisted(token, local_time());
       after_membership_step();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,12 +35,18 @@ class Node final : public NodeControl,
                    public PeerLinkEvents,
                    private KeyCountPorts {
  public:
+  /// What a run leaves to the next one in the same process.
+  struct NextRun {
+    bool copies_filling = false;  // they may lack what they acknowledged
+    bool salvages = false;        // the engine's files are damaged: keep what can be read
+  };
   struct Setup {
     Config config;
     std::string version;
     const plugins::Registry* engines = nullptr;  // outlives the node, as do the next two
     const plugins::ResolverRegistry* resolvers = nullptr;
     Log* log = nullptr;
+    NextRun inherited;
   };
 
   /// Locks the directory, opens the engine and listens. Null with `error` set where it can't.
@@ -49,8 +56,8 @@ class Node final : public NodeControl,
   /// Serves until it is told to stop (SIGTERM, SIGINT, SHUTDOWN), or until the node left its
   /// cluster; the process's exit code.
   int run();
-  /// After run(): the node is to be opened and run again, as an empty one.
-  bool starts_anew() const { return starts_anew_; }
+  /// After run(): set where the node is to be opened and run again.
+  const std::optional<NextRun>& next_run() const { return next_run_; }
 
  private:
   struct ActorQuestion {
@@ -67,10 +74,20 @@ class Node final : public NodeControl,
     size_t answers_missing = 0;
   };
 
+  struct BackupQuestion {
+    Asker asker;
+    std::string name;
+    std::vector<NodeId> missing;  // members that have not answered
+    RingFigures figures;
+    uint64_t deadline_us = 0;
+  };
+
   explicit Node(Setup setup);
 
   // Starting and stopping (node.cc).
   std::string open_engines();
+  std::string open_engine(unsigned index, plugins::OpenOptions options);
+  std::string note_filling(bool is_needed);
   std::string drop_void_data();
   std::string listen();
   void make_workers();
@@ -141,6 +158,15 @@ class Node final : public NodeControl,
                        const std::function<void(const std::vector<ActorId>&)>& done);
   void add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own);
   void end_late_actor_questions(uint64_t now_us);
+
+  // Backups (node_backup.cc).
+  using BackupDone = std::function<void(const std::string& error)>;
+  void make_backup(const std::string& name, const BackupDone& done);
+  void write_checkpoint(const std::string& name, const BackupDone& done);
+  void add_backup(uint64_t id, NodeId member, const std::string& error,
+                  const std::string& directory);
+  void end_late_backups(uint64_t now_us);
+  void answer_backup(const LinkHello& from, const MakeBackup& asked);
   void stop_idle_timer();
   FrameOrigin origin() const;
   void end_late_questions();
@@ -154,6 +180,7 @@ class Node final : public NodeControl,
   void tell_info(Asker asker, std::vector<std::string> sections) override;
   void tell_ring_figures(Asker asker) override;
   void repair(Asker asker, std::optional<PartitionIndex> partition) override;
+  void backup(Asker asker, const BackupRequest& request) override;
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
   void clear_gossip(Asker asker) override;
@@ -165,6 +192,11 @@ class Node final : public NodeControl,
   void copies_changed() override;
   void copies_came(uint8_t worker, MemberProgress progress) override;
   void want_document(NodeId holder) override;
+  void storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) override;
+  void engine_damaged(const std::string& text) override;
+  void run_again(const NextRun& next, const std::string& why);
+  void reopen_when_writable();
+  void persist_next();
   void send_frame(NodeId to, std::string_view frame) override;
 
   void send(const Address& to, const MembershipMessage& message) override;
@@ -235,6 +267,7 @@ class Node final : public NodeControl,
   KeyCounts key_counts_{*this};
   std::map<uint64_t, ActorQuestion> actor_questions_;
   std::map<uint64_t, InfoRequest> info_requests_;
+  std::map<uint64_t, BackupQuestion> backup_questions_;
   std::map<FlushToken, Asker> flushes_;
   std::map<ChangeToken, std::function<void(std::string_view, uint64_t)>> ring_changes_;
   std::vector<MemberProgress> worker_progress_;
@@ -245,11 +278,25 @@ class Node final : public NodeControl,
   std::optional<MessageReader> router_;
   std::vector<FrameBuilder> routed_;  // by worker
 
+  struct Persisting {
+    PersistToken token = 0;
+    std::string bytes;
+  };
+  std::deque<Persisting> persisting_;  // the front one is on its way to the disk
+  std::optional<Timer> persist_retry_;
+  bool is_persist_failing_ = false;
+  std::vector<StorageTrouble> troubles_;  // by worker
+  std::string trouble_text_;
+  std::optional<Timer> reopen_check_;
+  uint64_t salvaged_ranges_lost_ = 0;
+
+  const NextRun inherited_;
+  std::optional<NextRun> next_run_;
   bool stopping_ = false;
-  bool starts_anew_ = false;
   size_t drains_missing_ = 0;
   int exit_code_ = 0;
   std::optional<BackgroundThread> background_;
+  std::optional<BackgroundThread> backup_thread_;  // engines take their time
 };
 
 }  // namespace kindred

@@ -100,6 +100,10 @@ std::string NodeDirectory::write(const std::string& name, std::string_view conte
   return replace_file(path_of(name), content);
 }
 
+bool NodeDirectory::remove(const std::string& name) const {
+  return ::unlink(path_of(name).c_str()) == 0;
+}
+
 std::string replace_file(const std::string& path, std::string_view content) {
   const std::string aside = path + ".new";
   std::string error = write_whole(aside, content);

@@ -22,6 +22,8 @@ class NodeDirectory {
   [[nodiscard]] std::optional<std::string> read(const std::string& name, std::string* error) const;
   /// Returns when content and name are on the device. Any thread, one call at a time a file.
   [[nodiscard]] std::string write(const std::string& name, std::string_view content) const;
+  /// False where it could not be removed.
+  bool remove(const std::string& name) const;
 
   std::string path_of(const std::string& name) const { return path_ + "/" + name; }
 

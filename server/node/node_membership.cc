@@ -142,7 +142,9 @@ void Node::change_done(ChangeToken token, std::string_view error, uint64_t epoch
 
 void Node::left(std::string_view why, bool starts_anew) {
   log_.warning(why);
-  starts_anew_ = starts_anew;
+  if (starts_anew) {
+    next_run_.emplace();
+  }
   stop();
 }
 

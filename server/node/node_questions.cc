@@ -175,11 +175,12 @@ void Node::end_late_questions() {
   const uint64_t now_us = Loop::mono_us();
   key_counts_.tick(now_us);
   end_late_actor_questions(now_us);
+  end_late_backups(now_us);
   stop_idle_timer();
 }
 
 void Node::stop_idle_timer() {
-  if (key_counts_.idle() && actor_questions_.empty()) {
+  if (key_counts_.idle() && actor_questions_.empty() && backup_questions_.empty()) {
     question_timer_->stop();
   }
 }
@@ -279,6 +280,12 @@ void Node::answer_control(const LinkHello& from, const ControlMessage& message) 
     add_actors(actors->id, from.node, actors->own);
     return;
   }
+  if (const auto* asked = std::get_if<MakeBackup>(&message)) {
+    return answer_backup(from, *asked);
+  }
+  if (const auto* made = std::get_if<BackupReply>(&message)) {
+    return add_backup(made->id, from.node, made->error, made->directory);
+  }
   if (const auto* asked = std::get_if<AskActors>(&message)) {
     find_own_actors(asked->actors, [this, id = asked->id,
                                     address = from.peer_address](const std::vector<ActorId>& own) {
@@ -370,7 +377,9 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
           .count());
   figures.maxclients = config_->maxclients;
   figures.rejected_connections = rejected_connections_;
-  figures.inventory_damaged = inventory_damaged_;
+  figures.inventory_damaged = inventory_damaged_ + salvaged_ranges_lost_;
+  figures.storage_trouble = *std::max_element(troubles_.begin(), troubles_.end());
+  figures.storage_error = trouble_text_;
   figures.port = config_->client_port();
   figures.workers = worker_count_;
   figures.loading = !ready_;

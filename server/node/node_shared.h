@@ -67,6 +67,7 @@ class NodeControl {
   virtual void tell_info(Asker asker, std::vector<std::string> sections) = 0;
   virtual void tell_ring_figures(Asker asker) = 0;
   virtual void repair(Asker asker, std::optional<PartitionIndex> partition) = 0;
+  virtual void backup(Asker asker, const BackupRequest& request) = 0;
   virtual void ask_ring_change(Asker asker, const RingRequest& request) = 0;
   virtual void drain_node(Asker asker) = 0;
   virtual void clear_gossip(Asker asker) = 0;
@@ -83,6 +84,10 @@ class NodeControl {
   virtual void copies_came(uint8_t worker, MemberProgress progress) = 0;
   /// A worker's shard met a member that goes by a later cluster document.
   virtual void want_document(NodeId holder) = 0;
+  /// A worker's engine refuses writes, for another reason than before, or takes them again.
+  virtual void storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) = 0;
+  /// A worker's engine found bytes of its own damaged.
+  virtual void engine_damaged(const std::string& text) = 0;
 
   /// A worker's frame for a peer.
   virtual void send_frame(NodeId to, std::string_view frame) = 0;

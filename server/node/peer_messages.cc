@@ -18,6 +18,8 @@ enum class ControlKind : uint8_t {
   kAskActors = 3,
   kActorsReply = 4,
   kYielding = 5,
+  kMakeBackup = 6,
+  kBackupReply = 7,
 };
 
 void write_actors(ByteWriter& writer, ControlKind kind, uint64_t id,
@@ -81,6 +83,15 @@ std::string encode_control(const ControlMessage& message) {
     write_actors(writer, ControlKind::kAskActors, asked->id, asked->actors);
   } else if (const auto* known = std::get_if<ActorsReply>(&message)) {
     write_actors(writer, ControlKind::kActorsReply, known->id, known->own);
+  } else if (const auto* backup = std::get_if<MakeBackup>(&message)) {
+    writer.u8(static_cast<uint8_t>(ControlKind::kMakeBackup));
+    writer.u64(backup->id);
+    writer.sized(backup->name);
+  } else if (const auto* made = std::get_if<BackupReply>(&message)) {
+    writer.u8(static_cast<uint8_t>(ControlKind::kBackupReply));
+    writer.u64(made->id);
+    writer.sized(made->error);
+    writer.sized(made->directory);
   } else if (std::holds_alternative<Yielding>(message)) {
     writer.u8(static_cast<uint8_t>(ControlKind::kYielding));
   }
@@ -111,6 +122,21 @@ bool decode_control(std::string_view bytes, ControlMessage* message) {
     case ControlKind::kAskActors: {
       const uint64_t id = reader.u64();
       *message = AskActors{id, read_actors(reader)};
+      return reader.complete();
+    }
+    case ControlKind::kMakeBackup: {
+      MakeBackup asked;
+      asked.id = reader.u64();
+      asked.name = reader.sized();
+      *message = std::move(asked);
+      return reader.complete();
+    }
+    case ControlKind::kBackupReply: {
+      BackupReply made;
+      made.id = reader.u64();
+      made.error = reader.sized();
+      made.directory = reader.sized();
+      *message = std::move(made);
       return reader.complete();
     }
     case ControlKind::kYielding:

@@ -14,10 +14,11 @@ namespace kindred {
 
 /// Bits of LinkHello::capabilities.
 namespace capability {
-inline constexpr uint64_t kPubsub = 1;  // takes frames of kind kPublication
-}
+inline constexpr uint64_t kPubsub = 1;   // takes frames of kind kPublication
+inline constexpr uint64_t kBackups = 2;  // takes MakeBackup
+}  // namespace capability
 /// What this program can do.
-inline constexpr uint64_t kCapabilities = capability::kPubsub;
+inline constexpr uint64_t kCapabilities = capability::kPubsub | capability::kBackups;
 
 /// First on each link: who dials, and where answers go.
 struct LinkHello {
@@ -57,8 +58,22 @@ struct Yielding {
   friend bool operator==(const Yielding&, const Yielding&) = default;
 };
 
+/// "Keep a copy of all that you hold, under this name." (RING BACKUP)
+struct MakeBackup {
+  uint64_t id = 0;
+  std::string name;
+  friend bool operator==(const MakeBackup&, const MakeBackup&) = default;
+};
+struct BackupReply {
+  uint64_t id = 0;
+  std::string error;      // empty: it is complete
+  std::string directory;  // on the sender's machine
+  friend bool operator==(const BackupReply&, const BackupReply&) = default;
+};
+
 /// Questions of one node's server to another's, apart from data and membership.
-using ControlMessage = std::variant<CountKeys, CountKeysReply, AskActors, ActorsReply, Yielding>;
+using ControlMessage = std::variant<CountKeys, CountKeysReply, AskActors, ActorsReply, Yielding,
+                                    MakeBackup, BackupReply>;
 
 /// Payloads of frames of kind kHello and kControl. Decoding is false for anything malformed.
 std::string encode_hello(const LinkHello& hello);

@@ -212,6 +212,11 @@ void ShardDriver::range_read(StoreToken token, bool ok, std::span<const RangeEnt
   }
 }
 
+void ShardDriver::storage_changed(StorageTrouble trouble, std::string_view text) {
+  shard_.set_storage(trouble);
+  outlet_.storage_changed(trouble, text);
+}
+
 void ShardDriver::list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit,
                                  KeysAnswer answer) {
   if (shard_.copies().at(partition).state == CopyState::kNone) {
@@ -230,8 +235,22 @@ void ShardDriver::list_slot_keys(uint16_t partition, uint16_t slot, uint32_t lim
   store_.read_range(listing.next, token);
 }
 
+// A range is read behind all writes before it.
+void ShardDriver::after_writes(std::function<void()> done) {
+  const StoreToken token = kListingTokens | ++last_listing_;
+  barriers_.emplace(token, std::move(done));
+  FetchRange range;
+  range.entries_max = 1;
+  range.bytes_max = 1;
+  range.values_wanted = false;
+  store_.read_range(range, token);
+}
+
 void ShardDriver::list_page(StoreToken token, bool ok, std::span<const RangeEntry> entries,
                             bool done) {
+  if (const auto barrier = barriers_.extract(token); !barrier.empty()) {
+    return barrier.mapped()();
+  }
   const auto found = listings_.find(token);
   if (found == listings_.end()) {
     return;

@@ -28,6 +28,9 @@ class ShardOutlet {
   virtual void want_document(NodeId holder) = 0;
   /// A copy became whole, stopped being so, or went.
   virtual void copies_changed() = 0;
+  /// See StoreClient; the shard knows already.
+  virtual void storage_changed(StorageTrouble trouble, std::string_view text) = 0;
+  virtual void engine_damaged(std::string_view text) = 0;
   virtual Now now() = 0;
 };
 
@@ -57,6 +60,9 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   /// step: it must not step the shard.
   using RepairAnswer = std::function<void(const RepairReport&)>;
   void repair(uint16_t partition, RepairAnswer answer);
+  /// `done` is called once the engine has all that was stored before, from within a delivery: it
+  /// must not step the shard.
+  void after_writes(std::function<void()> done);
   /// Live keys in this node's copies of those of `partitions` that are this shard's.
   uint64_t count_live_keys(const std::vector<uint16_t>& partitions);
   /// Those of `actors` that are this shard's copies now.
@@ -107,6 +113,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void loaded(StoreToken token, LoadStatus status, const State& state) override;
   void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
                   bool done) override;
+  void storage_changed(StorageTrouble trouble, std::string_view text) override;
+  void engine_damaged(std::string_view text) override { outlet_.engine_damaged(text); }
 
   StateStore& store_;
   const plugins::ResolverRegistry& resolvers_;
@@ -119,6 +127,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   std::string record_;
   uint64_t dropped_messages_ = 0;
   std::map<StoreToken, SlotListing> listings_;
+  std::map<StoreToken, std::function<void()>> barriers_;
   StoreToken last_listing_ = 0;
   std::map<RepairToken, RepairAnswer> repairs_;
   RepairToken last_repair_ = 0;

@@ -34,11 +34,18 @@ ClientToken without_origin(ClientToken token) {
   return token & ((ClientToken{1} << kOriginShift) - 1);
 }
 
-std::unique_ptr<StateStore> make_store(plugins::Engine& engine, std::function<void()> wake) {
-  if (engine.capabilities().nonblocking) {
+/// What was synced is there when an engine comes back from trouble; the rest need not be, and then
+/// it takes another run of the node, whose copies are filled.
+std::unique_ptr<StateStore> make_store(plugins::Engine& engine, const Config& config,
+                                       std::function<void()> wake) {
+  const plugins::Capabilities capabilities = engine.capabilities();
+  if (capabilities.nonblocking) {
     return std::make_unique<DirectStore>(engine);
   }
-  return std::make_unique<ThreadedStore>(engine, kReadersPerWorker, std::move(wake));
+  const bool forgets_nothing =
+      effective_durability(config.durability, capabilities) == DurabilityDirective::kGroup;
+  return std::make_unique<ThreadedStore>(engine, kReadersPerWorker, std::move(wake),
+                                         forgets_nothing);
 }
 
 Durability durability_of(const Config& config, const plugins::Capabilities& engine) {
@@ -68,7 +75,7 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
       wakeup_(loop_, [this] { take_mail(); }),
       mailbox_([this] { wakeup_.wake(); }),
       outboxes_(setup.worker_count),
-      store_(make_store(engine, [this] { wakeup_.wake(); })),
+      store_(make_store(engine, *setup.config, [this] { wakeup_.wake(); })),
       settings_(session_settings()),
       hub_(settings_, shared.sessions, random_number()),
       service_(*this),
@@ -250,6 +257,18 @@ void Worker::note_filling_copies() {
   if ((before == 0) != (filling == 0)) {
     workers_.front()->post_errand([&control = control_] { control.copies_changed(); });
   }
+}
+
+void Worker::storage_changed(StorageTrouble trouble, std::string_view text) {
+  workers_.front()->post_errand(
+      [&control = control_, index = setup_.index, trouble, words = std::string(text)] {
+        control.storage_changed(index, trouble, words);
+      });
+}
+
+void Worker::engine_damaged(std::string_view text) {
+  workers_.front()->post_errand(
+      [&control = control_, words = std::string(text)] { control.engine_damaged(words); });
 }
 
 WorkerFigures Worker::figures() {

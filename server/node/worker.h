@@ -141,6 +141,8 @@ class Worker final : public ShardOutlet {
     note_filling_copies();
     tell_progress();
   }
+  void storage_changed(StorageTrouble trouble, std::string_view text) override;
+  void engine_damaged(std::string_view text) override;
 
   const Setup setup_;
   plugins::Engine& engine_;

@@ -74,6 +74,11 @@ void WorkerService::repair(ClientToken token, std::optional<PartitionIndex> part
   });
 }
 
+void WorkerService::backup(ClientToken token, BackupRequest request) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
+           wanted = std::move(request)] { node.backup(asker, wanted); });
+}
+
 void WorkerService::change_users(ClientToken token, UserChange change) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
            wanted = std::move(change)] { node.change_users(asker, wanted); });

@@ -24,6 +24,7 @@ class WorkerService final : public NodeService {
   void ring_figures(ClientToken token) override;
   void repair(ClientToken token, std::optional<PartitionIndex> partition) override;
   void change_keyspaces(ClientToken token, KeyspaceRequest request) override;
+  void backup(ClientToken token, BackupRequest request) override;
   void change_users(ClientToken token, UserChange change) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;

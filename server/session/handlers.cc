@@ -202,6 +202,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kKeyspaceList, {run_keyspace_list, false, kCluster}},
     {CommandId::kKeyspaceSet, {run_keyspace_set, kAll, kCluster}},
 
+    {CommandId::kRingBackup, {run_ring_backup, kAll, kCluster}},
     {CommandId::kRingClear, {run_ring_clear, kAll, kCluster}},
     {CommandId::kRingCommit, {run_ring_commit, kAll, kCluster}},
     {CommandId::kRingDrain, {run_ring_drain, kAll, kCluster}},

@@ -139,6 +139,7 @@ void run_keyspace_set(Call& call);
 void run_ring_clear(Call& call);
 void run_ring_commit(Call& call);
 void run_ring_drain(Call& call);
+void run_ring_backup(Call& call);
 void run_ring_hints(Call& call);
 void run_ring_join(Call& call);
 void run_ring_leave(Call& call);

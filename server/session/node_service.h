@@ -36,6 +36,11 @@ struct MemberStatus {
   double phi = 0;                        // how doubtful the answer is that it owes
 };
 
+struct BackupRequest {
+  std::string name;  // of a directory to be made in each node's `backups`
+  bool everywhere = true;
+};
+
 /// What sessions ask of the node, one implementation a worker (server/node) and one trivial one for
 /// tests and for subtracting layers' cost (the ok-service). All calls on the worker's loop thread.
 /// Every asynchronous call is answered exactly once through ServiceClient with the token given,
@@ -74,6 +79,9 @@ class NodeService {
   virtual void repair(ClientToken token, std::optional<PartitionIndex> partition) = 0;
   /// KEYSPACE's commands that change keyspaces; as change_users().
   virtual void change_keyspaces(ClientToken token, KeyspaceRequest request) = 0;
+  /// A copy of all that was acknowledged before, at every member or here alone; what came of it
+  /// comes into ring_figures_done(). It takes as long as the engines take.
+  virtual void backup(ClientToken token, BackupRequest request) = 0;
   /// ACL's commands that change users; number_done() brings how many it concerned, status_done()
   /// the error line without '-'.
   virtual void change_users(ClientToken token, UserChange change) = 0;

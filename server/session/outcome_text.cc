@@ -70,7 +70,12 @@ std::string outcome_error(const Outcome& outcome, bool is_write, uint32_t timeou
     case OutcomeCode::kCannotSync:
       return "ERR the storage engine cannot sync, so DW cannot be met; nothing was applied";
     case OutcomeCode::kStorageFailed:
-      return "ERR the storage engine refused the request";
+      return "MISCONF the storage engine failed, nothing was applied";
+    case OutcomeCode::kStorageFull:
+      return "MISCONF the storage engine takes no writes: no space left, nothing was applied";
+    case OutcomeCode::kStorageReadOnly:
+      return "MISCONF the storage engine takes no writes: its device is read-only, nothing was "
+             "applied";
     case OutcomeCode::kWrongType:
       return "WRONGTYPE Operation against a key holding the wrong kind of value";
     case OutcomeCode::kNotAnInteger:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,11 +36,19 @@ struct RepairFigure {
   uint64_t bytes = 0;
 };
 
+/// What a member's part of a backup came to (RING BACKUP).
+struct BackupFigure {
+  std::string node;
+  std::string error;      // empty: complete
+  std::string directory;  // on its machine
+};
+
 /// What a node counts about the ring, of all its workers.
 struct RingFigures {
   std::vector<HintFigure> hints;  // one a target
   std::vector<TransferFigure> transfers;
   std::vector<RepairFigure> repairs;  // of those that were asked for
+  std::vector<BackupFigure> backups;  // the same
   uint64_t copies = 0;                // of partitions, here
   uint64_t data_bytes = 0;            // that they take
 

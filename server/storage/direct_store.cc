@@ -85,7 +85,7 @@ bool DirectStore::deliver(StoreClient& client) {
     if (status.ok()) {
       result = decode_record(load.key, record, &state) ? LoadStatus::kLoaded : LoadStatus::kCorrupt;
     } else if (!status.not_found()) {
-      result = LoadStatus::kFailed;
+      result = failed_load(status);
     }
     client.loaded(load.token, result, state);
   }
@@ -94,7 +94,7 @@ bool DirectStore::deliver(StoreClient& client) {
   for (const auto& [token, range] : ranges) {
     const RangeContent content = read_engine_range(engine_, range.view(), partition_count_);
     content.entries(partition_count_, &entries_);
-    client.range_read(token, content.ok, entries_, content.done);
+    client.range_read(token, content.status.ok(), entries_, content.done);
   }
   return true;
 }

@@ -52,12 +52,11 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
   RangeContent content;
   const StoredKeyRange bounds = fetch_range(range, partition_count);
   if (bounds.begin >= bounds.end) {
-    content.ok = true;
     content.done = true;
     return content;
   }
   bool stopped = false;
-  const plugins::Status status = engine.scan(
+  content.status = engine.scan(
       bounds.begin, bounds.end, [&](std::string_view stored_key, std::string_view record) {
         const bool full =
             !content.pieces.empty() &&
@@ -77,8 +76,7 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
         content.pieces.push_back({stored_key.size(), record.size()});
         return true;
       });
-  content.ok = status.ok();
-  content.done = status.ok() && !stopped;
+  content.done = content.status.ok() && !stopped;
   return content;
 }
 

@@ -25,7 +25,7 @@ struct OwnedRange {
 
 /// Part of a partition, owned.
 struct RangeContent {
-  bool ok = false;
+  plugins::Status status;
   bool done = false;
   std::string bytes;  // stored keys and records, one after the other
   struct Piece {

@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "plugins/api/status.h"
 #include "replication/node/messages.h"
 #include "replication/node/ports.h"
 
@@ -22,7 +23,19 @@ class StoreClient {
   virtual void loaded(StoreToken token, LoadStatus status, const State& state) = 0;
   virtual void range_read(StoreToken token, bool ok, std::span<const RangeEntry> entries,
                           bool done) = 0;
+  /// The engine takes no writes, for another reason than before, or takes them again (kNone).
+  /// `text`: the engine's own words.
+  virtual void storage_changed(StorageTrouble trouble, std::string_view text) = 0;
+  /// Stored bytes fail the engine's own checks where more than one record is concerned.
+  virtual void engine_damaged(std::string_view text) = 0;
 };
+
+/// What a load is told that the engine refused. What fails its checks is put aside like a record
+/// that fails ours.
+inline LoadStatus failed_load(const plugins::Status& status) {
+  return status.code == plugins::StatusCode::kCorruption ? LoadStatus::kCorrupt
+                                                         : LoadStatus::kFailed;
+}
 
 /// Keys' states over an engine, one store a worker, on the worker's thread. The first five calls
 /// are those of ShardPorts and keep their promises; a store never calls back from within them.

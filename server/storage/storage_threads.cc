@@ -2,11 +2,25 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <utility>
 
 namespace kindred {
 
 namespace {
+
+/// Above all kinds of stored keys but those put aside; never left there.
+constexpr std::string_view kProbeKey = "\x7d probe";
+constexpr size_t kProbeBytes = 64 << 10;
+constexpr std::chrono::milliseconds kBackoffFirst{100};
+constexpr std::chrono::milliseconds kBackoffMax{5000};
+constexpr std::chrono::seconds kSoundFor{30};  // then trouble is taken for new trouble
+
+/// Whether the engine, not the batch, is to blame.
+bool is_trouble(plugins::StatusCode code) {
+  return code == plugins::StatusCode::kIoError || code == plugins::StatusCode::kNoSpace ||
+         code == plugins::StatusCode::kReadOnly || code == plugins::StatusCode::kCorruption;
+}
 
 plugins::Durability engine_durability(Durability durability) {
   switch (durability) {
@@ -34,8 +48,8 @@ StorageResult result_of(StorageJob&& job, bool ok) {
 }  // namespace
 
 StorageThreads::StorageThreads(plugins::Engine& engine, unsigned readers,
-                               std::function<void()> wake)
-    : engine_(engine), wake_(std::move(wake)), writer_([this] { write_loop(); }) {
+                               std::function<void()> wake, bool probes)
+    : engine_(engine), wake_(std::move(wake)), probes_(probes), writer_([this] { write_loop(); }) {
   for (unsigned i = 0; i < readers; ++i) {
     readers_.emplace_back([this] { read_loop(); });
   }
@@ -111,15 +125,69 @@ void StorageThreads::write_loop() {
   while (true) {
     {
       std::unique_lock lock(write_mutex_);
-      write_ready_.wait(lock, [this] { return stopping_writes_ || !writes_.empty(); });
-      if (writes_.empty()) {
+      const auto is_ready = [this] { return stopping_writes_ || !writes_.empty(); };
+      if (probe_at_) {
+        write_ready_.wait_until(lock, *probe_at_, is_ready);
+      } else {
+        write_ready_.wait(lock, is_ready);
+      }
+      if (writes_.empty() && stopping_writes_) {
         return;
       }
       jobs.clear();
       jobs.swap(writes_);
     }
-    apply(&jobs);
+    if (!jobs.empty()) {
+      apply(&jobs);
+    }
+    if (probe_at_ && Clock::now() >= *probe_at_) {
+      probe();
+    }
   }
+}
+
+void StorageThreads::note_refusal(const plugins::Status& status) {
+  if (!is_trouble(status.code)) {
+    return;
+  }
+  if (!probe_at_ && probes_) {
+    const bool is_new = Clock::now() > recovered_at_ + kSoundFor;
+    backoff_ = is_new ? kBackoffFirst : std::max(backoff_, kBackoffFirst);
+    probe_at_ = Clock::now() + backoff_;
+  }
+  if (status.code != trouble_) {
+    trouble_ = status.code;
+    std::vector<StorageResult> news(1);
+    news.front().kind = StorageJob::Kind::kProbe;
+    news.front().status = status;
+    publish(&news);
+  }
+}
+
+// Written and taken away again, as durably as the engine can.
+void StorageThreads::probe() {
+  batch_.clear();
+  batch_.put(kProbeKey, std::string(kProbeBytes, '\0'));
+  const bool can_sync = engine_.capabilities().can_sync;
+  plugins::Status status =
+      engine_.apply(batch_, can_sync ? plugins::Durability::kGroup : plugins::Durability::kAsync);
+  if (status.ok()) {
+    batch_.clear();
+    batch_.remove(kProbeKey);
+    status = engine_.apply(batch_, plugins::Durability::kAsync);
+  }
+  if (!status.ok()) {
+    backoff_ = std::min(backoff_ * 2, kBackoffMax);
+    probe_at_ = Clock::now() + backoff_;
+    return note_refusal(status);
+  }
+  recovered_at_ = Clock::now();
+  probe_at_.reset();
+  trouble_ = plugins::StatusCode::kOk;
+  std::vector<StorageResult> news(1);
+  news.front().kind = StorageJob::Kind::kProbe;
+  news.front().ok = true;
+  publish(&news);
 }
 
 // One batch, as durable as the most demanding of its writes.
@@ -140,7 +208,12 @@ void StorageThreads::apply(std::vector<StorageJob>* jobs) {
       batch_.remove(job.stored_key);
     }
   }
-  const bool ok = batch_.empty() || engine_.apply(batch_, engine_durability(durability)).ok();
+  const plugins::Status status =
+      batch_.empty() ? plugins::Status() : engine_.apply(batch_, engine_durability(durability));
+  const bool ok = status.ok();
+  if (!ok) {
+    note_refusal(status);  // told before the writes that failed
+  }
   std::vector<StorageResult> results;
   std::vector<StorageJob> ranges;
   for (StorageJob& job : *jobs) {
@@ -213,13 +286,14 @@ StorageResult StorageThreads::read(const StorageJob& job) {
     }
     StorageResult result = result_of(StorageJob(job), true);
     result.content = read_engine_range(engine_, job.range.front().view(), partition_count);
-    result.ok = result.content.ok;
+    result.ok = result.content.status.ok();
+    result.status = result.content.status;
     return result;
   }
   StorageResult result = result_of(StorageJob(job), true);
-  const plugins::Status status = engine_.get(result.stored_key, &result.record);
-  result.found = status.ok();
-  result.ok = status.ok() || status.not_found();
+  result.status = engine_.get(result.stored_key, &result.record);
+  result.found = result.status.ok();
+  result.ok = result.found || result.status.not_found();
   return result;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +19,7 @@ namespace kindred {
 
 /// One thing that a worker asks of its storage threads.
 struct StorageJob {
-  enum class Kind : uint8_t { kPut, kQuarantine, kLoad, kRange };
+  enum class Kind : uint8_t { kPut, kQuarantine, kLoad, kRange, kProbe };
   Kind kind = Kind::kPut;
   Durability durability = Durability::kMemory;
   bool wants_answer = false;
@@ -32,8 +34,9 @@ struct StorageJob {
 struct StorageResult {
   StorageJob::Kind kind = StorageJob::Kind::kPut;
   bool ok = false;
-  bool known = false;  // a write that failed: the engine told what it holds instead
-  bool found = false;  // kLoad, and what the engine told
+  plugins::Status status;  // kRange, kLoad: why not ok. kProbe: what the engine makes of writes now
+  bool known = false;      // a write that failed: the engine told what it holds instead
+  bool found = false;      // kLoad, and what the engine told
   bool wants_answer = false;
   StoreToken token = 0;
   uint64_t sequence = 0;
@@ -44,11 +47,15 @@ struct StorageResult {
 
 /// The threads that may wait for a device, for one worker: one writer, which applies all that has
 /// come since its last sync as one batch, and a few readers. A range is read after all writes that
-/// were submitted before it. Made and stopped on the worker's thread.
+/// were submitted before it. Once the engine has refused a batch it is probed, less and less often,
+/// until it takes one; that it refuses, and why, and that it is back, comes as a result of a probe.
+/// Made and stopped on the worker's thread.
 class StorageThreads {
  public:
-  /// `engine` outlives this. `wake` is called from the threads when there are results.
-  StorageThreads(plugins::Engine& engine, unsigned readers, std::function<void()> wake);
+  /// `engine` outlives this. `wake` is called from the threads when there are results. `probes`:
+  /// false where an engine that comes back may have forgotten what it was given.
+  StorageThreads(plugins::Engine& engine, unsigned readers, std::function<void()> wake,
+                 bool probes);
   ~StorageThreads();
   StorageThreads(const StorageThreads&) = delete;
   StorageThreads& operator=(const StorageThreads&) = delete;
@@ -65,6 +72,8 @@ class StorageThreads {
   void write_loop();
   void read_loop();
   void apply(std::vector<StorageJob>* jobs);
+  void note_refusal(const plugins::Status& status);
+  void probe();
   void look_up(StorageResult* failed);
   void publish(std::vector<StorageResult>* results);
   StorageResult read(const StorageJob& job);
@@ -86,7 +95,13 @@ class StorageThreads {
   std::mutex result_mutex_;
   std::vector<StorageResult> results_;
 
-  plugins::WriteBatch batch_;  // the writer's
+  using Clock = std::chrono::steady_clock;
+  const bool probes_;
+  plugins::WriteBatch batch_;  // this and what follows: the writer's
+  plugins::StatusCode trouble_ = plugins::StatusCode::kOk;
+  std::optional<Clock::time_point> probe_at_;
+  Clock::time_point recovered_at_;
+  std::chrono::milliseconds backoff_{0};
   std::thread writer_;
   std::vector<std::thread> readers_;
 };

@@ -14,10 +14,24 @@ LoadStatus read_record(const KeyRef& key, std::string_view record, State* state)
   return decode_record(key, record, state) ? LoadStatus::kLoaded : LoadStatus::kCorrupt;
 }
 
+StorageTrouble trouble_of(plugins::StatusCode code) {
+  switch (code) {
+    case plugins::StatusCode::kOk:
+      return StorageTrouble::kNone;
+    case plugins::StatusCode::kNoSpace:
+      return StorageTrouble::kFull;
+    case plugins::StatusCode::kReadOnly:
+      return StorageTrouble::kReadOnly;
+    default:
+      return StorageTrouble::kFailing;
+  }
+}
+
 }  // namespace
 
-ThreadedStore::ThreadedStore(plugins::Engine& engine, unsigned readers, std::function<void()> wake)
-    : engine_(engine), threads_(engine, readers, std::move(wake)) {}
+ThreadedStore::ThreadedStore(plugins::Engine& engine, unsigned readers, std::function<void()> wake,
+                             bool probes)
+    : engine_(engine), threads_(engine, readers, std::move(wake), probes) {}
 
 LoadStatus ThreadedStore::try_load(const KeyRef& key, State* state) {
   encode_stored_key(key, &stored_key_);
@@ -123,11 +137,24 @@ bool ThreadedStore::deliver(StoreClient& client) {
         break;
       case StorageJob::Kind::kRange:
         result.content.entries(partition_count_, &entries_);
+        if (result.status.code == plugins::StatusCode::kCorruption) {
+          client.engine_damaged(result.status.text());
+        }
         client.range_read(result.token, result.ok, entries_, result.content.done);
+        break;
+      case StorageJob::Kind::kProbe:
+        tell_storage(result.status, client);
         break;
     }
   }
   return !results_.empty();
+}
+
+void ThreadedStore::tell_storage(const plugins::Status& status, StoreClient& client) {
+  client.storage_changed(trouble_of(status.code), status.text());
+  if (status.code == plugins::StatusCode::kCorruption) {
+    client.engine_damaged(status.text());
+  }
 }
 
 void ThreadedStore::finish_write(const StorageResult& result, StoreClient& client) {
@@ -183,7 +210,7 @@ void ThreadedStore::finish_load(const StorageResult& result, StoreClient& client
   key.hash = loading.hash;
   for (const StoreToken token : loading.tokens) {
     State state;
-    LoadStatus status = LoadStatus::kFailed;
+    LoadStatus status = failed_load(result.status);
     const auto pending = pending_.find(result.stored_key);
     const Value stored = pending != pending_.end() ? pending->second.record : loading.record;
     if (pending != pending_.end() || loading.overtaken) {

@@ -16,7 +16,9 @@ namespace kindred {
 class ThreadedStore final : public StateStore {
  public:
   /// `engine` outlives the store. `wake` is called from other threads when deliver() has work.
-  ThreadedStore(plugins::Engine& engine, unsigned readers, std::function<void()> wake);
+  /// `probes`: see StorageThreads.
+  ThreadedStore(plugins::Engine& engine, unsigned readers, std::function<void()> wake,
+                bool probes = true);
 
   [[nodiscard]] LoadStatus try_load(const KeyRef& key, State* state) override;
   void load(const KeyRef& key, StoreToken token) override;
@@ -55,6 +57,7 @@ class ThreadedStore final : public StateStore {
   void remember(StorageJob&& job);
   void finish_write(const StorageResult& result, StoreClient& client);
   void tell_lost(const StorageResult& result, const Value* lost, StoreClient& client);
+  void tell_storage(const plugins::Status& status, StoreClient& client);
   void finish_load(const StorageResult& result, StoreClient& client);
 
   plugins::Engine& engine_;

@@ -117,6 +117,7 @@ void Faults::schedule() {
   every(plan.stop_every_ms, &Faults::stop);
   every(plan.machine_crash_every_ms, &Faults::crash_machine);
   every(plan.lossy_every_ms, &Faults::lose);
+  every(plan.disk_trouble_every_ms, &Faults::break_disk);
   every(plan.pause_every_ms, &Faults::pause);
   every(plan.doubt_every_ms, &Faults::doubt);
   every(plan.flush_every_ms, &Faults::flush);
@@ -300,6 +301,18 @@ void Faults::damage_record(SimNode& node) {
       node.shard_of_partition(damaged.partition).wake();
     }
   });
+}
+
+/// A device takes no writes for a while; what it held stays.
+void Faults::break_disk() {
+  SimNode& node = any_node();
+  Prng& prng = cluster_.prng(Chance::kFaults);
+  const auto trouble = prng.one_in(2) ? StorageTrouble::kFull : StorageTrouble::kReadOnly;
+  const uint64_t length_us = prng.between(100'000, prng.one_in(3) ? 6'000'000 : 1'500'000);
+  if (node.is_ready() && node.disk_trouble() == StorageTrouble::kNone) {
+    cluster_.probes().add("disk_trouble");
+    node.begin_disk_trouble(trouble, length_us);
+  }
 }
 
 void Faults::restore_later(SimNode& node) {

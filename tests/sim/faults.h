@@ -37,6 +37,7 @@ class Faults {
   void damage_record(SimNode& node);
   void restore_later(SimNode& node);
   void wipe(SimNode& node);
+  void break_disk();
   void pause();
   void hang();
   void stand_still(SimNode& node, uint64_t length_us);

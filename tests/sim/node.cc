@@ -78,6 +78,8 @@ void SimNode::stop(bool with_machine) {
   }
   pending.clear();
   disk_.lose_memory();
+  disk_trouble_ = StorageTrouble::kNone;
+  is_trouble_told_ = false;
   paused_until_us = 0;
   machine_is_up = !with_machine;
   machine_run_ += with_machine ? 1 : 0;
@@ -195,10 +197,45 @@ StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token, 
   store.token = token;
   store.record = disk_.at(key).visible;
   disk_.at(key).pending.push_back(std::move(store));
-  const bool ok = cluster_.is_healing() ||
-                  !cluster_.prng(Chance::kEngine).chance(cluster_.plan().store_failure_chance);
-  later(delay_us, [this, key, number = last_store_, ok] { store_done(key, number, ok); });
+  const bool ok = disk_trouble_ == StorageTrouble::kNone &&
+                  (cluster_.is_healing() ||
+                   !cluster_.prng(Chance::kEngine).chance(cluster_.plan().store_failure_chance));
+  later(delay_us, [this, key, number = last_store_, ok] {
+    store_done(key, number, ok && disk_trouble_ == StorageTrouble::kNone);
+  });
   return StoreStatus::kPending;
+}
+
+void SimNode::begin_disk_trouble(StorageTrouble trouble, uint64_t length_us) {
+  note("can't write to its disk");
+  disk_trouble_ = trouble;
+  later(length_us, [this] {
+    note("can write to its disk again");
+    disk_trouble_ = StorageTrouble::kNone;
+    if (is_trouble_told_) {
+      later(cluster_.prng(Chance::kEngine).below(300'000), [this] {
+        is_trouble_told_ = disk_trouble_ != StorageTrouble::kNone;
+        tell_storage(disk_trouble_);
+      });
+    }
+  });
+}
+
+void SimNode::note_refused_write() {
+  if (!is_trouble_told_) {
+    is_trouble_told_ = true;
+    tell_storage(disk_trouble_);
+  }
+}
+
+void SimNode::tell_storage(StorageTrouble trouble) {
+  for (uint8_t shard = 0; shard < shard_count_; ++shard) {
+    later(cluster_.prng(Chance::kThreads).below(50'000), [this, shard, trouble] {
+      if (shards_[shard] != nullptr && is_trouble_told_ == (trouble != StorageTrouble::kNone)) {
+        shards_[shard]->set_storage(trouble);
+      }
+    });
+  }
 }
 
 /// Loads show again what the engine holds.
@@ -237,6 +274,9 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
     while (is_there && !kept.pending.empty()) {
       ended.push_back(std::move(kept.pending.front()));
       kept.pending.pop_front();
+    }
+    if (is_there && disk_trouble_ != StorageTrouble::kNone) {
+      note_refused_write();
     }
     if (is_there) {
       cluster_.probes().add("store_failed");

@@ -103,6 +103,11 @@ class SimNode final : public MembershipPorts {
   uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
   bool count_is_exact = true;      // no record was damaged, no store failed since the start
 
+  /// The device refuses all writes for a while; shards hear of it once one of theirs was refused.
+  void begin_disk_trouble(StorageTrouble trouble, uint64_t length_us);
+  StorageTrouble disk_trouble() const { return disk_trouble_; }
+  void note_refused_write();
+
   /// A client's request comes in.
   void ask(ClientToken token, Request request, std::function<void(Reply&&)> done);
   void ask_scan(ClientToken token, const ScanRequest& request,
@@ -122,6 +127,7 @@ class SimNode final : public MembershipPorts {
   /// A shard met a newer document at `holder`.
   void want_document(NodeId holder);
   StoreStatus store_later(uint32_t key, uint8_t shard, StoreToken token, uint64_t delay_us);
+  void tell_storage(StorageTrouble trouble);
 
   // MembershipPorts
   void send(const Address& to, const MembershipMessage& message) override;
@@ -196,6 +202,8 @@ class SimNode final : public MembershipPorts {
   MessageReader reader_;
   uint64_t machine_run_ = 1;
   uint64_t last_store_ = 0;
+  StorageTrouble disk_trouble_ = StorageTrouble::kNone;
+  bool is_trouble_told_ = false;
 };
 
 }  // namespace kindred::sim

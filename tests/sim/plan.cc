@@ -165,6 +165,11 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   plan.clocks_jump = plan.clock_skew_ms_max != 0 && prng.one_in(2);
   Prng sloppy(seed * 2 + 0x510ff);
   choose_sloppy(plan, sloppy);
+  Prng disks(seed * 2 + 0xd15c);
+  if (plan.durability != Durability::kMemory && disks.one_in(3)) {
+    plan.disk_trouble_every_ms = static_cast<uint32_t>(disks.between(1'500, 8'000));
+    plan.load_failure_chance = disks.one_in(2) ? 20'000 : 0;
+  }
   Prng exchanging(seed * 2 + 0x3c4a6);
   if (exchanging.one_in(3)) {
     plan.exchange_every_ms = static_cast<uint32_t>(exchanging.between(200, 3'000));
@@ -203,7 +208,9 @@ std::string describe(const Plan& plan) {
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
          number("hangs", plan.hangs ? 1 : 0) + number("doubt", plan.doubt_every_ms) +
          number("flush", plan.flush_every_ms) + number("ring_change", plan.ring_change_every_ms) +
-         number("spare", plan.spare_nodes) + number("store_failure", plan.store_failure_chance) +
+         number("spare", plan.spare_nodes) + number("disk_trouble", plan.disk_trouble_every_ms) +
+         number("load_failure", plan.load_failure_chance) +
+         number("store_failure", plan.store_failure_chance) +
          number("store_refusal", plan.store_refusal_chance) + number("rules", plan.rules.size()) +
          number("exchange", plan.exchange_every_ms) +
          number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0);

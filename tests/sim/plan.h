@@ -60,6 +60,7 @@ struct Plan {
 
   // Engines.
   uint64_t load_pending_chance = 50'000;
+  uint64_t load_failure_chance = 0;
   uint64_t store_failure_chance = 0;
   uint64_t store_refusal_chance = 0;
   uint64_t sync_us_max = 3'000;
@@ -78,7 +79,8 @@ struct Plan {
   uint32_t crash_every_ms = 0;
   uint32_t stop_every_ms = 0;  // in order
   uint32_t machine_crash_every_ms = 0;
-  uint32_t lossy_every_ms = 0;  // wiped or restored directory, damaged record
+  uint32_t lossy_every_ms = 0;         // wiped or restored directory, damaged record
+  uint32_t disk_trouble_every_ms = 0;  // a device that is full or read-only for a while
   uint32_t pause_every_ms = 0;
   bool hangs = false;           // a node stands still for 40 s, once; in runs long enough for it
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
@@ -111,7 +113,8 @@ struct Plan {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
            machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 && !hangs &&
            doubt_every_ms == 0 && flush_every_ms == 0 && ring_change_every_ms == 0 &&
-           store_failure_chance == 0 && store_refusal_chance == 0;
+           store_failure_chance == 0 && store_refusal_chance == 0 && load_failure_chance == 0 &&
+           disk_trouble_every_ms == 0;
   }
 };
 

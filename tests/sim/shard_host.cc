@@ -219,11 +219,12 @@ void ShardHost::loaded(StoreToken token, uint32_t place) {
   const KeyRef key = key_at(place);
   DiskKey& kept = node_.disk().at(place);
   State state;
-  LoadStatus status = LoadStatus::kLoaded;
-  if (kept.is_damaged) {
-    status = LoadStatus::kCorrupt;
-  } else if (!decode_record(key, kept.visible.bytes, &state)) {
-    cluster_.oracle().fail("an engine holds a record that can't be read");
+  LoadStatus status = read_record(key, kept, &state);
+  if (status == LoadStatus::kLoaded && !cluster_.is_healing() &&
+      cluster_.prng(Chance::kEngine).chance(cluster_.plan().load_failure_chance)) {
+    cluster_.probes().add("load_failed");
+    status = LoadStatus::kFailed;
+    state = State();
   }
   const std::string bytes = kept.visible.bytes;  // the step may store the key
   if (status == LoadStatus::kLoaded) {
@@ -245,6 +246,12 @@ void ShardHost::stored(StoreToken token, bool ok) {
 void ShardHost::set_alive(NodeId peer, bool is_up) {
   begin(Step{});
   shard_.set_alive(peer, is_up, node_.now());
+  end();
+}
+
+void ShardHost::set_storage(StorageTrouble trouble) {
+  begin(Step{});
+  shard_.set_storage(trouble);
   end();
 }
 
@@ -279,7 +286,21 @@ LoadStatus ShardHost::try_load(const KeyRef& key, State* state) {
       cluster_.prng(Chance::kEngine).chance(cluster_.plan().load_pending_chance)) {
     return LoadStatus::kPending;
   }
+  return read_record(key, kept, state);
+}
+
+/// A record of which a bit was turned must be noticed as damaged, whichever it is.
+LoadStatus ShardHost::read_record(const KeyRef& key, const DiskKey& kept, State* state) {
   if (kept.is_damaged) {
+    std::string bytes = kept.visible.bytes;
+    if (bytes.empty()) {
+      return LoadStatus::kCorrupt;
+    }
+    const uint64_t bit = cluster_.prng(Chance::kEngine).below(bytes.size() * 8);
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    if (decode_record(key, bytes, state)) {
+      cluster_.oracle().fail("a record with a bit turned is taken for sound");
+    }
     return LoadStatus::kCorrupt;
   }
   if (!decode_record(key, kept.visible.bytes, state)) {
@@ -330,6 +351,14 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     cluster_.probes().add("store_refused");
     return StoreStatus::kFailed;
   }
+  if (node_.disk_trouble() != StorageTrouble::kNone) {
+    cluster_.probes().add("store_in_trouble");
+    const bool waits = durability != Durability::kMemory || !kept.pending.empty();
+    if (!waits || prng.one_in(2)) {
+      node_.note_refused_write();
+      return StoreStatus::kFailed;
+    }
+  }
   KeptRecord next;
   next.bytes.assign(record);
   State state;
@@ -375,7 +404,9 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     return StoreStatus::kDone;
   }
   const bool waits = durability != Durability::kMemory || !kept.pending.empty();
-  if (!waits || (durability == Durability::kLogged && kept.pending.empty() && prng.one_in(2))) {
+  const bool is_in_trouble = node_.disk_trouble() != StorageTrouble::kNone;
+  if (!waits || (durability == Durability::kLogged && kept.pending.empty() && !is_in_trouble &&
+                 prng.one_in(2))) {
     node_.disk().log(disk_place, kept.visible);
     return StoreStatus::kDone;
   }
@@ -421,7 +452,9 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
   for (const auto& [name, index] : found) {
     records.push_back(node_.disk().at(index).visible.bytes);
     if (node_.disk().at(index).is_damaged) {
-      records.back()[records.back().size() / 2] ^= 1;
+      std::string& bytes = records.back();
+      const uint64_t bit = cluster_.prng(Chance::kEngine).below(bytes.size() * 8);
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
     }
   }
   for (size_t i = 0; i < found.size(); ++i) {

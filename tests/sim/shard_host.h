@@ -11,6 +11,7 @@
 #include "protocol/peer/frame_builder.h"
 #include "replication/node/ports.h"
 #include "replication/node/shard.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/network.h"
 #include "tests/sim/oracle.h"
 
@@ -41,6 +42,7 @@ class ShardHost final : public ShardPorts {
   void stored(StoreToken token, bool ok);
   void range_read(const FetchRange& range, StoreToken token);
   void set_alive(NodeId peer, bool is_up);
+  void set_storage(StorageTrouble trouble);
   void tick();
   /// Begins a cycle of anti-entropy.
   void start_exchanges();
@@ -68,6 +70,7 @@ class ShardHost final : public ShardPorts {
 
  private:
   void await_exchanges();
+  LoadStatus read_record(const KeyRef& key, const DiskKey& kept, State* state);
   /// What the step under way is about.
   struct Step {
     uint64_t id = 0;  // the coordinator's op where it is known

@@ -13,7 +13,8 @@ TEST(PeerMessages, SurviveTheirBytes) {
 
   const ControlMessage messages[] = {CountKeys{7, {0, 3, 16383}},   CountKeys{8, {}},
                                      CountKeysReply{9, 1ULL << 40}, AskActors{10, {1, ~0ULL}},
-                                     ActorsReply{11, {}},           Yielding{}};
+                                     ActorsReply{11, {}},           Yielding{},
+                                     MakeBackup{12, "monday"},      BackupReply{13, "no", "d"}};
   for (const ControlMessage& message : messages) {
     ControlMessage read;
     ASSERT_TRUE(decode_control(encode_control(message), &read));

@@ -112,6 +112,32 @@ TEST_F(RingRepairTest, MistakesAreNamed) {
   EXPECT_TRUE(worker_.service().repairs().empty());
 }
 
+using RingBackupTest = RingRepairTest;
+
+TEST_F(RingBackupTest, TellsWhatCameOfItAtEachMember) {
+  receive(session_, line("RING BACKUP monday"));
+  const auto& [token, request] = worker_.service().backups().back();
+  EXPECT_EQ(request.name, "monday");
+  EXPECT_TRUE(request.everywhere);
+  RingFigures figures;
+  figures.backups = {{"a", "", "/a/backups/monday"}, {"b", "it is down", ""}};
+  worker_.service().client().ring_figures_done(token, std::move(figures));
+  const Reply reply = parsed(sent(session_));
+  ASSERT_EQ(reply.elements.size(), 2U);
+  EXPECT_EQ(reply.elements[0].find("node")->text, "a");
+  EXPECT_EQ(reply.elements[0].find("result")->text, "complete");
+  EXPECT_EQ(reply.elements[0].find("directory")->text, "/a/backups/monday");
+  EXPECT_EQ(reply.elements[1].find("result")->text, "it is down");
+}
+
+TEST_F(RingBackupTest, ANameIsNoPath) {
+  for (const char* name : {"a/b", "..", ".hidden", "a*"}) {
+    EXPECT_TRUE(
+        say(session_, "RING BACKUP " + std::string(name)).starts_with("-ERR a backup's name"));
+  }
+  EXPECT_TRUE(worker_.service().backups().empty());
+}
+
 class RingChangesTest : public testing::Test {
  protected:
   const RingRequest& asked() { return worker_.service().ring_requests().back().second; }

@@ -85,6 +85,10 @@ class ScriptedService final : public NodeService {
     repairs_.emplace_back(token, partition);
   }
   std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>>& repairs() { return repairs_; }
+  void backup(ClientToken token, BackupRequest request) override {
+    backups_.emplace_back(token, std::move(request));
+  }
+  std::vector<std::pair<ClientToken, BackupRequest>>& backups() { return backups_; }
   void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
     other_tokens_.push_back(token);
   }
@@ -115,6 +119,7 @@ class ScriptedService final : public NodeService {
   std::vector<Asked> asked_;
   std::vector<std::pair<ClientToken, ScanRequest>> scans_;
   std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
+  std::vector<std::pair<ClientToken, BackupRequest>> backups_;
   std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>> repairs_;
   std::vector<std::pair<ClientToken, KeyspaceRequest>> keyspace_requests_;
   std::vector<ClientToken> other_tokens_;

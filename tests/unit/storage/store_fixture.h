@@ -68,6 +68,10 @@ class RecordingClient final : public StoreClient {
                       shown != nullptr ? value_in(*shown) : "(unknown)"});
   }
   void stored(StoreToken token, bool ok) override { stores.push_back({token, ok}); }
+  void storage_changed(StorageTrouble trouble, std::string_view) override {
+    troubles.push_back(trouble);
+  }
+  void engine_damaged(std::string_view) override { ++damages; }
   void loaded(StoreToken token, LoadStatus status, const State& state) override {
     loads.push_back({token, status, value_in(state)});
     if (on_loaded) {
@@ -88,6 +92,8 @@ class RecordingClient final : public StoreClient {
 
   std::function<void(StoreToken)> on_loaded;
   std::vector<Loss> losses;
+  std::vector<StorageTrouble> troubles;
+  int damages = 0;
   std::vector<Stored> stores;
   std::vector<Loaded> loads;
   std::vector<Range> ranges;

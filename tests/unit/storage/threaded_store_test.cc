@@ -322,6 +322,33 @@ TEST_F(ThreadedStoreTest, QuarantineTakesTheRecordAway) {
   EXPECT_EQ(client_.loads[1], (RecordingClient::Loaded{4, LoadStatus::kLoaded, "(none)"}));
 }
 
+TEST_F(ThreadedStoreTest, AnEngineThatRefusesIsProbedUntilItTakesWrites) {
+  plan_->fail_next(EngineCall::kApply, 3, {plugins::Status(plugins::StatusCode::kNoSpace)});
+  EXPECT_EQ(store("k", "v", Durability::kSynced, 1), StoreStatus::kPending);
+  deliver_stores(1);
+  EXPECT_EQ(client_.stores[0], (RecordingClient::Stored{1, false}));
+  EXPECT_EQ(client_.troubles, std::vector<StorageTrouble>{StorageTrouble::kFull});
+  wakes_.deliver_until(*store_, client_, [&] { return client_.troubles.size() > 1; });
+  EXPECT_EQ(client_.troubles.back(), StorageTrouble::kNone);
+  EXPECT_EQ(plan_->faults_injected(), 3U) << "two probes failed before one came through";
+}
+
+TEST_F(ThreadedStoreTest, WhatFailsTheEnginesChecksIsToldAsDamage) {
+  plan_->fail_next(EngineCall::kGet, 1, {plugins::Status(plugins::StatusCode::kCorruption)});
+  store_->load(key("k"), 1);
+  deliver_loads(1);
+  EXPECT_EQ(client_.loads[0].status, LoadStatus::kCorrupt);
+  EXPECT_EQ(client_.damages, 0) << "one record";
+  plan_->fail_next(EngineCall::kScan, 1, {plugins::Status(plugins::StatusCode::kCorruption)});
+  FetchRange range;
+  range.entries_max = 100;
+  range.bytes_max = 1 << 20;
+  store_->read_range(range, 8);
+  wakes_.deliver_until(*store_, client_, [&] { return !client_.ranges.empty(); });
+  EXPECT_FALSE(client_.ranges[0].ok);
+  EXPECT_EQ(client_.damages, 1);
+}
+
 TEST_F(ThreadedStoreTest, StopWaitsUntilTheEngineHasEverything) {
   for (int i = 0; i < 100; ++i) {
     static_cast<void>(store("k" + std::to_string(i), "v", Durability::kMemory, 1));
