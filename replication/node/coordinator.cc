@@ -276,13 +276,6 @@ void Coordinator::on_pass_on_reply(NodeId from, const PassOnReply& reply, Now no
   finish(*op, std::move(outcome), now);
 }
 
-/// The copy stopped being whole while the request waited: a damaged record was found, or the
-/// partition went elsewhere. What it holds may lack acknowledged writes now.
-bool Coordinator::copy_lost(const Op& op) const {
-  return op.home == 0 && !core_.serves(op.key.partition()) &&
-         !KINDRED_BUG(filling_copy_coordinates);
-}
-
 /// The node asked did nothing with the request: the next one may run it.
 void Coordinator::refuse_or_move(Op& op, Now now) {
   place(op, op.request, now);

@@ -1,7 +1,8 @@
-// What becomes of requests under way when the owners of their partition change, or this copy can run
-// them no more.
+// What becomes of requests under way when the owners of their partition change, or this copy can
+// run them no more.
 #include <algorithm>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/node/coordinator.h"
 
 namespace kindred {
@@ -79,6 +80,13 @@ void Coordinator::place_again(Op& op, Now now) {
     op.request.quorum = op.spec;
   }
   place(op, op.request, now);
+}
+
+/// The copy stopped being whole while the request waited: a damaged record was found, or the
+/// partition went elsewhere. What it holds may lack acknowledged writes now.
+bool Coordinator::copy_lost(const Op& op) const {
+  return op.home == 0 && !core_.serves(op.key.partition()) &&
+         !KINDRED_BUG(filling_copy_coordinates);
 }
 
 /// A write of which this node could keep nothing.
