@@ -51,9 +51,20 @@
   X(covering_set_without_read, "a SET that is no register write reads nothing first")            \
   X(keyspace_write_quorum_forgotten, "a fill reckons with the configured W alone")               \
   X(full_disk_acks, "a node whose engine refuses writes acknowledges them all the same")         \
-  X(quarantine_keeps_the_copy, "a copy of which a record was damaged stays whole")
+  X(quarantine_keeps_the_copy, "a copy of which a record was damaged stays whole")               \
+  X(silent_peer_loses_writes, "a write that a silent peer has goes to the next one too")         \
+  X(minority_decides, "half of the voters are taken for a majority")                             \
+  X(accepted_document_ignored, "a proposer ignores what voters have accepted before")            \
+  X(promise_not_synced, "a voter answers before its vote is stored")                             \
+  X(accusation_not_refuted, "a member that hears that it is suspected says nothing")             \
+  X(incarnation_unbounded, "any jump of an incarnation is believed")                             \
+  X(gossip_not_exchanged, "members never compare what they know of each other")                  \
+  X(own_pause_blamed, "a node that stood still blames others for the silence")
 
 #ifdef KINDRED_BUG_BANK
+#include <cstdlib>
+#include <string_view>
+
 namespace kindred::bug_bank {
 enum class Bug {
   none,
@@ -61,7 +72,19 @@ enum class Bug {
   KINDRED_BUGS(KINDRED_BUG_ENUM)
 #undef KINDRED_BUG_ENUM
 };
-inline Bug active = Bug::none;  // set by the simulator before a run; one thread
+/// Of the environment variable KINDRED_BUG, with which tests show that they notice a bug.
+inline Bug named_by_environment() {
+  const char* named = std::getenv("KINDRED_BUG");
+  const std::string_view wanted = named == nullptr ? "" : named;
+#define KINDRED_BUG_NAMED(name, text) \
+  if (wanted == #name) {              \
+    return Bug::name;                 \
+  }
+  KINDRED_BUGS(KINDRED_BUG_NAMED)
+#undef KINDRED_BUG_NAMED
+  return Bug::none;
+}
+inline Bug active = named_by_environment();  // set by the simulator before a run; one thread
 }  // namespace kindred::bug_bank
 #define KINDRED_BUG(name) (::kindred::bug_bank::active == ::kindred::bug_bank::Bug::name)
 #else

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/membership/membership.h"
 
 // Voting on the next document, and proposing one. docs/design/ring-changes.md says by what rules.
@@ -45,6 +46,9 @@ bool Membership::may_vote(const Address& from, const Sender& sender, DocumentNum
 
 // The answer goes out once the record that holds the vote is synced.
 void Membership::vote(const Address& to, MembershipMessage answer) {
+  if (KINDRED_BUG(promise_not_synced) && !to.host.empty()) {
+    ports_.send(to, answer);
+  }
   PendingRecord pending;
   pending.what = Storing::kVote;
   pending.vote_to = to;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
+
 namespace kindred {
 
 DocumentNumber number_of(const ClusterDocument& document) {
@@ -58,7 +60,8 @@ bool Proposer::prepared(Voter voter, Ballot ballot, Ballot accepted,
     return false;
   }
   // It may have been chosen already; whoever has the highest ballot is sure to propose the same.
-  if (document != nullptr && accepted > highest_accepted_) {
+  if (document != nullptr && accepted > highest_accepted_ &&
+      !KINDRED_BUG(accepted_document_ignored)) {
     highest_accepted_ = accepted;
     document_ = document;
   }

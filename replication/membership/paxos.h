@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/membership/cluster.h"
 
 namespace kindred {
@@ -77,7 +78,9 @@ class Proposer {
   const std::shared_ptr<const ClusterDocument>& document() const { return document_; }
   /// Nodes that have not answered in the present phase.
   std::vector<NodeId> awaited() const;
-  std::size_t majority() const { return voters_.size() / 2 + 1; }
+  std::size_t majority() const {
+    return voters_.size() / 2 + (KINDRED_BUG(minority_decides) ? 0 : 1);
+  }
   /// Voters that have answered in the present phase.
   std::size_t answered() const { return answered_.size(); }
 

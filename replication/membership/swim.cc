@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/ring/mix.h"
 
 namespace kindred {
@@ -137,7 +138,8 @@ uint64_t Swim::begin_step(uint64_t now_us) {
     next_exchange_us_ = awake_us + random() % config_.exchange_us;
     return awake_us;
   }
-  if (deadline_us_ != kNever && awake_us > deadline_us_ + kPauseUs) {
+  if (deadline_us_ != kNever && awake_us > deadline_us_ + kPauseUs &&
+      !KINDRED_BUG(own_pause_blamed)) {
     const uint64_t resumed_us = std::max(deadline_us_, now_us_);
     paused_us_ += awake_us - resumed_us;
     return resumed_us;

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/membership/swim.h"
 #include "replication/ring/mix.h"
 
@@ -236,6 +237,9 @@ void Swim::on_ping_request(SwimPeer& from, const SwimMessage& message) {
 
 void Swim::begin_exchange() {
   next_exchange_us_ = now_us_ + config_.exchange_us / 2 + random() % config_.exchange_us;
+  if (KINDRED_BUG(gossip_not_exchanged)) {
+    return;
+  }
   const std::size_t start = random() % peers_.size();
   for (std::size_t step = 0; step < peers_.size(); ++step) {
     const SwimPeer& peer = peers_[(start + step) % peers_.size()];
@@ -323,7 +327,8 @@ bool Swim::hear(const Rumour& rumour, Source source) {
     return true;
   }
   const bool is_first = source == Source::kItself && peer->word.state == SwimState::kUnknown;
-  if (!is_first && rumour.incarnation > peer->word.incarnation + kIncarnationJumpMax) {
+  if (!is_first && rumour.incarnation > peer->word.incarnation + kIncarnationJumpMax &&
+      !KINDRED_BUG(incarnation_unbounded)) {
     ++metrics_.rejected;
     return true;
   }
@@ -335,12 +340,13 @@ bool Swim::hear(const Rumour& rumour, Source source) {
 }
 
 void Swim::hear_of_self(const Rumour& rumour) {
-  if (rumour.incarnation > self_.incarnation + kIncarnationJumpMax) {
+  if (rumour.incarnation > self_.incarnation + kIncarnationJumpMax &&
+      !KINDRED_BUG(incarnation_unbounded)) {
     ++metrics_.rejected;
     return;
   }
   // Of an earlier process of this node, or against this one: this one's word goes above it.
-  if (rumour.overrides(self_)) {
+  if (rumour.overrides(self_) && !(rumour.is_accusation() && KINDRED_BUG(accusation_not_refuted))) {
     self_.incarnation = rumour.incarnation + 1;
     metrics_.refutations += rumour.is_accusation() ? 1 : 0;
     rumours_.add(self_);

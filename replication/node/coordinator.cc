@@ -237,7 +237,8 @@ void Coordinator::lose_patience(Op& op, Now now) {
   }
   silent_.add(op.tried.back(), now);
   // A read can be asked of another; a write may be under way there.
-  const NodeId next = is_read(op.kind) ? next_candidate(op) : 0;
+  const bool may_move = is_read(op.kind) || KINDRED_BUG(silent_peer_loses_writes);
+  const NodeId next = may_move ? next_candidate(op) : 0;
   if (next != 0 && !silent_.contains(next)) {
     pass_on(op, op.request, next, /*as_fallback=*/false, now);
   }

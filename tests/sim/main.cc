@@ -123,7 +123,7 @@ int replay_bug_bank(const Options& options) {
     fields >> name;
     ++replayed;
     if (!(fields >> seed)) {
-      std::printf("%-28s is not caught: the seeds' file says why\n", name.c_str());
+      std::printf("%-28s is a test's to catch\n", name.c_str());
       continue;
     }
     if (!activate(name)) {

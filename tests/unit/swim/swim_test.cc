@@ -490,7 +490,7 @@ class OneSwimExchange : public OneSwim {
     swim_.receive(1, message, now_us_, &effects_);
   }
   SwimMessage own_digest() {
-    while (true) {
+    for (int steps = 0; steps < 100; ++steps) {
       now_us_ = swim_.next_deadline_us();
       tick();
       for (const auto& send : effects_.sends) {
@@ -500,6 +500,8 @@ class OneSwimExchange : public OneSwim {
       }
       answer({1, 2, 3});
     }
+    ADD_FAILURE() << "it compares with nobody";
+    return {};
   }
 };
 
