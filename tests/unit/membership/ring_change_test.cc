@@ -107,6 +107,20 @@ TEST_F(RingChanges, FiveJoinOneAfterTheOther) {
   EXPECT_TRUE(settles(all));
 }
 
+TEST_F(RingChanges, SoManyThatNobodyCanAnswerAreRefusedAtOnce) {
+  constexpr int kWaitingMax = 256;
+  const Nodes all = found(3);
+  world_.part({0}, {1, 2}, true);
+  for (int asked = 0; asked < kWaitingMax; ++asked) {
+    const ChangeToken token = world_.request_change(0, change(ChangeKind::kRemove, World::text(2)));
+    EXPECT_EQ(world_.change_outcome(0, token, 0), "pending") << asked;
+  }
+  const ChangeToken refused = world_.request_change(0, change(ChangeKind::kRemove, World::text(2)));
+  EXPECT_THAT(world_.change_outcome(0, refused, 0), StartsWith("TRYAGAIN"));
+  world_.part({0}, {1, 2}, false);
+  EXPECT_TRUE(world_.run_until([&] { return world_.all_see_each_other({0, 1}); }, 10'000));
+}
+
 TEST_F(RingChanges, WithoutAutoJoinANodeWaitsForRingJoinAtAMember) {
   found(3);
   const std::size_t waiting = start_newcomer(false);

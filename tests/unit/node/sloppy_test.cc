@@ -375,6 +375,28 @@ TEST_F(Fallback, RunsARequestThatIsPassedOnToItAsOne) {
   EXPECT_EQ(node_.ports.take<PassOnReply>().at(0).as<PassOnReply>()->status, PassOnStatus::kDone);
 }
 
+/// Its own hint, not stored yet, is nothing that PW may still hope for.
+TEST_F(Fallback, FailsAtOnceWherePrimariesCanNoLongerMeetPW) {
+  PassOn pass_on;
+  pass_on.id = 7;
+  pass_on.step = kStep;
+  pass_on.as_fallback = true;
+  Operation put = Node::operation(OpKind::kPut, "v");
+  put.quorum.pw = 1;
+  pass_on.operation = &put;
+  node_.ports.store_status = StoreStatus::kPending;
+  node_.shard().receive(4, pass_on, node_.now);
+  const auto writes = node_.ports.take<Replicate>();
+  ASSERT_EQ(writes.size(), 3U);
+  for (const Sent& write : writes) {
+    EXPECT_TRUE(node_.ports.take<PassOnReply>().empty());
+    node_.ack(write, AckStatus::kFailed);
+  }
+  const auto replies = node_.ports.take<PassOnReply>();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->outcome->code, OutcomeCode::kNoQuorumWrite);
+}
+
 TEST(PassesOn, ToTheFirstHealthyFallbackWhereAllPrimariesRefuse) {
   Node node(kOwners, sloppy_config());
   node.install(CopyState::kWhole);

@@ -122,6 +122,29 @@ TEST_F(Arrival, DepartsAgainWhenItsMoveIsRolledBack) {
 }
 
 // This node has missed the documents in which it lost the partition.
+TEST(Filling, TakesSoManyPartitionsAtATime) {
+  constexpr size_t kAtATime = 8;
+  Node node;
+  node.install(CopyState::kWhole);
+  for (uint16_t partition = 0; partition < kPartitions; ++partition) {
+    KeyRef key = Node::key("k");
+    key.partition = partition;
+    node.shard().found_corrupt(key);
+  }
+  node.pass_ms(5);
+  std::vector<Sent> asked = node.ports.take<FetchRange>();
+  EXPECT_EQ(asked.size(), kAtATime);
+  for (int source = 0; source < 2; ++source) {  // N-W+1 others each
+    for (const Sent& one : asked) {
+      answer_range(node, one, {}, /*done=*/true);
+    }
+    node.pass_ms(5);
+    asked = node.ports.take<FetchRange>();
+    EXPECT_EQ(asked.size(), kAtATime);
+  }
+  EXPECT_EQ(node.shard().transfers().size(), kPartitions - kAtATime);
+}
+
 TEST(Arriving, ACopyThatWasWholeOnceArrivesAnew) {
   Node node;
   const ActorId actor = node.actor();
