@@ -5,8 +5,8 @@
 
 namespace kindred {
 
-// Redis's commands that are not there: those on types that are not there yet, and those that have no
-// meaning here. Any thread.
+// Redis's commands that are not there: those on types that are not there yet, and those that have
+// no meaning here. Any thread.
 
 // The error for a request of the command `name`, as received, in any case: it begins as that for an
 // unknown command does, so that clients take it for one. Empty where `name` is of no such type.

@@ -44,9 +44,7 @@ class Descent {
   /// Whether the roots have been compared.
   bool knows_root() const { return has_root_; }
   /// Whether nothing is left to ask or to take.
-  bool is_over() const {
-    return has_root_ && !is_asking_ && open_.empty() && runs_.empty();
-  }
+  bool is_over() const { return has_root_ && !is_asking_ && open_.empty() && runs_.empty(); }
   uint64_t nodes_asked() const { return nodes_asked_; }
   /// Whether it took spans for differing without asking on.
   bool went_straight() const { return straight_; }
