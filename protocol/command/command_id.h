@@ -46,6 +46,7 @@ enum class CommandId : uint8_t {
   kConfigGet,
   kConfigHelp,
   kConfigResetstat,
+  kConfigRewrite,
   kConfigSet,
   kDbsize,
   kFlushall,

@@ -56,6 +56,8 @@ std::string_view text_of(RuleFlaw flaw) {
       return "The password you are trying to remove from the user does not exist";
     case RuleFlaw::kFirstArgOfSubcommand:
       return "Allowing first-arg of a subcommand is not supported";
+    case RuleFlaw::kBadLimit:
+      return "A limit must be a number of 0 to 1000000000000";
   }
   return "";
 }

@@ -22,6 +22,7 @@ enum class RuleFlaw : uint8_t {
   kBadPasswordHash,
   kNoSuchPassword,
   kFirstArgOfSubcommand,
+  kBadLimit,
 };
 /// As Redis says it.
 std::string_view text_of(RuleFlaw flaw);

@@ -1,12 +1,18 @@
 #include "server/access/user.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/resp/ascii.h"
+#include "protocol/resp/number.h"
 
 namespace kindred {
 
 namespace {
+
+constexpr std::string_view kRequestLimit = "ratelimit:";
+constexpr std::string_view kByteLimit = "bytelimit:";
+constexpr int64_t kLimitMax = 1'000'000'000'000;
 
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
@@ -38,6 +44,12 @@ RuleFlaw User::apply(std::string_view rule) {
     }
     return rule.front() == '#' ? add_password(*digest) : remove_password(*digest);
   }
+  for (const auto& [name, limit] :
+       {std::pair(kRequestLimit, &limits_.requests), std::pair(kByteLimit, &limits_.bytes)}) {
+    if (equals_ignoring_case(rule.substr(0, name.size()), name)) {
+      return set_limit(rule.substr(name.size()), limit);
+    }
+  }
   if (equals_ignoring_case(rule, "on")) {
     is_enabled_ = true;
   } else if (equals_ignoring_case(rule, "off")) {
@@ -62,8 +74,19 @@ RuleFlaw User::apply(std::string_view rule) {
   return RuleFlaw::kNone;
 }
 
+RuleFlaw User::set_limit(std::string_view number, uint64_t* limit) {
+  const auto given = parse_int64(number);
+  if (!given || *given < 0 || *given > kLimitMax) {
+    return RuleFlaw::kBadLimit;
+  }
+  *limit = static_cast<uint64_t>(*given);
+  return RuleFlaw::kNone;
+}
+
 void User::reset() {
+  const SharedMeter meter = meter_;
   *this = User(std::move(name_));
+  meter_ = meter;
   payloads_ = Payloads::kSanitize;
 }
 
@@ -149,6 +172,10 @@ std::string User::rules_text() const {
   }
   for (const PasswordDigest& digest : passwords_) {
     text += " #" + to_hex(digest);
+  }
+  for (const auto& [name, limit] :
+       {std::pair(kRequestLimit, limits_.requests), std::pair(kByteLimit, limits_.bytes)}) {
+    text += limit != 0 ? std::string(" ").append(name) + std::to_string(limit) : "";
   }
   text += " " + selectors_.front().rules_text();
   for (size_t i = 1; i < selectors_.size(); ++i) {

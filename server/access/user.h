@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "server/access/password.h"
+#include "server/access/rate_meter.h"
 #include "server/access/selector.h"
 
 namespace kindred {
 
-/// Somebody who may log in, and what they may do then: the rules of Redis 7.0's ACL.
+/// Somebody who may log in, and what they may do then: the rules of Redis 7.0's ACL, and
+/// `ratelimit:N` and `bytelimit:N`, what they may ask of a node in a second.
 /// A plain value; a new one may not log in and may do nothing.
 class User {
  public:
@@ -37,6 +39,10 @@ class User {
   [[nodiscard]] Refusal check(const CommandSpec& spec,
                               std::span<const std::string_view> args) const;
   bool may_listen(std::string_view channel, bool is_pattern) const;
+  const RateLimits& limits() const { return limits_; }
+  /// What is taken of them here; the same one while the user's rules change.
+  RateMeter& meter() const { return *meter_.meter; }
+  void share_meter(const User& other) { meter_ = other.meter_; }
   bool may_do_everything() const { return selectors_.front().allows_everything(); }
 
   /// "on nopass": as rules make them, passwords apart.
@@ -52,6 +58,7 @@ class User {
   RuleFlaw add_selector(std::string_view rules);
   RuleFlaw add_password(const PasswordDigest& digest);
   RuleFlaw remove_password(const PasswordDigest& digest);
+  RuleFlaw set_limit(std::string_view number, uint64_t* limit);
   void reset();
 
   std::string name_;
@@ -60,6 +67,8 @@ class User {
   Payloads payloads_ = Payloads::kUnsaid;  // RESTORE checks payloads in any case
   std::vector<PasswordDigest> passwords_;
   std::vector<Selector> selectors_ = std::vector<Selector>(1);
+  RateLimits limits_;
+  SharedMeter meter_;
 };
 
 /// The rules of a request or a line, in which a selector's parentheses may hold blanks: each

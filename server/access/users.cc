@@ -155,6 +155,18 @@ std::string apply_change(const UserChange& change, Users& users, uint64_t* count
   return "";
 }
 
+void keep_meters(const Users& before, Users* users) {
+  for (const std::string& name : users->names()) {
+    const auto user = users->find(name);
+    const auto old = before.find(name);
+    if (old != nullptr && !user->limits().none()) {
+      User same = *user;
+      same.share_meter(*old);
+      users->put(std::move(same));
+    }
+  }
+}
+
 Users with_committed(Users users, const std::vector<CommittedUser>& committed) {
   for (const CommittedUser& user : committed) {
     if (user.rules.empty()) {

@@ -63,6 +63,9 @@ struct UserChange {
 /// untouched; else `count` is how many it concerned.
 [[nodiscard]] std::string apply_change(const UserChange& change, Users& users, uint64_t* count);
 
+/// Users who have limits keep what they have taken of them, where `before` had them.
+void keep_meters(const Users& before, Users* users);
+
 /// `users` with what the cluster says of theirs: that comes first. Who has rules that this program
 /// does not know may do nothing.
 [[nodiscard]] Users with_committed(Users users, const std::vector<CommittedUser>& committed);

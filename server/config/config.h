@@ -39,6 +39,7 @@ struct SeedAddress {
 
 /// What the directives say, one member each; the table in directives.cc fills and prints it.
 struct Config {
+  std::string config_file;  // that it was read from, with its whole path; empty: from none
   std::vector<std::string> bind = {"127.0.0.1"};  // numeric; the first one is announced
   uint16_t port = 6379;
   uint16_t peer_port = 0;  // 0: port + 10000
@@ -78,6 +79,7 @@ struct Config {
   OutputLimits output_limits;
   uint32_t timeout_s = 0;
   uint32_t tcp_keepalive_s = 300;               // 0: none
+  uint32_t notify_events = 0;                   // event_class bits; 0: none
   int64_t slowlog_log_slower_than_us = 10'000;  // negative: none
   uint64_t slowlog_max_len = 128;
   std::string requirepass;

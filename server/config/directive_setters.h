@@ -106,5 +106,9 @@ std::string print_choice(const Config& config) {
 
 std::string set_output_limits(Config& config, Words words);
 std::string print_output_limits(const Config& config);
+std::string set_notify_events(Config& config, Words words);
+std::string print_notify_events(const Config& config);
+/// The value of an engine's setting, but for the password that it may hold.
+std::string without_secret(const std::string& name, const std::string& value);
 
 }  // namespace kindred::directive_setters

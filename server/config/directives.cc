@@ -145,7 +145,7 @@ std::string add_user(Config& config, Words words) {
 
 std::string add_engine_setting(Config& config, Words words) {
   if (words.size() != 2) {
-    return must_be("a name and a value", words);
+    return "must be a name and a value";  // and may be a secret
   }
   config.engine_settings.emplace_back(words[0], words[1]);
   return "";
@@ -154,7 +154,8 @@ std::string add_engine_setting(Config& config, Words words) {
 std::string print_engine_settings(const Config& config) {
   std::string out;
   for (const auto& [name, value] : config.engine_settings) {
-    out.append(out.empty() ? "" : " ").append(name).append(" ").append(value);
+    out.append(out.empty() ? "" : " ").append(name).append(" ");
+    out.append(without_secret(name, value));
   }
   return out;
 }
@@ -340,6 +341,9 @@ constexpr Directive kDirectives[] = {
     {"tls-peers", "yes|no", "no", kStart, kOnce,
      "TLS between nodes, each of which shows its certificate. For all nodes alike.",
      set_choice<&Config::tls_peers, kYesOrNo>, print_choice<&Config::tls_peers, kYesOrNo>},
+    {"notify-keyspace-events", "CLASSES", "", kRuntime, kOnce,
+     "Which changes of keys are published to this node's clients, as letters: K by key, E by event, g, $ or A of "
+     "which kind; empty: none.", set_notify_events, print_notify_events},
     {"slowlog-log-slower-than", "MICROSECONDS", "10000", kRuntime, kOnce,
      "From when a command is slow, from its start to its answer; 0: every one is, -1: none is.",
      set_slow_from, print_slow_from},

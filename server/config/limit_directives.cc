@@ -1,6 +1,7 @@
-// Directives of limits whose values have a form of their own.
+// Directives whose values have a form of their own.
 #include <optional>
 
+#include "protocol/command/keyspace_events.h"
 #include "server/config/directive_setters.h"
 
 namespace kindred::directive_setters {
@@ -53,6 +54,36 @@ std::string print_output_limits(const Config& config) {
   const OutputLimits& limits = config.output_limits;
   return "normal " + limit_text(limits.normal) + " slave " + limit_text(limits.replica) +
          " pubsub " + limit_text(limits.pubsub);
+}
+
+std::string set_notify_events(Config& config, Words words) {
+  const auto classes = words.size() == 1 ? parse_event_classes(words[0]) : std::nullopt;
+  if (!classes) {
+    return must_be("letters of K, E, A, g, $, l, s, h, z, x, e, t, d, m, n", words);
+  }
+  config.notify_events = *classes;
+  return "";
+}
+
+std::string print_notify_events(const Config& config) {
+  return event_classes_text(config.notify_events);
+}
+
+std::string without_secret(const std::string& name, const std::string& value) {
+  constexpr std::string_view kRedacted = "(redacted)";
+  for (const std::string_view secret : {"pass", "secret", "token"}) {
+    if (lower_case(name).find(secret) != std::string::npos) {
+      return std::string(kRedacted);
+    }
+  }
+  // scheme://user:password@host
+  const size_t authority = value.find("://");
+  const size_t at = value.rfind('@');
+  if (authority == std::string::npos || at == std::string::npos || at < authority) {
+    return value;
+  }
+  const size_t colon = value.find(':', authority + 3);
+  return colon < at ? value.substr(0, colon + 1).append(kRedacted).append(value.substr(at)) : value;
 }
 
 }  // namespace kindred::directive_setters

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -174,6 +175,7 @@ LoadedConfig load_config(const std::vector<std::string>& arguments) {
       return loaded;
     }
     loaded.error = apply_config_text(flags.file, text.str(), &loaded.config);
+    loaded.config.config_file = std::filesystem::absolute(flags.file).string();
   }
   if (loaded.error.empty()) {
     loaded.error = apply_flags(flags, &loaded.config);

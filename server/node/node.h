@@ -187,6 +187,7 @@ class Node final : public NodeControl,
   void change_keyspaces(Asker asker, const KeyspaceRequest& request) override;
   void change_users(Asker asker, const UserChange& change) override;
   void set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) override;
+  void rewrite_config(Asker asker) override;
   void spread(const Publication& publication) override;
   void stop() override;
   void copies_changed() override;

@@ -386,46 +386,4 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
   return figures;
 }
 
-void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) {
-  Config changed = *config_;
-  std::string error = set_at_runtime(changed, settings);
-  const bool sets_password = std::any_of(settings.begin(), settings.end(), [](const auto& set) {
-    return lower_case(set.first) == "requirepass";
-  });
-  if (error.empty() && sets_password && document_ != nullptr &&
-      std::ranges::find(document_->users, kDefaultUser, &CommittedUser::name) !=
-          document_->users.end()) {
-    error =
-        "ERR CONFIG SET failed (possibly related to argument 'requirepass') - the default user is "
-        "set for the whole cluster, by ACL SETUSER or ACL LOAD";
-  }
-  const auto touched_tls = std::find_if(settings.begin(), settings.end(), [](const auto& set) {
-    return lower_case(set.first).starts_with("tls-");
-  });
-  if (error.empty() && touched_tls != settings.end()) {
-    const std::string wrong = load_tls(changed);
-    if (!wrong.empty()) {
-      error = "ERR CONFIG SET failed (possibly related to argument '" + touched_tls->first +
-              "') - Unable to update TLS configuration: " + wrong;
-    }
-  }
-  if (error.empty()) {
-    config_ = std::make_shared<const Config>(std::move(changed));
-    log_.set_level(config_->loglevel);
-    post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
-    if (sets_password) {
-      User changed_user = own_users_->default_user();
-      changed_user.set_only_password(config_->requirepass);
-      auto users = std::make_shared<Users>(*own_users_);
-      users->put(std::move(changed_user));
-      own_users_ = std::move(users);
-      take_users();
-    }
-  }
-  Worker& worker = *workers_[asker.worker];
-  worker.post_errand([&worker, token = asker.token, error] {
-    worker.hub().status_done(token, std::string(error));
-  });
-}
-
 }  // namespace kindred

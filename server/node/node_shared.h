@@ -75,6 +75,7 @@ class NodeControl {
   virtual void change_users(Asker asker, const UserChange& change) = 0;
   virtual void set_config(Asker asker,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
+  virtual void rewrite_config(Asker asker) = 0;
   /// To the other nodes' clients.
   virtual void spread(const Publication& publication) = 0;
   virtual void stop() = 0;

@@ -41,7 +41,11 @@ std::shared_ptr<const Users> Node::effective_users(const ClusterDocument* docume
   if (document == nullptr || document->users.empty()) {
     return own_users_;
   }
-  return std::make_shared<const Users>(with_committed(*own_users_, document->users));
+  Users users = with_committed(*own_users_, document->users);
+  if (users_ != nullptr) {
+    keep_meters(*users_, &users);
+  }
+  return std::make_shared<const Users>(std::move(users));
 }
 
 // Who logged in keeps its connection under new rules; after ACL LOAD it has to log in again.

@@ -158,6 +158,7 @@ SessionSettings Worker::session_settings() const {
   settings.login_delay_ms = kLoginDelayMs;
   settings.output_limit = limit_of(config_->output_limits.normal);
   settings.pubsub_output_limit = limit_of(config_->output_limits.pubsub);
+  settings.notify_events = config_->notify_events;
   settings.slow_log_us = config_->slowlog_log_slower_than_us;
   settings.slow_log_length_max = config_->slowlog_max_len;
   settings.request_timeout_ms = config_->request_timeout_ms;

@@ -95,6 +95,12 @@ void WorkerService::config_set(ClientToken token,
            wanted = std::move(settings)] { node.set_config(asker, wanted); });
 }
 
+void WorkerService::rewrite_config(ClientToken token) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}] {
+    node.rewrite_config(asker);
+  });
+}
+
 std::vector<std::pair<std::string, std::string>> WorkerService::config_get(
     const std::vector<std::string>& patterns) {
   return matching_directives(worker_.config(), patterns);

@@ -28,6 +28,7 @@ class WorkerService final : public NodeService {
   void change_users(ClientToken token, UserChange change) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
+  void rewrite_config(ClientToken token) override;
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
   void visit_hubs(ClientToken token, HubVisit visit) override;

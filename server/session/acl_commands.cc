@@ -125,7 +125,8 @@ void run_acl_getuser(Call& call) {
     reply.null();
     return;
   }
-  reply.map(6);
+  const RateLimits& limits = user->limits();
+  reply.map(limits.none() ? 6 : 7);
   reply.bulk("flags");
   const auto flags = user->flags();
   reply.set(flags.size());
@@ -144,6 +145,11 @@ void run_acl_getuser(Call& call) {
   for (const Selector& selector : selectors.subspan(1)) {
     reply.map(3);
     write_selector(reply, selector);
+  }
+  if (!limits.none()) {
+    reply.bulk("limits");
+    reply.bulk("ratelimit:" + std::to_string(limits.requests) +
+               " bytelimit:" + std::to_string(limits.bytes));
   }
 }
 

@@ -87,7 +87,9 @@ bool Call::taken_by_transaction(const Operation& operation, OutcomeRenderer rend
     return true;
   }
   if (transaction.has_answer()) {
-    render(*this, transaction.take_answer());
+    Outcome& outcome = transaction.take_answer();
+    hub().publish_step(spec(), operation, outcome);
+    render(*this, outcome);
     return true;
   }
   return false;
@@ -115,6 +117,7 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
   own.timeout_ms = operation.quorum.timeout_ms;
   ++session_.asked_;
   hub().note_asked();
+  hub().note_change(token(0), spec(), operation);
   service().submit(token(0), operation);
 }
 
@@ -145,6 +148,7 @@ void Call::ask(const Operation& operation, uint32_t part) {
   }
   ++session_.asked_;
   hub().note_asked();
+  hub().note_change(token(part), spec(), operation);
   service().submit(token(part), operation);
 }
 

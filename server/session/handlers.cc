@@ -65,6 +65,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kConfigGet, {run_config_get}},
     {CommandId::kConfigHelp, {run_help}},
     {CommandId::kConfigResetstat, {run_config_resetstat}},
+    {CommandId::kConfigRewrite, {run_config_rewrite, kAll}},
     {CommandId::kConfigSet, {run_config_set, kAll}},
     {CommandId::kDbsize, {run_dbsize, kAll, kCluster}},
     {CommandId::kFlushall, {run_flush, kAll, kCluster}},

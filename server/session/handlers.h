@@ -175,6 +175,8 @@ void run_pubsub_channels(Call& call);
 void run_pubsub_numsub(Call& call);
 void run_pubsub_numpat(Call& call);
 
+void run_config_rewrite(Call& call);
+
 void run_client_pause(Call& call);
 void run_client_unpause(Call& call);
 

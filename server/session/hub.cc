@@ -170,7 +170,24 @@ void SessionHub::show(std::string_view line) {
   }
 }
 
+/// To the listeners of this node, at whichever worker they are.
+void SessionHub::publish_here(std::vector<Publication> publications) {
+  for (Publication& publication : publications) {
+    service_->run_at_hubs([told = std::move(publication)](SessionHub& hub) { hub.publish(told); });
+  }
+}
+
+void SessionHub::publish_step(const CommandSpec& spec, const Operation& step,
+                              const Outcome& outcome) {
+  if (settings_.notify_events != 0) {
+    publish_here(Notifications::of_step(settings_.notify_events, spec, step, outcome, now_ms_));
+  }
+}
+
 void SessionHub::operation_done(ClientToken token, Outcome&& outcome) {
+  if (notifications_.any()) {
+    publish_here(notifications_.answered(token, outcome));
+  }
   const TokenParts parts = TokenParts::unpack(token);
   if (Session* session = awaiting(parts)) {
     session->operation_done(parts, outcome);

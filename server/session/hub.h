@@ -15,6 +15,7 @@
 #include "server/access/users.h"
 #include "server/session/channels.h"
 #include "server/session/node_service.h"
+#include "server/session/notifications.h"
 #include "server/session/session.h"
 #include "server/session/settings.h"
 #include "server/session/shared_counters.h"
@@ -129,6 +130,14 @@ class SessionHub final : public ServiceClient {
   bool is_full() const { return asked_ >= settings_.operations_max; }
   void wait_for_room(Session& session);
   void note_asked() { ++asked_; }
+  /// Of an operation that is about to be submitted: what it changes may have to be published.
+  void note_change(ClientToken token, const CommandSpec& spec, const Operation& operation) {
+    if (settings_.notify_events != 0) {
+      notifications_.asked(settings_.notify_events, token, spec, operation, now_ms_);
+    }
+  }
+  /// The same of a step of a transaction, which was carried out.
+  void publish_step(const CommandSpec& spec, const Operation& step, const Outcome& outcome);
   void count_call(CommandId id);
   SlowLog& slow_log() { return slow_log_; }
   /// Gives the command its id.
@@ -149,6 +158,7 @@ class SessionHub final : public ServiceClient {
   };
 
   Session* awaiting(const TokenParts& token);
+  void publish_here(std::vector<Publication> publications);
   void end_waits();
   void release(SessionId id);
 
@@ -172,6 +182,7 @@ class SessionHub final : public ServiceClient {
   bool pauses_only_writes_ = false;
   std::vector<SessionId> paused_;
   Channels channels_;
+  Notifications notifications_;
   std::vector<SessionId> monitors_;
   std::vector<SessionId> changed_;
   std::vector<SessionId> to_resume_;

@@ -13,7 +13,8 @@ constexpr std::string_view kRedacted = "(redacted)";
 
 bool is_secret_directive(std::string_view name) {
   return is_word(name, "requirepass") || is_word(name, "cluster-secret") ||
-         is_word(name, "tls-key-file-pass") || is_word(name, "user");
+         is_word(name, "tls-key-file-pass") || is_word(name, "user") ||
+         is_word(name, "storage-engine-setting");
 }
 
 /// How many arguments at the front are shown; those behind it hold passwords.

@@ -88,6 +88,8 @@ class NodeService {
   /// CONFIG SET; status_done() tells.
   virtual void config_set(ClientToken token,
                           std::vector<std::pair<std::string, std::string>> settings) = 0;
+  /// CONFIG REWRITE; status_done() tells.
+  virtual void rewrite_config(ClientToken token) = 0;
   /// CONFIG GET: matching directives as (name, value), by glob patterns.
   virtual std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) = 0;

@@ -122,6 +122,9 @@ Outcome OkService::modify(Record& record, const Operation& operation) {
       apply_register(record.state, dot, &version);
       break;
   }
+  if (mutation.effect != Mutation::Effect::kNothing) {
+    mutation.outcome.dot = dot;
+  }
   mutation.outcome.value.own();
   return std::move(mutation.outcome);
 }

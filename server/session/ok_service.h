@@ -52,6 +52,9 @@ class OkService final : public NodeService {
   }
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;
+  void rewrite_config(ClientToken token) override {
+    client_.status_done(token, "ERR The server is running without a config file");
+  }
   std::vector<std::pair<std::string, std::string>> config_get(
       const std::vector<std::string>& patterns) override;
   void visit_hubs(ClientToken token, HubVisit visit) override;

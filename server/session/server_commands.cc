@@ -54,6 +54,21 @@ class ConfigSet final : public Task {
   }
 };
 
+class ConfigRewrite final : public Task {
+ public:
+  void start(Call& call) override {
+    call.ask_service(
+        [](NodeService& service, ClientToken token) { service.rewrite_config(token); });
+  }
+  void status_done(Call& call, std::string& error) override {
+    if (error.empty()) {
+      call.reply().ok();
+    } else {
+      call.error(error);
+    }
+  }
+};
+
 class Flush final : public Task {
  public:
   void start(Call& call) override {
@@ -136,6 +151,10 @@ void run_config_set(Call& call) {
     return;
   }
   call.start(std::make_unique<ConfigSet>());
+}
+
+void run_config_rewrite(Call& call) {
+  call.start(std::make_unique<ConfigRewrite>());
 }
 
 void run_config_resetstat(Call& call) {

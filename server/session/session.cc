@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "protocol/command/command_table.h"
 #include "protocol/command/errors.h"
@@ -20,8 +21,6 @@ namespace {
 
 /// Requests parsed ahead, so that their keys can be brought near before the first one runs.
 constexpr size_t kBatchMax = 32;
-constexpr size_t kRetainedBytes = 16 * 1024;
-constexpr size_t kCompactBytes = 64 * 1024;
 
 /// The (sub)command that a request names; the container where the subcommand is unknown; null where
 /// the command is.
@@ -318,6 +317,8 @@ bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> 
     reject(spec, error_text::kNotInMulti);
   } else if (!may_do_everything_ && refuse_access(*spec, args)) {
     return true;
+  } else if (is_limited_ && refuse_over_limit(*spec, args)) {
+    return true;
   } else if (only_listens() && !fits_listening(spec->id)) {
     reject(spec, "ERR Can't execute '" + std::string(spec->name) +
                      "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
@@ -348,7 +349,10 @@ void Session::reject(const CommandSpec* spec, std::string_view text) {
     ++hub_.stats().of(spec->id).rejected;
   }
   open_reply(sequence).error(text);
+  // Not counted for the user's limit, or whoever tries again too soon would never be let through.
+  const bool is_limited = std::exchange(is_limited_, false);
   close_reply(sequence);
+  is_limited_ = is_limited;
   flush_ready();
 }
 
@@ -430,97 +434,7 @@ void Session::skip_next_reply() {
   }
 }
 
-// --- replies ---
-
-ReplyWriter& Session::open_reply(uint32_t sequence) {
-  require(!reply_open_, "one reply is written at a time");
-  reply_open_ = true;
-  if (sequence != slots_.head()) {
-    std::swap(writer_.buffer(), slots_.at(sequence).early);
-  }
-  reply_mark_ = writer_.size();
-  return writer_;
-}
-
-void Session::close_reply(uint32_t sequence) {
-  ReplySlot& slot = slots_.at(sequence);
-  slot.ready = true;
-  reply_open_ = false;
-  if (slot.suppressed) {
-    writer_.buffer().truncate(reply_mark_);
-  }
-  const size_t bytes = writer_.size() - reply_mark_;
-  const SessionSettings& settings = hub_.settings();
-  const auto fitting = static_cast<uint32_t>(std::min<size_t>(
-      settings.output_backlog_bytes / std::max<size_t>(bytes, 1), settings.long_replies_max));
-  long_replies_ = std::clamp(long_replies_ + 1, 1U, std::max(fitting, 1U));
-  if (sequence != slots_.head()) {
-    std::swap(writer_.buffer(), slot.early);
-    early_bytes_ += slot.early.size();
-  }
-}
-
-void Session::flush_ready() {
-  require(depth_ == 0, "no handler runs while its slot is freed");
-  while (!slots_.empty() && slots_.at(slots_.head()).ready) {
-    const std::string_view early = slots_.at(slots_.head()).early.view();
-    early_bytes_ -= early.size();
-    writer_.raw(early);
-    slots_.pop();
-  }
-  flush_pushed();
-  check_output_limit();
-}
-
-void Session::flush_pushed() {
-  if (!pushed_.empty() && !transaction_.running()) {
-    writer_.raw(pushed_.view());
-    pushed_.reset(0);
-  }
-}
-
-bool Session::check_output_limit() {
-  const bool listens = monitors_ || !listened().empty();
-  const OutputLimit& limit =
-      listens ? hub_.settings().pubsub_output_limit : hub_.settings().output_limit;
-  const size_t waiting = pending_output_bytes() + early_bytes_ + pushed_.size();
-  if (limit.soft_bytes == 0 || waiting <= limit.soft_bytes) {
-    over_soft_since_ms_ = 0;
-  } else if (over_soft_since_ms_ == 0) {
-    over_soft_since_ms_ = hub_.service().mono_ms();
-    hub_.note_over_soft_limit(*this);
-  }
-  const bool too_much = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
-  const bool too_long = over_soft_since_ms_ != 0 && hub_.service().mono_ms() - over_soft_since_ms_ >
-                                                        uint64_t{limit.soft_s} * 1000;
-  if (too_much || too_long) {
-    kill(listens ? "output buffer limit of pub/sub reached" : "output buffer limit reached");
-  }
-  return over_soft_since_ms_ != 0 && !killed_;
-}
-
-void Session::consumed(size_t size) {
-  require(size <= pending_output_bytes(), "no more is sent than there is");
-  hub_.stats().bytes_sent += size;
-  sent_bytes_ += size;
-  info_.last_active_ms = hub_.service().cluster_now_ms();
-  if (sent_bytes_ == writer_.size()) {
-    sent_bytes_ = 0;
-    if (writer_.buffer().capacity_bytes() > kRetainedBytes) {
-      writer_.buffer().reset(kRetainedBytes);
-    } else {
-      writer_.buffer().clear();
-    }
-  } else if (sent_bytes_ > kCompactBytes && sent_bytes_ > writer_.size() / 2) {
-    ReplyBuffer rest;
-    rest.append(writer_.view().substr(sent_bytes_));
-    std::swap(writer_.buffer(), rest);
-    sent_bytes_ = 0;
-  }
-  if (stalled_ && has_room()) {
-    hub_.note_stall_ended(*this);
-  }
-}
+// --- answers ---
 
 template <typename Tell>
 void Session::answered(const TokenParts& token, Tell tell) {

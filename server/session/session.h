@@ -194,6 +194,7 @@ class Session {
   bool refuse(const CommandSpec* spec, std::span<const std::string_view> args);
   bool refuse_in_transaction(const CommandSpec& spec, std::span<const std::string_view> args);
   bool refuse_access(const CommandSpec& spec, std::span<const std::string_view> args);
+  bool refuse_over_limit(const CommandSpec& spec, std::span<const std::string_view> args);
   Denial check_access(const CommandSpec& spec, std::span<const std::string_view> args);
   void set_user(std::shared_ptr<const User> user, bool authenticated);
   void release_hold();
@@ -264,6 +265,7 @@ class Session {
   bool skip_reply_ = false;
   bool authenticated_ = true;
   bool may_do_everything_ = true;  // so that most requests are checked by a look at this
+  bool is_limited_ = false;        // by the user's limits
   bool is_held_ = false;           // see note_wrong_password()
   uint8_t wrong_passwords_ = 0;    // in a row
   bool reply_open_ = false;

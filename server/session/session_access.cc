@@ -47,6 +47,7 @@ void Session::set_user(std::shared_ptr<const User> user, bool authenticated) {
   info_.user = user_->name();
   authenticated_ = authenticated;
   may_do_everything_ = user_->may_do_everything();
+  is_limited_ = !user_->limits().none();
   parser_.set_authenticated(!login_needed());
 }
 
@@ -103,6 +104,30 @@ bool Session::refuse_access(const CommandSpec& spec, std::span<const std::string
     return false;
   }
   reject(&spec, denied_text(denial, spec));
+  return true;
+}
+
+/// The same where the user has asked for too much of late. What ends a session or a transaction is
+/// always taken.
+bool Session::refuse_over_limit(const CommandSpec& spec, std::span<const std::string_view> args) {
+  if (spec.has(CommandFlag::kNoAuth) || spec.id == CommandId::kExec ||
+      spec.id == CommandId::kDiscard) {
+    return false;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) {
+    bytes += arg.size();
+  }
+  const RateLimits& limits = user_->limits();
+  const RateMeter::Over over = user_->meter().take(limits, bytes, hub_.service().mono_us());
+  if (over == RateMeter::Over::kNothing) {
+    return false;
+  }
+  const bool of_requests = over == RateMeter::Over::kRequests;
+  reject(&spec, "TRYAGAIN user '" + user_->name() + "' is over its limit of " +
+                    std::to_string(of_requests ? limits.requests : limits.bytes) +
+                    (of_requests ? " requests" : " bytes") +
+                    " a second at this node; nothing was done");
   return true;
 }
 

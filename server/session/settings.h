@@ -31,6 +31,7 @@ struct SessionSettings {
   /// then as many as would fill the backlog with replies as they were of late, up to the other.
   uint32_t long_replies_first = 8;
   uint32_t long_replies_max = 128;
+  uint32_t notify_events = 0;    // event_class bits: which changes of keys are published
   int64_t slow_log_us = 10'000;  // from when a command is slow; negative: none is
   size_t slow_log_length_max = 128;
   uint32_t request_timeout_ms = 1000;  // as configured, for the texts of errors

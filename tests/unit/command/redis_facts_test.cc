@@ -71,6 +71,7 @@ constexpr RedisFact kFacts[] = {
     {"config|get", -3, "admin noscript loading stale", 0, 0, 0, "@admin @slow @dangerous", ""},
     {"config|help", 2, "loading stale", 0, 0, 0, "@slow", ""},
     {"config|resetstat", 2, "admin noscript loading stale", 0, 0, 0, "@admin @slow @dangerous", ""},
+    {"config|rewrite", 2, "admin noscript loading stale", 0, 0, 0, "@admin @slow @dangerous", ""},
     {"config|set", -4, "admin noscript loading stale", 0, 0, 0, "@admin @slow @dangerous", ""},
     {"copy", -3, "write denyoom", 1, 2, 1, "@keyspace @write @slow", "RO access"},
     {"dbsize", 1, "readonly fast", 0, 0, 0, "@keyspace @read @fast", ""},

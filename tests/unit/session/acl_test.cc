@@ -308,6 +308,69 @@ TEST_F(AclTest, PatternsThatWouldCloseASelectorAreRefused) {
   EXPECT_EQ(say(session_, "ACL SETUSER u ~a)"), "+OK\r\n");
 }
 
+TEST_F(AclTest, AUserIsRefusedWhatIsOverItsLimits) {
+  say(session_, "ACL SETUSER bob on nopass +@all ~* ratelimit:3");
+  EXPECT_THAT(say(session_, "ACL LIST"), HasSubstr("user bob on nopass ratelimit:3 ~* "));
+  Session& bob = worker_.connect();
+  Session& again = worker_.connect();
+  say(bob, "AUTH bob x");
+  say(again, "AUTH bob x");
+  say(bob, "SET k v");
+  say(again, "GET k");
+  EXPECT_EQ(say(bob, "GET k"), "$1\r\nv\r\n");
+  EXPECT_EQ(say(again, "GET k"),
+            "-TRYAGAIN user 'bob' is over its limit of 3 requests a second at this node; nothing "
+            "was done\r\n");
+  EXPECT_EQ(say(session_, "GET k"), "$1\r\nv\r\n") << "others are not concerned";
+  OkService& service = worker_.service();
+  service.set_now_ms(service.cluster_now_ms() + 400);
+  EXPECT_EQ(say(bob, "GET k"), "$1\r\nv\r\n") << "one more after a third of a second";
+  EXPECT_THAT(say(bob, "GET k"), StartsWith("-TRYAGAIN"));
+  say(session_, "ACL SETUSER bob -set");
+  EXPECT_THAT(say(bob, "GET k"), StartsWith("-TRYAGAIN")) << "new rules do not begin anew";
+  say(session_, "ACL SETUSER bob ratelimit:0");
+  EXPECT_EQ(say(bob, "GET k"), "$1\r\nv\r\n");
+}
+
+TEST_F(AclTest, LongRepliesCountForTheLimitOfBytes) {
+  say(session_, "SET k " + std::string(3000, 'x'));
+  say(session_, "ACL SETUSER bob on nopass +@all ~* bytelimit:1000");
+  Session& bob = worker_.connect();
+  say(bob, "AUTH bob x");
+  EXPECT_GT(say(bob, "GET k").size(), 3000U);
+  EXPECT_THAT(say(bob, "PING"),
+              StartsWith("-TRYAGAIN user 'bob' is over its limit of 1000 bytes a second"));
+  OkService& service = worker_.service();
+  service.set_now_ms(service.cluster_now_ms() + 1900);
+  EXPECT_THAT(say(bob, "PING"), StartsWith("-TRYAGAIN"));
+  service.set_now_ms(service.cluster_now_ms() + 300);
+  EXPECT_EQ(say(bob, "PING"), "+PONG\r\n");
+}
+
+TEST_F(AclTest, ATransactionThatWasQueuedIsRunWhole) {
+  say(session_, "ACL SETUSER bob on nopass +@all ~* ratelimit:3");
+  Session& bob = worker_.connect();
+  say(bob, "AUTH bob x");
+  EXPECT_EQ(talk(bob, line("MULTI") + line("SET a 1") + line("SET b 1") + line("EXEC")),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_THAT(say(bob, "MULTI"), StartsWith("-TRYAGAIN"));
+}
+
+TEST_F(AclTest, LimitsAreToldAndKept) {
+  EXPECT_THAT(say(session_, "ACL SETUSER bob ratelimit:x"),
+              HasSubstr("A limit must be a number of 0 to 1000000000000"));
+  EXPECT_THAT(say(session_, "ACL SETUSER bob bytelimit:-1"), StartsWith("-ERR"));
+  say(session_, "ACL SETUSER bob ratelimit:5 bytelimit:6");
+  const Reply bob = parsed(say(session_, "ACL GETUSER bob"));
+  ASSERT_EQ(bob.elements.size(), 14U);
+  EXPECT_EQ(bob.elements[13].text, "ratelimit:5 bytelimit:6");
+  Users users;
+  ASSERT_EQ(load_users(file_text(worker_.hub().users()), "f", &users), "");
+  EXPECT_EQ(users.find("bob")->limits(), (RateLimits{5, 6}));
+  say(session_, "ACL SETUSER bob reset");
+  EXPECT_TRUE(worker_.hub().users().find("bob")->limits().none());
+}
+
 TEST_F(AclTest, WhoMayNoLongerListenIsCutOff) {
   say(session_, "ACL SETUSER bob on nopass +@all ~* resetchannels &news &other");
   Session& bob = worker_.connect();

@@ -71,6 +71,7 @@ class ScriptedService final : public NodeService {
     return keyspace_requests_;
   }
   void flush_all(ClientToken token) override { other_tokens_.push_back(token); }
+  void rewrite_config(ClientToken token) override { other_tokens_.push_back(token); }
   void info(ClientToken token, std::vector<std::string>) override {
     other_tokens_.push_back(token);
   }

@@ -1,0 +1,101 @@
+// CONFIG SET and CONFIG REWRITE.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "server/config/directives.h"
+#include "server/config/rewrite.h"
+#include "server/config/value_text.h"
+#include "server/node/node.h"
+
+namespace kindred {
+
+namespace {
+
+/// On any thread. What is wrong, as a whole reply line; empty: done.
+std::string rewrite_file(const Config& config) {
+  constexpr std::string_view kFailed = "ERR Rewriting config file: ";
+  const std::string& path = config.config_file;
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  // An empty file sets failbit: nothing was read.
+  if (!stream || (!(text << stream.rdbuf()) && stream.bad())) {
+    return std::string(kFailed) + std::strerror(errno);
+  }
+  std::string rewritten;
+  const std::string wrong = rewrite_config(path, text.str(), config, &rewritten);
+  const std::string error = wrong.empty() ? replace_file(path, rewritten) : wrong;
+  return error.empty() ? "" : std::string(kFailed) + error;
+}
+
+}  // namespace
+
+void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::string>> settings) {
+  Config changed = *config_;
+  std::string error = set_at_runtime(changed, settings);
+  const bool sets_password = std::any_of(settings.begin(), settings.end(), [](const auto& set) {
+    return lower_case(set.first) == "requirepass";
+  });
+  if (error.empty() && sets_password && document_ != nullptr &&
+      std::ranges::find(document_->users, kDefaultUser, &CommittedUser::name) !=
+          document_->users.end()) {
+    error =
+        "ERR CONFIG SET failed (possibly related to argument 'requirepass') - the default user is "
+        "set for the whole cluster, by ACL SETUSER or ACL LOAD";
+  }
+  const auto touched_tls = std::find_if(settings.begin(), settings.end(), [](const auto& set) {
+    return lower_case(set.first).starts_with("tls-");
+  });
+  if (error.empty() && touched_tls != settings.end()) {
+    const std::string wrong = load_tls(changed);
+    if (!wrong.empty()) {
+      error = "ERR CONFIG SET failed (possibly related to argument '" + touched_tls->first +
+              "') - Unable to update TLS configuration: " + wrong;
+    }
+  }
+  if (error.empty()) {
+    config_ = std::make_shared<const Config>(std::move(changed));
+    log_.set_level(config_->loglevel);
+    post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
+    if (sets_password) {
+      User changed_user = own_users_->default_user();
+      changed_user.set_only_password(config_->requirepass);
+      auto users = std::make_shared<Users>(*own_users_);
+      users->put(std::move(changed_user));
+      own_users_ = std::move(users);
+      take_users();
+    }
+  }
+  Worker& worker = *workers_[asker.worker];
+  worker.post_errand([&worker, token = asker.token, error] {
+    worker.hub().status_done(token, std::string(error));
+  });
+}
+
+void Node::rewrite_config(Asker asker) {
+  const auto answer = [this, asker](const std::string& error) {
+    Worker& worker = *workers_[asker.worker];
+    worker.post_errand([&worker, token = asker.token, error] {
+      worker.hub().status_done(token, std::string(error));
+    });
+  };
+  if (config_->config_file.empty()) {
+    answer("ERR The server is running without a config file");
+    return;
+  }
+  background_->post([this, answer, config = config_] {
+    const std::string error = rewrite_file(*config);
+    workers_.front()->post_errand([this, answer, error] {
+      if (error.empty()) {
+        log_.notice("CONFIG REWRITE executed with success.");
+      } else {
+        log_.warning("CONFIG REWRITE failed: " + error);
+      }
+      answer(error);
+    });
+  });
+}
+
+}  // namespace kindred
