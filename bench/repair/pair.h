@@ -49,6 +49,10 @@ class Side final : public ShardPorts {
   void reply_repair(RepairToken token, const RepairReport& report) override;
   void document_wanted(NodeId holder) override;
   void copies_changed() override;
+  bool resolve(std::string_view, const KeyRef&, std::span<const std::string_view>,
+               std::string*) override {
+    return false;  // no resolver is known here
+  }
   uint64_t random() override;
 
  private:

@@ -32,6 +32,11 @@ enum class OpKind : uint8_t {
   kSpread,     // WAIT: push the current state to all primaries and count their copies
 };
 
+/// Whether it asks a quorum and writes nothing: it may run at two nodes.
+inline bool is_read(OpKind kind) {
+  return kind == OpKind::kRead || kind == OpKind::kExplain;
+}
+
 enum class Modification : uint8_t {
   kNone = 0,
   kSet,               // SET with NX, XX, GET, KEEPTTL; SETNX, GETSET
