@@ -27,7 +27,6 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Why a test that needs no other type fails, by unit and the start of its name; the page "What differs
 # from Redis" says the same.
 NO_DATASET_COUNTER = "there is no counter of changes since the last save"
-NO_NOTIFICATIONS = "there are no keyspace notifications yet"
 NO_SCRIPTS = "there are no scripts yet"
 NO_TYPES = "a type that is not there yet"
 NO_DEBUG = "there is no DEBUG"
@@ -46,8 +45,7 @@ EXPLAINED = {
         "MULTI with config error": "there is no maxmemory to set",
         "just EXEC and script": NO_SCRIPTS,
     },
-    "unit/pubsub": {"Keyspace notifications": NO_NOTIFICATIONS,
-                    "timed out": "nobody is told of what expires, and the tests wait for it"},
+    "unit/pubsub": {"timed out": "nobody is told of what expires, and the tests wait for it"},
     "unit/acl": {
         "ACL CAT category": NO_SCRIPTS,
         "ACL LOG entries are limited": "the log's length is fixed",

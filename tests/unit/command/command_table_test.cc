@@ -74,7 +74,7 @@ TEST(CommandTable, FindsNothingElse) {
     EXPECT_EQ(find_command(name), nullptr) << name;
   }
   EXPECT_EQ(find_subcommand(*find_command("config"), ""), nullptr);
-  EXPECT_EQ(find_subcommand(*find_command("config"), "rewrite"), nullptr);
+  EXPECT_EQ(find_subcommand(*find_command("config"), "rewritten"), nullptr);
   EXPECT_EQ(find_subcommand(*find_command("get"), "get"), nullptr);
   EXPECT_EQ(find_command_by_full_name("get|x"), nullptr);
   EXPECT_EQ(find_command_by_full_name("config|get|x"), nullptr);
