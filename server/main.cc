@@ -91,7 +91,7 @@ int run_node(const Config& config) {
                 "'; known:" + known);
   }
   log->notice("Kindred " KINDRED_VERSION " starts with the " + config.storage_engine + " engine");
-  for (Node::NextRun next;;) {
+  for (NextRun next;;) {
     const std::unique_ptr<Node> node =
         Node::open({config, KINDRED_VERSION, &engines, &resolvers, log.get(), next}, &error);
     if (node == nullptr) {

@@ -39,7 +39,6 @@ Mutation same_again(const CoordinatedOp& op, const Resolution& seen) {
 bool uses_value(const Operation& operation) {
   switch (operation.modification) {
     case Modification::kSet:
-      return operation.has_flag(op_flag::kReturnOld);
     case Modification::kExpire:
     case Modification::kPersist:
       return operation.has_flag(op_flag::kReturnOld);

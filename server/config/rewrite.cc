@@ -74,7 +74,7 @@ const Directive* directive_in(std::string_view line) {
 std::string rewrite_config(const std::string& file, std::string_view text, const Config& config,
                            std::string* rewritten) {
   Config as_written;
-  const std::string wrong = apply_config_text(file, text, &as_written);
+  std::string wrong = apply_config_text(file, text, &as_written);
   if (!wrong.empty()) {
     return wrong;
   }

@@ -94,8 +94,10 @@ std::string restore_backup(const std::string& backup, const std::string& dir,
     return "'" + backup + "' is no backup, or none that was finished";
   }
   if (told != std::string(kHeader) + engine + "\n") {
-    return "'" + backup + "' is a backup of another storage engine: " +
-           told.substr(kHeader.size(), told.size() - kHeader.size() - 1);
+    std::string error = "'" + backup;
+    error += "' is a backup of another storage engine: ";
+    error += told.substr(kHeader.size(), told.size() - kHeader.size() - 1);
+    return error;
   }
   std::string error = replace_file(restoring, backup + "\n");
   if (!error.empty()) {
@@ -104,8 +106,9 @@ std::string restore_backup(const std::string& backup, const std::string& dir,
   for (const fs::directory_entry& entry : fs::directory_iterator(backup, failure)) {
     const std::string name = entry.path().filename().string();
     if (is_engine_data(name, engine)) {
-      fs::remove_all(dir + "/" + name, failure);
-      fs::copy(entry.path(), dir + "/" + name, fs::copy_options::recursive, failure);
+      const fs::path copy = fs::path(dir) / name;
+      fs::remove_all(copy, failure);
+      fs::copy(entry.path(), copy, fs::copy_options::recursive, failure);
     }
     if (failure) {
       return words("can't restore", entry.path().string(), failure);

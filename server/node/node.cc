@@ -125,7 +125,7 @@ std::string Node::open_engines() {
     options.host_layout = kHostLayout;
     struct stat found {};
     situation.engine_had_data &= ::stat(options.dir.c_str(), &found) == 0;
-    error = open_engine(i, std::move(options));
+    error = open_engine(i, options);
     if (!error.empty()) {
       return error;
     }
@@ -148,7 +148,7 @@ std::string Node::open_engines() {
 }
 
 // Damaged files are put aside, and what can still be read of them goes into new ones.
-std::string Node::open_engine(unsigned index, plugins::OpenOptions options) {
+std::string Node::open_engine(unsigned index, const plugins::OpenOptions& options) {
   const std::string& name = config_->storage_engine;
   std::string error = finish_salvage(options.dir);
   plugins::OpenedEngine opened;

@@ -28,6 +28,12 @@
 
 namespace kindred {
 
+/// What a node's run leaves to the next one in the same process.
+struct NextRun {
+  bool copies_filling = false;  // they may lack what they acknowledged
+  bool salvages = false;        // the engine's files are damaged: keep what can be read
+};
+
 /// The process's one node: its directory, engine, workers, links and membership. Lives on the main
 /// thread, which is worker 0's.
 class Node final : public NodeControl,
@@ -35,11 +41,6 @@ class Node final : public NodeControl,
                    public PeerLinkEvents,
                    private KeyCountPorts {
  public:
-  /// What a run leaves to the next one in the same process.
-  struct NextRun {
-    bool copies_filling = false;  // they may lack what they acknowledged
-    bool salvages = false;        // the engine's files are damaged: keep what can be read
-  };
   struct Setup {
     Config config;
     std::string version;
@@ -86,7 +87,7 @@ class Node final : public NodeControl,
 
   // Starting and stopping (node.cc).
   std::string open_engines();
-  std::string open_engine(unsigned index, plugins::OpenOptions options);
+  std::string open_engine(unsigned index, const plugins::OpenOptions& options);
   std::string note_filling(bool is_needed);
   std::string drop_void_data();
   std::string listen();
