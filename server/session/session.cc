@@ -315,9 +315,8 @@ bool Session::refuse(const CommandSpec* spec, std::span<const std::string_view> 
     reject(spec, error_text::kNoAuth);
   } else if (transaction_.queueing() && spec->has(CommandFlag::kNoMulti)) {
     reject(spec, error_text::kNotInMulti);
-  } else if (!may_do_everything_ && refuse_access(*spec, args)) {
-    return true;
-  } else if (is_limited_ && refuse_over_limit(*spec, args)) {
+  } else if ((!may_do_everything_ && refuse_access(*spec, args)) ||
+             (is_limited_ && refuse_over_limit(*spec, args))) {
     return true;
   } else if (only_listens() && !fits_listening(spec->id)) {
     reject(spec, "ERR Can't execute '" + std::string(spec->name) +
