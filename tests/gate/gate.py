@@ -4,6 +4,7 @@ Each stage returns a Tally; the run closes with the sum, 'N passed, N failed', a
 says whether anything failed. A stage whose subject is not built yet counts as skipped.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,9 @@ PYTHON = "/usr/bin/python3"
 SIMULATOR_GATE = ["--seeds", "1000", "--seconds", "30"]
 SIMULATOR_SHORT = ["--seeds", "20", "--seconds", "10"]
 # Exhaustive searches ask nothing of memory that shorter tests don't ask.
+ASAN = "asan-ubsan"
+# Tests of the tree itself run once, in the release build.
+NOT_OF_THE_TREE = ["--label-exclude", "tree"]
 NOT_SANITIZED = {"GTEST_FILTER": "-*SmallWorlds*"}
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
@@ -173,22 +177,22 @@ def stage_instructions(log):
     return tally.of_closing_line(code, output)
 
 
+def asan_targets(log):
+    """What the stage asan-ubsan builds; empty where the preset can't be configured."""
+    if configure(log, ASAN) != 0:
+        return []
+    everything = known_targets(log, ASAN)
+    return [name for name in [*ctest_programs(ASAN, *NOT_OF_THE_TREE), "kindred-sim"]
+            if name in everything]
+
+
 def stage_asan(log):
     """Units and a short simulation, built with clang, under its memory and UB sanitizers."""
-    preset = "asan-ubsan"
-    if configure(log, preset) != 0:
+    targets = asan_targets(log)
+    if not targets or not build(log, ASAN, targets):
         return Tally(failed=1)
-    everything = known_targets(log, preset)
-    # Tests of the tree itself run once, in the release build.
-    selection = ["--label-exclude", "tree"]
-    names = [name for name in ctest_programs(preset, *selection) if name in everything]
-    simulator = ["kindred-sim"] if "kindred-sim" in everything else []
-    if not names:
-        return Tally(skipped=1)
-    if not build(log, preset, names + simulator):
-        return Tally(failed=1)
-    total = ctest(log, preset, *selection, environment=NOT_SANITIZED)
-    return total + simulate(log, preset, SIMULATOR_SHORT) if simulator else total
+    return (ctest(log, ASAN, *NOT_OF_THE_TREE, environment=NOT_SANITIZED)
+            + simulate(log, ASAN, SIMULATOR_SHORT))
 
 
 def stage_tsan(log):
@@ -215,17 +219,26 @@ STAGES = {
     "bug-bank": stage_bug_bank,
     "e2e": stage_e2e,
     "instructions": stage_instructions,
-    "asan-ubsan": stage_asan,
+    ASAN: stage_asan,
     "tsan": stage_tsan,
 }
 
 
-def run_stage(name):
+def background(log, name, following):
+    """What runs beside a stage: the end-to-end tests mostly wait, so a later stage's build gets on."""
+    targets = asan_targets(log) if name == "e2e" and ASAN in following else []
+    if not targets:
+        return contextlib.nullcontext()
+    return runner.meanwhile(log, ["ninja", "-C", f"build/{ASAN}", *targets])
+
+
+def run_stage(name, following):
     print(f"== {name}", flush=True)
     started = time.monotonic()
     log = runner.Log(name)
     try:
-        result = STAGES[name](log)
+        with background(log, name, following):
+            result = STAGES[name](log)
     except Exception as error:  # A stage that breaks is a failed stage, not the end of the run.
         log.write(f"the stage itself failed: {error!r}")
         result = Tally(failed=1)
@@ -247,8 +260,9 @@ def main(arguments):
         print(f"unknown stage {unknown[0]}; there are: {' '.join(STAGES)}", file=sys.stderr)
         return 2
     total = Tally()
-    for name in arguments or STAGES:
-        total += run_stage(name)
+    names = arguments or list(STAGES)
+    for place, name in enumerate(names):
+        total += run_stage(name, names[place + 1:])
     print(total)
     return 0 if total.failed == 0 and total.passed > 0 else 1
 

@@ -1,7 +1,9 @@
 """Runs one command of a stage: everything into its log, a sign of life on the terminal."""
 
+import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -59,3 +61,17 @@ def run(log, command, env=None, timeout_s=None):
         lines.append(line)
         log.write(line)
     return process.wait(), "".join(lines)
+
+
+@contextlib.contextmanager
+def meanwhile(log, command):
+    """`command` runs at the lowest priority while the body does, and is interrupted at its end. It must
+    take that well and its result must not matter, as a build's that another stage completes."""
+    log.write("$ (meanwhile) " + " ".join(command))
+    process = subprocess.Popen(["nice", "-n", "19", *command], cwd=ROOT, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait()
