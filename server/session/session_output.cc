@@ -47,6 +47,9 @@ void Session::close_reply(uint32_t sequence) {
 void Session::flush_ready() {
   require(depth_ == 0, "no handler runs while its slot is freed");
   while (!slots_.empty() && slots_.at(slots_.head()).ready) {
+    if (slots_.at(slots_.head()).task != nullptr) {
+      keep_last_written_key();  // the task may own it
+    }
     const std::string_view early = slots_.at(slots_.head()).early.view();
     early_bytes_ -= early.size();
     writer_.raw(early);
