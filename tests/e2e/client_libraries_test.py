@@ -88,7 +88,7 @@ class ClientLibrariesTest(unittest.TestCase):
                 program.kill()
         self.assertEqual(code, 0, "\n".join(lines))
         self.assertEqual(lines[:len(STEPS)], STEPS)
-        self.assertRegex(lines[-1], r"^survived: \d+ errors, \d+ ms$")
+        self.assertRegex("\n".join(lines), r"(?m)^survived: \d+ errors, \d+ ms$")
         print(f"{' '.join(command)} {mode} RESP{protocol}: {lines[-1]}", flush=True)
 
     def test_redis_py(self):
