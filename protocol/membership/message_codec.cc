@@ -10,7 +10,7 @@ namespace kindred {
 namespace membership_codec {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kMessageVersion = 1;
 constexpr size_t kAddressBytesMin = 3;
 constexpr size_t kRumourBytes = 18;
 
@@ -189,7 +189,7 @@ void encode_membership(const MembershipMessage& message, std::string* out) {
   out->clear();
   ByteWriter bytes(out);
   FieldWriter io(&bytes);
-  bytes.u8(kVersion);
+  bytes.u8(kMessageVersion);
   bytes.u8(static_cast<uint8_t>(message.index() + 1));
   std::visit([&io](const auto& each) { io(each.sender, each); }, message);
 }
@@ -199,7 +199,7 @@ std::optional<MembershipMessage> decode_membership(std::string_view bytes) {
   FieldReader io(&reader);
   const uint8_t version = reader.u8();
   const uint8_t kind = reader.u8();
-  if (version != kVersion || kind == 0 || kind > kKinds) {
+  if (version != kMessageVersion || kind == 0 || kind > kKinds) {
     return std::nullopt;
   }
   Sender sender;

@@ -7,18 +7,18 @@ namespace kindred {
 
 namespace {
 
-constexpr std::string_view kMagic = "KDmp";
-constexpr uint8_t kVersion = 1;
-constexpr size_t kChecksumBytes = sizeof(uint64_t);
+constexpr std::string_view kDumpMagic = "KDmp";
+constexpr uint8_t kDumpVersion = 1;
+constexpr size_t kDumpChecksumBytes = sizeof(uint64_t);
 
 }  // namespace
 
 std::string encode_dump(uint8_t type, std::string_view value) {
   std::string dump;
-  dump.reserve(kMagic.size() + 2 + value.size() + kChecksumBytes);
+  dump.reserve(kDumpMagic.size() + 2 + value.size() + kDumpChecksumBytes);
   ByteWriter writer(&dump);
-  writer.raw(kMagic);
-  writer.u8(kVersion);
+  writer.raw(kDumpMagic);
+  writer.u8(kDumpVersion);
   writer.u8(type);
   writer.raw(value);
   writer.u64(hash64(dump));
@@ -26,14 +26,14 @@ std::string encode_dump(uint8_t type, std::string_view value) {
 }
 
 bool decode_dump(std::string_view dump, uint8_t* type, std::string_view* value) {
-  if (dump.size() < kMagic.size() + 2 + kChecksumBytes) {
+  if (dump.size() < kDumpMagic.size() + 2 + kDumpChecksumBytes) {
     return false;
   }
-  const std::string_view body = dump.substr(0, dump.size() - kChecksumBytes);
+  const std::string_view body = dump.substr(0, dump.size() - kDumpChecksumBytes);
   ByteReader reader(dump);
-  const bool is_known = reader.raw(kMagic.size()) == kMagic && reader.u8() == kVersion;
+  const bool is_known = reader.raw(kDumpMagic.size()) == kDumpMagic && reader.u8() == kDumpVersion;
   *type = reader.u8();
-  *value = reader.raw(reader.remaining() - kChecksumBytes);
+  *value = reader.raw(reader.remaining() - kDumpChecksumBytes);
   return reader.u64() == hash64(body) && reader.complete() && is_known;
 }
 

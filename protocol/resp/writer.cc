@@ -10,7 +10,7 @@ namespace kindred {
 
 namespace {
 
-constexpr size_t kMinCapacity = 512;
+constexpr size_t kReplyCapacityMin = 512;
 constexpr size_t kMaxHeaderBytes = 1 + 20 + 2;
 
 template <typename Integer>
@@ -25,7 +25,7 @@ char* write_header(char* out, char type, Integer value) {
 }  // namespace
 
 void ReplyBuffer::grow(size_t size) {
-  const size_t capacity = std::max({size_ + size, 2 * capacity_, kMinCapacity});
+  const size_t capacity = std::max({size_ + size, 2 * capacity_, kReplyCapacityMin});
   auto fresh = std::make_unique_for_overwrite<char[]>(capacity);
   if (size_ > 0) {
     std::memcpy(fresh.get(), bytes_.get(), size_);

@@ -8,7 +8,7 @@ namespace kindred {
 
 namespace {
 
-constexpr uint64_t kBytesAHint = 64;  // stored key, checksum and head of the record
+constexpr uint64_t kHintHeadBytes = 64;  // stored key, checksum and head of the record
 constexpr uint64_t kBytesADot = 16;
 
 /// False where nothing was counted there.
@@ -31,7 +31,7 @@ HintMark hint_mark(const KeyRef& hint, const State& state) {
   mark.is_there = !state.never_written();
   if (mark.is_there) {
     mark.since_ms = stamp_unix_ms(state.highest_stamp());
-    mark.bytes = kBytesAHint + hint.key.size() +
+    mark.bytes = kHintHeadBytes + hint.key.size() +
                  kBytesADot * (state.context.vector().size() + state.context.dots().size());
     for (const Sibling& sibling : state.siblings) {
       mark.bytes += kBytesADot + sibling.value.size();

@@ -8,8 +8,6 @@ namespace kindred {
 
 namespace {
 
-constexpr uint64_t kUsPerMs = 1000;
-
 template <typename List>
 bool contains(const List& list, NodeId node) {
   return std::find(list.begin(), list.end(), node) != list.end();

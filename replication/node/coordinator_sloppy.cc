@@ -8,7 +8,6 @@ namespace kindred {
 
 namespace {
 
-constexpr uint64_t kUsPerMs = 1000;
 /// Answered requests that still wait for a primary; beyond, the oldest one's hints are kept here.
 constexpr size_t kSettlingMax = 16'384;
 

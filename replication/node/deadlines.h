@@ -6,6 +6,8 @@
 
 namespace kindred {
 
+inline constexpr uint64_t kUsPerMs = 1000;
+
 /// Deadlines of requests in buckets of kTickUs: adding and expiring cost a push and a look. Ids
 /// that are over by then are skipped by the caller.
 class Deadlines {

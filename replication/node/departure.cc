@@ -11,9 +11,9 @@ namespace {
 
 // The throttle: with a tick every 5 ms, 50,000 keys a second and shard at most.
 constexpr size_t kPartitionsMax = 2;
-constexpr uint32_t kPageEntriesMax = 128;
-constexpr uint32_t kPageBytesMax = 1U << 20;
-constexpr uint64_t kPageTimeoutUs = 5'000'000;
+constexpr uint32_t kDeparturePageEntriesMax = 128;
+constexpr uint32_t kDeparturePageBytesMax = 1U << 20;
+constexpr uint64_t kDeparturePageTimeoutUs = 5'000'000;
 constexpr uint64_t kRetryUs = 50'000;
 
 }  // namespace
@@ -118,12 +118,12 @@ bool Departure::holders_are_up(uint16_t partition) const {
 
 void Departure::read_page(uint16_t partition, Leaving& leaving, Now now) {
   FetchRange range = leaving.place.range(partition, next_id());
-  range.entries_max = kPageEntriesMax;
-  range.bytes_max = kPageBytesMax;
+  range.entries_max = kDeparturePageEntriesMax;
+  range.bytes_max = kDeparturePageBytesMax;
   leaving.request = range.id;
   leaving.has_page = true;
   leaving.items_left = 0;
-  leaving.page_ends_us = now.mono_us + kPageTimeoutUs;
+  leaving.page_ends_us = now.mono_us + kDeparturePageTimeoutUs;
   reads_[range.id] = partition;
   core_.ports.read_range(range, range.id);
 }

@@ -10,9 +10,9 @@ namespace kindred {
 namespace {
 
 constexpr size_t kFillsMax = 8;  // partitions at a time
-constexpr uint32_t kPageEntriesMax = 256;
-constexpr uint32_t kPageBytesMax = 1U << 20;
-constexpr uint64_t kPageTimeoutUs = 5'000'000;
+constexpr uint32_t kFillPageEntriesMax = 256;
+constexpr uint32_t kFillPageBytesMax = 1U << 20;
+constexpr uint64_t kFillPageTimeoutUs = 5'000'000;
 
 }  // namespace
 
@@ -120,7 +120,7 @@ void Fill::tick(Now now) {
   for (uint16_t partition : partitions) {
     PartitionFill& fill = fills_[partition];
     if (fill.progress.source != 0 && fill.request != 0 &&
-        now.mono_us > fill.asked_us + kPageTimeoutUs) {
+        now.mono_us > fill.asked_us + kFillPageTimeoutUs) {
       rewind(fill);
     }
     if (fill.request == 0 && fill.stores_waiting == 0) {
@@ -192,8 +192,8 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   }
   FetchRange range = fill.place.range(partition, next_id());
   range.step = fill.step;
-  range.entries_max = kPageEntriesMax;
-  range.bytes_max = kPageBytesMax;
+  range.entries_max = kFillPageEntriesMax;
+  range.bytes_max = kFillPageBytesMax;
   fill.request = range.id;
   fill.asked_us = now.mono_us;
   core_.ports.send(fill.progress.source, range);

@@ -7,7 +7,7 @@ namespace kindred {
 namespace {
 
 constexpr uint32_t kCountMax = 10'000;
-constexpr uint32_t kPageBytesMax = 4U << 20;
+constexpr uint32_t kScanPageBytesMax = 4U << 20;
 constexpr uint64_t kRetryUs = 10'000;  // until replicas that go by another step are asked again
 
 uint64_t position_of(const KeyRef& key) {
@@ -33,7 +33,7 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
   scan.client = token;
   scan.cursor = request.cursor;
   scan.count = std::clamp<uint32_t>(request.count, 1, kCountMax);
-  scan.page_bytes = kPageBytesMax;
+  scan.page_bytes = kScanPageBytesMax;
   const uint32_t timeout_ms =
       request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
   scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;

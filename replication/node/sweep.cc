@@ -6,8 +6,8 @@ namespace kindred {
 
 namespace {
 
-constexpr uint32_t kPageEntriesMax = 256;
-constexpr uint32_t kPageBytesMax = 4U << 20;
+constexpr uint32_t kSweepPageEntriesMax = 256;
+constexpr uint32_t kSweepPageBytesMax = 4U << 20;
 
 }  // namespace
 
@@ -59,8 +59,8 @@ void Sweep::read(Now now) {
                         : slot_range(partition, core_.cluster().ring.partition_count()).first;
   range.from_hash = track.hash;
   range.after_key = track.key;
-  range.entries_max = kPageEntriesMax;
-  range.bytes_max = kPageBytesMax;
+  range.entries_max = kSweepPageEntriesMax;
+  range.bytes_max = kSweepPageBytesMax;
   range.values_wanted = false;
   request_ = range.id;
   core_.ports.read_range(range, range.id);

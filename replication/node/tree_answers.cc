@@ -9,8 +9,8 @@ namespace kindred {
 namespace {
 
 constexpr size_t kReadingsMax = 1000;
-constexpr uint32_t kPageEntriesMax = 1024;
-constexpr uint32_t kPageBytesMax = 256U << 10;
+constexpr uint32_t kAnswerPageEntriesMax = 1024;
+constexpr uint32_t kAnswerPageBytesMax = 256U << 10;
 
 }  // namespace
 
@@ -79,8 +79,8 @@ void TreeAnswers::on_key_digests_fetch(NodeId from, const KeyDigestsFetch& messa
   range.after_key = message.after_key;
   range.last_slot = message.last_slot;
   range.last_hash = message.last_hash;
-  range.entries_max = std::clamp<uint32_t>(message.entries_max, 1, kPageEntriesMax);
-  range.bytes_max = kPageBytesMax;
+  range.entries_max = std::clamp<uint32_t>(message.entries_max, 1, kAnswerPageEntriesMax);
+  range.bytes_max = kAnswerPageBytesMax;
   range.values_wanted = false;
   core_.ports.read_range(range, reading.id);
 }

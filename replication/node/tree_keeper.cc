@@ -6,8 +6,8 @@ namespace kindred {
 
 namespace {
 
-constexpr uint32_t kPageEntriesMax = 256;
-constexpr uint32_t kPageBytesMax = 1U << 20;
+constexpr uint32_t kBuildPageEntriesMax = 256;
+constexpr uint32_t kBuildPageBytesMax = 1U << 20;
 
 }  // namespace
 
@@ -66,8 +66,8 @@ void TreeKeeper::read(Now now) {
   const uint64_t id = (uint64_t{core_.config.shard_index} << 56) |
                       (uint64_t{static_cast<uint8_t>(IdKind::kTree)} << 52) | counter_;
   FetchRange range = place_.range(static_cast<uint16_t>(partition_), id);
-  range.entries_max = kPageEntriesMax;
-  range.bytes_max = kPageBytesMax;
+  range.entries_max = kBuildPageEntriesMax;
+  range.bytes_max = kBuildPageBytesMax;
   range.values_wanted = false;
   request_ = range.id;
   tree.building()->begin_page();

@@ -14,17 +14,17 @@ constexpr std::string_view kRequestLimit = "ratelimit:";
 constexpr std::string_view kByteLimit = "bytelimit:";
 constexpr int64_t kLimitMax = 1'000'000'000'000;
 
-std::vector<std::string_view> words_of(std::string_view text) {
+}  // namespace
+
+std::vector<std::string_view> words_of(std::string_view text, std::string_view blanks) {
   std::vector<std::string_view> words;
-  for (size_t begin = text.find_first_not_of(' '); begin != std::string_view::npos;) {
-    const size_t end = std::min(text.find(' ', begin), text.size());
+  for (size_t begin = text.find_first_not_of(blanks); begin != std::string_view::npos;) {
+    const size_t end = std::min(text.find_first_of(blanks, begin), text.size());
     words.push_back(text.substr(begin, end - begin));
-    begin = text.find_first_not_of(' ', end);
+    begin = text.find_first_not_of(blanks, end);
   }
   return words;
 }
-
-}  // namespace
 
 RuleFlaw User::apply(std::string_view rule) {
   if (rule.empty()) {
@@ -92,7 +92,7 @@ void User::reset() {
 
 RuleFlaw User::add_selector(std::string_view rules) {
   Selector selector;
-  for (const std::string_view rule : words_of(rules)) {
+  for (const std::string_view rule : words_of(rules, " ")) {
     // A pattern with such an end would close the selector where the user is told, or saved.
     const RuleFlaw flaw = rule.ends_with(')') ? RuleFlaw::kSyntax : selector.apply(rule);
     if (flaw != RuleFlaw::kNone) {

@@ -71,6 +71,9 @@ class User {
   SharedMeter meter_;
 };
 
+/// The words of `text` that stand between any of `blanks`; they point into it.
+std::vector<std::string_view> words_of(std::string_view text, std::string_view blanks);
+
 /// The rules of a request or a line, in which a selector's parentheses may hold blanks: each
 /// becomes one rule. False where a parenthesis is not closed; `*unmatched` is where it begins.
 [[nodiscard]] bool join_selectors(std::span<const std::string_view> words,

@@ -10,6 +10,8 @@ namespace kindred {
 
 namespace {
 
+constexpr std::string_view kBlanks = " \t\r";  // between the words of a line
+
 /// The rule, but for the password that it may hold: for logs and error texts.
 std::string without_secret(const std::string& rule) {
   if (!rule.empty() && (rule.front() == '>' || rule.front() == '<')) {
@@ -57,17 +59,6 @@ std::string configured_user(std::string_view name, std::span<const std::string_v
   }
   *made = std::move(user);
   return "";
-}
-
-std::vector<std::string_view> words_of(std::string_view line) {
-  std::vector<std::string_view> words;
-  constexpr std::string_view kBlanks = " \t\r";
-  for (size_t begin = line.find_first_not_of(kBlanks); begin != std::string_view::npos;) {
-    const size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
-    words.push_back(line.substr(begin, end - begin));
-    begin = line.find_first_not_of(kBlanks, end);
-  }
-  return words;
 }
 
 }  // namespace
@@ -174,7 +165,7 @@ Users with_committed(Users users, const std::vector<CommittedUser>& committed) {
       continue;
     }
     std::optional<User> made;
-    const std::string wrong = configured_user(user.name, words_of(user.rules), &made);
+    const std::string wrong = configured_user(user.name, words_of(user.rules, kBlanks), &made);
     users.put(wrong.empty() ? std::move(*made) : User(user.name));
   }
   return users;
@@ -224,7 +215,7 @@ std::string load_users(std::string_view text, const std::string& path, Users* us
   while (!text.empty()) {
     ++number;
     const size_t end = std::min(text.find('\n'), text.size());
-    const std::vector<std::string_view> words = words_of(text.substr(0, end));
+    const std::vector<std::string_view> words = words_of(text.substr(0, end), kBlanks);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (words.empty() || words[0].starts_with('#')) {
       continue;

@@ -19,7 +19,7 @@ bool is_plain(std::string_view word) {
 }
 
 /// A word that the parser of the file reads as `text`.
-std::string quoted(std::string_view text) {
+std::string quoted_word(std::string_view text) {
   if (is_plain(text)) {
     return std::string(text);
   }
@@ -46,7 +46,7 @@ std::string value_of(const Directive& directive, const Config& config) {
 std::string line_of(const Directive& directive, const Config& config) {
   const std::string value = value_of(directive, config);
   const bool has_several_words = directive.argument.find(' ') != std::string_view::npos;
-  return std::string(directive.name) + " " + (has_several_words ? value : quoted(value));
+  return std::string(directive.name) + " " + (has_several_words ? value : quoted_word(value));
 }
 
 std::vector<std::string_view> lines_of(std::string_view text) {

@@ -4,7 +4,7 @@ namespace kindred {
 
 namespace {
 
-constexpr std::string_view kHeader = "kindred-boot 1\n";
+constexpr std::string_view kBootHeader = "kindred-boot 1\n";
 constexpr std::string_view kClean = "stop clean\n";
 constexpr std::string_view kUnclean = "stop none\n";
 
@@ -73,7 +73,7 @@ bool copies_need_filling(const BootSituation& situation) {
 }
 
 std::string encode_boot_record(const BootRecord& record) {
-  std::string text(kHeader);
+  std::string text(kBootHeader);
   text += record.clean_stop ? kClean : kUnclean;
   text += "machine " + record.machine_boot_id + "\n";
   text += "engine " + record.engine + "\n";
@@ -82,7 +82,7 @@ std::string encode_boot_record(const BootRecord& record) {
 }
 
 bool decode_boot_record(std::string_view text, BootRecord* record) {
-  if (!take(kHeader, &text)) {
+  if (!take(kBootHeader, &text)) {
     return false;
   }
   record->clean_stop = text.starts_with(kClean);

@@ -379,10 +379,6 @@ TEST_P(Conformance, UnknownSettingsAreRefused) {
       << opened.status.message;
 }
 
-std::string case_name(const testing::TestParamInfo<EngineCase>& info) {
-  return info.param.name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Engines, Conformance, testing::ValuesIn(engine_cases()), case_name);
 
 }  // namespace

@@ -164,10 +164,6 @@ std::vector<EngineCase> persistent_cases() {
   return cases;
 }
 
-std::string case_name(const testing::TestParamInfo<EngineCase>& info) {
-  return info.param.name;
-}
-
 // A plugin under test may keep nothing.
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DurabilityConformance);
 INSTANTIATE_TEST_SUITE_P(Engines, DurabilityConformance, testing::ValuesIn(persistent_cases()),

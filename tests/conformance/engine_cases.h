@@ -1,6 +1,8 @@
 // The engines that the conformance suite runs on.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,6 +20,10 @@ struct EngineCase {
   // A power of two: the model tests take a part of their steps where each write waits for a device.
   unsigned model_divisor = 1;
 };
+
+inline std::string case_name(const testing::TestParamInfo<EngineCase>& info) {
+  return info.param.name;
+}
 
 // With KINDRED_CONFORMANCE_SO in the environment: that shared object's engine alone.
 std::vector<EngineCase> engine_cases();

@@ -143,10 +143,6 @@ TEST_P(ModelConformance, ManyKeysFilledAndEmptiedInRandomOrder) {
   EXPECT_TRUE(keys().empty());
 }
 
-std::string case_name(const testing::TestParamInfo<EngineCase>& info) {
-  return info.param.name;
-}
-
 INSTANTIATE_TEST_SUITE_P(Engines, ModelConformance, testing::ValuesIn(engine_cases()), case_name);
 
 }  // namespace

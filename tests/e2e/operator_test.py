@@ -83,7 +83,8 @@ class KeyCountTest(unittest.TestCase):
     KEYS = 300
 
     def setUp(self):
-        self.cluster = Cluster(3, {"storage-engine": "memory", "workers": 2})
+        # Each write waits for all three copies: whichever node is asked has counted it.
+        self.cluster = Cluster(3, {"storage-engine": "memory", "workers": 2, "write-quorum": 3})
         self.addCleanup(self.cluster.destroy)
         self.cluster.start()
         self.client = connect(self.cluster.ports[0])

@@ -7,10 +7,6 @@ namespace {
 
 using namespace node_test;
 
-State some_state(const Node& node) {
-  return register_state({stamp_ms_from(node.now, -5), 9}, "v");
-}
-
 /// What a peer sends when it coordinates a write.
 ReplicateAck replicate(Node& node, const State& state, MessageId id = 55) {
   const std::string record = node.ports.records.add(state);

@@ -9,10 +9,6 @@ namespace {
 
 using namespace node_test;
 
-State some_state(const Node& node) {
-  return register_state({stamp_ms_from(node.now, -5), 9}, "v");
-}
-
 TEST(Read, ASingleNodeAnswersWithinTheStep) {
   Node node({1});
   const ClientToken missing = node.submit(Node::read());

@@ -11,10 +11,6 @@ using namespace node_test;
 
 constexpr Step kMoved = 2;
 
-State some_state(const Node& node) {
-  return register_state({stamp_ms_from(node.now, -5), 9}, "v");
-}
-
 ReplicateAck replicate(Node& node, const State& state, Step step) {
   const std::string record = node.ports.records.add(state);
   node.shard().receive(2, Replicate{55, step, Node::key("k"), record, Durability::kLogged, false},

@@ -10,6 +10,7 @@
 
 #include "protocol/peer/frame_builder.h"
 #include "protocol/peer/frame_reader.h"
+#include "tests/unit/peer/hex.h"
 
 namespace kindred {
 namespace {
@@ -36,16 +37,6 @@ FrameError error_of(std::string_view bytes, uint32_t payload_bytes_max = 1000) {
   while (reader.next(&frame) == FrameStatus::kFrame) {
   }
   return reader.error();
-}
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  char room[3];
-  for (const char byte : bytes) {
-    std::snprintf(room, sizeof room, "%02x", static_cast<uint8_t>(byte));
-    text += room;
-  }
-  return text;
 }
 
 TEST(FrameTest, GoldenBytes) {

@@ -11,6 +11,7 @@
 #include "protocol/record/key.h"
 #include "protocol/record/record.h"
 #include "replication/causal/write.h"
+#include "tests/unit/peer/hex.h"
 
 namespace kindred {
 namespace {
@@ -28,16 +29,6 @@ std::string bytes_of(const Message& message) {
   std::string bytes(message_bytes_max(message), '\0');
   bytes.resize(static_cast<size_t>(store_message(bytes.data(), message) - bytes.data()));
   return bytes;
-}
-
-std::string hex(std::string_view bytes) {
-  std::string text;
-  char room[3];
-  for (const char byte : bytes) {
-    std::snprintf(room, sizeof room, "%02x", static_cast<uint8_t>(byte));
-    text += room;
-  }
-  return text;
 }
 
 State some_state() {
