@@ -44,6 +44,12 @@ char* store_sized_state(char* to, const State& state) {
   return end;
 }
 
+// Committed, and how far clean is above it, which usually is nothing.
+char* store_rounds(char* to, const Rounds& rounds) {
+  require(rounds.clean >= rounds.committed, "what is clean is so for what was agreed");
+  return store_varint(store_varint(to, rounds.committed), rounds.clean - rounds.committed);
+}
+
 // One overload of each a message type: its kind, the room for what is not of fixed size, its body.
 
 constexpr MessageKind kind_of(const Replicate&) {
@@ -56,6 +62,7 @@ char* store_body(char* to, const Replicate& message) {
   const bool is_hint = message.key.hint_for != 0;
   to = store_le(to, message.id);
   to = store_varint(to, message.step);
+  to = store_rounds(to, message.rounds);
   to = store_enum(to, message.durability);
   to = store_le(to, static_cast<uint8_t>((message.is_repair ? replicate_flag::kRepair : 0) |
                                          (is_hint ? replicate_flag::kHint : 0)));
@@ -76,6 +83,7 @@ char* store_body(char* to, const ReplicateAck& message) {
   to = store_le(to, message.id);
   to = store_enum(to, message.status);
   to = store_enum(to, message.durability);
+  to = store_varint(to, message.round);
   return store_dot(to, message.highest);
 }
 
@@ -101,6 +109,7 @@ size_t variable_bytes(const FetchReply& message) {
 }
 char* store_body(char* to, const FetchReply& message) {
   to = store_le(to, message.id);
+  to = store_rounds(to, message.rounds);
   to = store_enum(to, message.status);
   to = store_bool(to, message.has_record);
   to = store_le(to, message.digest);
@@ -217,6 +226,7 @@ size_t variable_bytes(const FetchRangeReply& message) {
 }
 char* store_body(char* to, const FetchRangeReply& message) {
   to = store_le(to, message.id);
+  to = store_rounds(to, message.rounds);
   to = store_enum(to, message.status);
   to = store_le(to, message.partition);
   to = store_bool(to, message.done);
@@ -310,6 +320,51 @@ char* store_body(char* to, const KeyDigestsReply& message) {
   return to;
 }
 
+constexpr MessageKind kind_of(const RoundCall&) {
+  return MessageKind::kRoundCall;
+}
+size_t variable_bytes(const RoundCall& message) {
+  size_t size = 2 * kLengthBytesMax + sizeof(ActorId) * message.in_use.size();
+  for (const ReapItem& item : message.items) {
+    size += kLengthBytesMax + item.key.key.size() + sizeof(Digest) + 1;
+  }
+  return size;
+}
+char* store_body(char* to, const RoundCall& message) {
+  to = store_le(to, message.id);
+  to = store_enum(to, message.part);
+  to = store_varint(to, message.step);
+  to = store_varint(to, message.document);
+  to = store_le(to, message.partition);
+  to = store_varint(to, message.round);
+  to = store_varint(to, message.base);
+  to = store_varint(to, message.in_use.size());
+  for (const ActorId actor : message.in_use) {
+    to = store_le(to, actor);
+  }
+  to = store_varint(to, message.items.size());
+  for (const ReapItem& item : message.items) {
+    to = store_sized(to, item.key.key);
+    to = store_le(to, item.digest);
+    to = store_bool(to, item.is_drop);
+  }
+  return to;
+}
+
+constexpr MessageKind kind_of(const RoundReply&) {
+  return MessageKind::kRoundReply;
+}
+size_t variable_bytes(const RoundReply& message) {
+  return message.agreed.size();
+}
+char* store_body(char* to, const RoundReply& message) {
+  to = store_le(to, message.id);
+  to = store_enum(to, message.status);
+  to = store_rounds(to, message.rounds);
+  to = store_le(to, message.actor);
+  return store_bytes(to, message.agreed);
+}
+
 }  // namespace
 
 bool can_be_sent(const Message& message) {
@@ -324,6 +379,12 @@ bool can_be_sent(const Message& message) {
   }
   if (const auto* reply = std::get_if<KeyDigestsReply>(&message)) {
     return reply->entries.size() <= kKeyDigestsMax;
+  }
+  if (const auto* call = std::get_if<RoundCall>(&message)) {
+    return call->items.size() <= kReapItemsMax && call->in_use.size() <= kRoundActorsMax;
+  }
+  if (const auto* reply = std::get_if<RoundReply>(&message)) {
+    return reply->agreed.size() <= kReapItemsMax;
   }
   if (const auto* reply = std::get_if<PassOnReply>(&message)) {
     return reply->outcome == nullptr || reply->outcome->replicas.size() <= kReplicaReportsMax;

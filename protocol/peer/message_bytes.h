@@ -22,6 +22,8 @@ enum class MessageKind : uint8_t {
   kTreeReply = 17,
   kKeyDigestsFetch = 18,
   kKeyDigestsReply = 19,
+  kRoundCall = 20,
+  kRoundReply = 21,
 };
 
 inline constexpr size_t kMessageHeaderBytes = 5;
@@ -32,6 +34,8 @@ inline constexpr size_t kRangeEntriesMax = size_t{1} << 20;
 inline constexpr size_t kReplicaReportsMax = 256;
 inline constexpr size_t kTreeNodesMax = 4096;
 inline constexpr size_t kKeyDigestsMax = 4096;
+inline constexpr size_t kReapItemsMax = 4096;
+inline constexpr size_t kRoundActorsMax = 256;
 
 /// Bits of the flag bytes of a Replicate and of a Fetch.
 namespace replicate_flag {

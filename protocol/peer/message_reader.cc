@@ -1,5 +1,7 @@
 #include "protocol/peer/message_reader.h"
 
+#include <algorithm>
+
 #include "protocol/peer/message_bytes.h"
 #include "protocol/record/client_context.h"
 #include "protocol/record/key.h"
@@ -31,6 +33,16 @@ Durability read_durability(ByteReader& reader) {
 }
 FetchStatus read_fetch_status(ByteReader& reader) {
   return read_enum(reader, FetchStatus::kOk, FetchStatus::kNoHint);
+}
+
+Rounds read_rounds(ByteReader& reader) {
+  const Round committed = reader.varint();
+  const Round above = reader.varint();
+  if (above > ~committed) {
+    reader.fail();
+    return {};
+  }
+  return {committed, committed + above};
 }
 
 uint8_t read_flags(ByteReader& reader, uint8_t all) {
@@ -122,6 +134,10 @@ bool MessageReader::read_body(uint8_t kind, ByteReader& body) {
       return read_key_digests_fetch(body);
     case MessageKind::kKeyDigestsReply:
       return read_key_digests_reply(body);
+    case MessageKind::kRoundCall:
+      return read_round_call(body);
+    case MessageKind::kRoundReply:
+      return read_round_reply(body);
   }
   is_known_ = false;
   return false;
@@ -135,6 +151,7 @@ bool MessageReader::read_replicate(ByteReader& body) {
   auto& message = message_.emplace<Replicate>();
   message.id = body.u64();
   message.step = body.varint();
+  message.rounds = read_rounds(body);
   message.durability = read_durability(body);
   const uint8_t flags = read_flags(body, replicate_flag::kAll);
   message.is_repair = (flags & replicate_flag::kRepair) != 0;
@@ -149,8 +166,9 @@ bool MessageReader::read_replicate(ByteReader& body) {
 bool MessageReader::read_replicate_ack(ByteReader& body) {
   auto& message = message_.emplace<ReplicateAck>();
   message.id = body.u64();
-  message.status = read_enum(body, AckStatus::kStored, AckStatus::kBehind);
+  message.status = read_enum(body, AckStatus::kStored, AckStatus::kUnclean);
   message.durability = read_durability(body);
+  message.round = body.varint();
   message.highest = load_dot(body);
   return body.complete();
 }
@@ -169,6 +187,7 @@ bool MessageReader::read_fetch(ByteReader& body) {
 bool MessageReader::read_fetch_reply(ByteReader& body) {
   auto& message = message_.emplace<FetchReply>();
   message.id = body.u64();
+  message.rounds = read_rounds(body);
   message.status = read_fetch_status(body);
   message.has_record = body.boolean();
   message.digest = body.u64();
@@ -261,6 +280,7 @@ bool MessageReader::read_fetch_range(ByteReader& body) {
 bool MessageReader::read_fetch_range_reply(ByteReader& body) {
   auto& message = message_.emplace<FetchRangeReply>();
   message.id = body.u64();
+  message.rounds = read_rounds(body);
   message.status = read_fetch_status(body);
   message.partition = body.u16();
   message.done = body.boolean();
@@ -343,6 +363,46 @@ bool MessageReader::read_key_digests_reply(ByteReader& body) {
   }
   message.entries = digests_;
   return body.complete();
+}
+
+bool MessageReader::read_round_call(ByteReader& body) {
+  auto& message = message_.emplace<RoundCall>();
+  message.id = body.u64();
+  message.part = read_enum(body, RoundPart::kPrepare, RoundPart::kAsk);
+  message.step = body.varint();
+  message.document = body.varint();
+  message.partition = body.u16();
+  message.round = body.varint();
+  message.base = body.varint();
+  actors_.resize(body.count(sizeof(ActorId), kRoundActorsMax));
+  for (ActorId& actor : actors_) {
+    actor = body.u64();
+  }
+  items_.clear();
+  const size_t item_count = body.count(/*element_bytes_min=*/10, kReapItemsMax);
+  for (size_t i = 0; i < item_count && body.ok(); ++i) {
+    ReapItem& item = items_.emplace_back();
+    item.key = key_of(body.sized());
+    item.digest = body.u64();
+    item.is_drop = body.boolean();
+    if (body.ok() && item.key.partition != message.partition) {
+      return false;
+    }
+  }
+  message.in_use = actors_;
+  message.items = items_;
+  return body.complete() && is_partition(message.partition) &&
+         std::is_sorted(actors_.begin(), actors_.end());
+}
+
+bool MessageReader::read_round_reply(ByteReader& body) {
+  auto& message = message_.emplace<RoundReply>();
+  message.id = body.u64();
+  message.status = read_enum(body, RoundStatus::kOk, RoundStatus::kFailed);
+  message.rounds = read_rounds(body);
+  message.actor = body.u64();
+  message.agreed = body.rest();
+  return body.complete() && message.agreed.size() <= kReapItemsMax;
 }
 
 }  // namespace kindred

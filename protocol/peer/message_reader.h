@@ -48,6 +48,8 @@ class MessageReader {
   bool read_tree_reply(ByteReader& body);
   bool read_key_digests_fetch(ByteReader& body);
   bool read_key_digests_reply(ByteReader& body);
+  bool read_round_call(ByteReader& body);
+  bool read_round_reply(ByteReader& body);
   bool read_outcome(ByteReader& body);
   KeyRef key_of(std::string_view key) const;
   bool is_partition(uint16_t partition) const { return partition < partition_count_; }
@@ -66,6 +68,8 @@ class MessageReader {
   std::vector<uint32_t> nodes_;
   std::vector<uint64_t> hashes_;
   std::vector<StateDigest> digests_;
+  std::vector<ActorId> actors_;
+  std::vector<ReapItem> items_;
 };
 
 }  // namespace kindred

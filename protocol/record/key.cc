@@ -16,8 +16,12 @@ namespace {
 constexpr uint8_t kLongLength = 0xff;
 constexpr size_t kPositionBytes = 1 + 2 + 8;
 
+bool has_target(NodeId hint_for) {
+  return hint_for != 0 && hint_for != kRoundMarks;
+}
+
 size_t position_bytes(NodeId hint_for) {
-  return hint_for == 0 ? kPositionBytes : kPositionBytes + kHintTargetBytes;
+  return has_target(hint_for) ? kPositionBytes + kHintTargetBytes : kPositionBytes;
 }
 
 // Most significant byte first, so that bytes compare like numbers.
@@ -34,6 +38,8 @@ char* store_be64(char* to, uint64_t value) {
 char* store_position(char* to, NodeId hint_for, uint16_t slot, uint64_t hash) {
   if (hint_for == 0) [[likely]] {
     *to++ = static_cast<char>(StoredKind::kRecord);
+  } else if (hint_for == kRoundMarks) {
+    *to++ = static_cast<char>(StoredKind::kRoundMark);
   } else {
     *to++ = static_cast<char>(StoredKind::kHint);
     to = store_be64(to, hint_for);
@@ -58,6 +64,18 @@ StoredKeyRange range_of(NodeId hint_for, uint32_t partition, uint32_t partition_
   const SlotRange slots = slot_range(partition, partition_count);
   return {position_bound(hint_for, slots.first, 0),
           position_bound(hint_for, static_cast<uint16_t>(slots.last + 1), 0)};
+}
+
+bool decode_round_mark(std::string_view stored, uint32_t partition_count, KeyRef* key) {
+  ByteReader reader(stored.substr(1));
+  const uint16_t slot = __builtin_bswap16(reader.u16());
+  const uint64_t hash = reader.u64();
+  const uint8_t length = reader.u8();
+  if (!reader.complete() || slot >= kSlotCount || hash != 0 || length != 0) {
+    return false;
+  }
+  *key = KeyRef::round_mark(static_cast<uint16_t>(partition_of_slot(slot, partition_count)), slot);
+  return slot_range(key->partition, partition_count).first == slot;
 }
 
 }  // namespace
@@ -87,6 +105,9 @@ void encode_stored_key(const KeyRef& key, std::string* out) {
 bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef* key) {
   ByteReader reader(stored);
   const uint8_t kind = reader.u8();
+  if (kind == static_cast<uint8_t>(StoredKind::kRoundMark)) {
+    return decode_round_mark(stored, partition_count, key);
+  }
   const bool is_hint = kind == static_cast<uint8_t>(StoredKind::kHint);
   const NodeId hint_for = is_hint ? __builtin_bswap64(reader.u64()) : 0;
   const uint16_t slot = __builtin_bswap16(reader.u16());
@@ -99,7 +120,8 @@ bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef
     }
   }
   const std::string_view bytes = reader.raw(length);
-  const bool is_known = is_hint ? hint_for != 0 : kind == static_cast<uint8_t>(StoredKind::kRecord);
+  const bool is_known =
+      is_hint ? has_target(hint_for) : kind == static_cast<uint8_t>(StoredKind::kRecord);
   if (!reader.complete() || !is_known) {
     return false;
   }
@@ -115,6 +137,11 @@ bool comes_before(const KeyRef& a, const KeyRef& b) {
 
 StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count) {
   return range_of(0, partition, partition_count);
+}
+
+StoredKeyRange all_round_marks_range() {
+  constexpr auto kKind = static_cast<char>(StoredKind::kRoundMark);
+  return {std::string(1, kKind), std::string(1, kKind + 1)};
 }
 
 StoredKeyRange all_hints_range() {

@@ -13,7 +13,7 @@ namespace kindred {
 [[nodiscard]] KeyRef make_key(std::string_view key, uint32_t partition_count);
 
 /// First byte of a key at an engine: what is stored under it.
-enum class StoredKind : uint8_t { kRecord = 1, kHint = 2 };
+enum class StoredKind : uint8_t { kRecord = 1, kHint = 2, kRoundMark = 3 };
 
 /// What encode_stored_key() adds to a key of up to 254 bytes; a hint has its target's id besides.
 inline constexpr size_t kStoredKeyOverhead = 12;
@@ -40,6 +40,9 @@ struct StoredKeyRange {
 
 /// All records of a partition; `partition` < `partition_count`.
 [[nodiscard]] StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count);
+
+/// The round marks of all partitions (KeyRef::round_mark()).
+[[nodiscard]] StoredKeyRange all_round_marks_range();
 
 /// All hints, whoever they are for.
 [[nodiscard]] StoredKeyRange all_hints_range();

@@ -13,6 +13,9 @@ namespace kindred {
 namespace {
 
 constexpr uint8_t kFormat = 1;
+// A hint's: its reap round (u64) follows, then the state as in format 1.
+constexpr uint8_t kFormatWithRound = 2;
+constexpr size_t kRoundBytes = 1 + sizeof(uint64_t);
 
 // Shape byte: bits 0-2 number of vector entries, 3 single dots follow, 4-5 number of siblings,
 // 6-7 where the floor is. A number that its bits can't hold has them all set, and what is above
@@ -43,7 +46,8 @@ constexpr unsigned kPlainShape =
 constexpr unsigned kHeadFlags = (1U << kIndexShift) - 1;
 
 constexpr size_t kSiblingHeadBytesMax = 1 + kVarintBytesMax + 1 + 8 + 8 + kVarintBytesMax;
-constexpr size_t kFixedBytesMax = 2 + 3 * kVarintBytesMax + kDotBytes + kVarintBytesMax;
+constexpr size_t kFixedBytesMax =
+    kRoundBytes + 2 + 3 * kVarintBytesMax + kDotBytes + kVarintBytesMax;
 
 // A dot that the context covers, told by its place there: the vector's entries count from zero,
 // the single dots after them. An older dot has the entry's actor and a stamp of its own below it.
@@ -303,6 +307,10 @@ size_t state_bytes_max(const State& state) {
 }
 
 char* store_state(char* to, const State& state) {
+  if (state.round != 0) {
+    *to++ = static_cast<char>(kFormatWithRound);
+    to = store_le(to, state.round);
+  }
   if (char* const end = store_plain_register(to, state); end != nullptr) {
     return end;
   }
@@ -339,6 +347,15 @@ char* store_state(char* to, const State& state) {
 }
 
 bool load_state(std::string_view bytes, State* state) {
+  uint64_t round = 0;
+  if (bytes.size() > kRoundBytes && static_cast<uint8_t>(bytes[0]) == kFormatWithRound) {
+    round = load_le<uint64_t>(bytes.data() + 1);
+    bytes.remove_prefix(kRoundBytes);
+    if (round == 0) {
+      return false;
+    }
+  }
+  state->round = round;
   return load_plain_register(bytes, state) || StateLoader(bytes, state).load();
 }
 

@@ -59,7 +59,14 @@
   X(accusation_not_refuted, "a member that hears that it is suspected says nothing")             \
   X(incarnation_unbounded, "any jump of an incarnation is believed")                             \
   X(gossip_not_exchanged, "members never compare what they know of each other")                  \
-  X(own_pause_blamed, "a node that stood still blames others for the silence")
+  X(own_pause_blamed, "a node that stood still blames others for the silence")                   \
+  X(old_round_merges, "a state from before a reap round is merged after it")                     \
+  X(reap_without_hints_report, "a round is agreed while members have hints, and take more in")   \
+  X(reap_changed_copy, "a copy drops what was agreed on though it has changed since")            \
+  X(reap_without_one_owner, "a round is agreed without the vote of the last owner")              \
+  X(reap_ignores_digests, "an owner votes for a tombstone that its copy does not hold")          \
+  X(behind_copy_kept, "a copy that comes back from before a reap round is not emptied")          \
+  X(refused_tombstone_vouched_for, "a copy that lost a tombstone still says that it is clean")
 
 #ifdef KINDRED_BUG_BANK
 #include <cstdlib>

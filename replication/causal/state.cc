@@ -1,6 +1,7 @@
 #include "replication/causal/state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "replication/causal/bug_bank.h"
 
@@ -120,6 +121,34 @@ Digest digest(const State& state) {
     sum = absorb(sum, sibling.dot.actor, sibling.dot.stamp);
   }
   return sum;
+}
+
+bool prune(State& state, std::span<const ActorId> in_use) {
+  const auto is_kept = [&](ActorId actor) {
+    return std::binary_search(in_use.begin(), in_use.end(), actor) ||
+           std::any_of(state.siblings.begin(), state.siblings.end(),
+                       [actor](const Sibling& sibling) { return sibling.dot.actor == actor; });
+  };
+  CausalContext kept;
+  bool changed = false;
+  for (const CausalContext::Entry& entry : state.context.vector()) {
+    const bool keeps = is_kept(entry.actor);
+    changed = changed || !keeps;
+    if (keeps) {
+      kept.raise(entry.actor, entry.stamp);
+    }
+  }
+  for (const Dot& dot : state.context.dots()) {
+    const bool keeps = is_kept(dot.actor);
+    changed = changed || !keeps;
+    if (keeps) {
+      kept.add_dot(dot);
+    }
+  }
+  if (changed) {
+    state.context = std::move(kept);
+  }
+  return changed;
 }
 
 bool apply_flush(State& state, Stamp flush_stamp) {

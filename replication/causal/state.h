@@ -2,6 +2,7 @@
 
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
+#include <span>
 
 #include "replication/causal/context.h"
 #include "replication/causal/dot.h"
@@ -29,6 +30,9 @@ struct Sibling {
 struct State {
   CausalContext context;
   Dot floor;  // highest register write known; zero: none
+  /// Of a hint: the reap round that it is clean for (docs/design/reaping.md). 0 in copies. No part
+  /// of what the state says: merge() leaves it 0, includes() and digest() don't look at it.
+  uint64_t round = 0;
   boost::container::small_vector<Sibling, 1> siblings;
 
   bool never_written() const { return context.empty() && siblings.empty(); }
@@ -44,6 +48,7 @@ struct State {
   void clear() {
     context.clear();
     floor = Dot{};
+    round = 0;
     siblings.clear();
   }
 
@@ -61,6 +66,10 @@ struct State {
 /// A 64-bit stand-in for (context, floor, dots): equal states have equal digests.
 using Digest = uint64_t;
 [[nodiscard]] Digest digest(const State& state);
+
+/// What a tombstone that all copies agree on needs no more: entries and single dots of actors that
+/// are neither in use nor of a sibling. `in_use` is sorted. True if there was any.
+bool prune(State& state, std::span<const ActorId> in_use);
 
 /// Takes away what a flush made dead: siblings stamped at or below `flush_stamp`, and everything
 /// when nothing in the state is newer. True if it changed the state.

@@ -206,7 +206,9 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
     return;
   }
   const Digest raw = digest(state);
-  const bool partly_flushed = core_.filter(state);
+  const Round clean = state.round;
+  state.round = 0;
+  core_.filter(state);
   if (state.never_written()) {
     core_.erase_hint(entry.key, mark, HintEnd::kSuperseded);
     return;
@@ -222,16 +224,18 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   Item& item = items_.make();
   item.hint.assign(entry.key);
   item.digest = raw;
+  item.clean = clean;
   item.way = target.way;
   item.acks_missing = static_cast<uint8_t>(needed);
   ++target.items_left;
-  const std::string record(partly_flushed ? core_.ports.encode(entry.key, state) : entry.record);
+  const std::string record(core_.ports.encode(entry.key, state));
   budget_bytes_ -= std::max(kBytesAHint, static_cast<double>(record.size()));
   core_.budget.spend(BackgroundWork::kHints,
                      (BackgroundBudget::kBytesPerKey + record.size()) * nodes.size());
   Replicate message;
   message.id = item.id;
   message.step = core_.step(entry.key.partition);
+  message.rounds.clean = clean;
   message.key = item.hint.ref();
   message.key.hint_for = 0;
   message.record = record;
@@ -278,6 +282,12 @@ void Handoff::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   item->waiting.erase(place);
   if (ack.status == AckStatus::kStale) {
     core_.ports.document_wanted(from);
+  }
+  if (ack.status == AckStatus::kUnclean && ack.round > item->clean) {
+    // It was here before that round, when this node vouched that it had none: so it had been
+    // delivered, and came back with an older copy of the directory.
+    item->is_void = true;
+    return received(*item, now);
   }
   const bool is_held = ack.status == AckStatus::kStored || ack.status == AckStatus::kFilling;
   item->acks_missing -= is_held && item->acks_missing > 0 ? 1 : 0;
@@ -327,7 +337,9 @@ void Handoff::on_loaded(uint64_t id, LoadStatus status, const State& state, Now 
 void Handoff::verified(Item& item, const State& state, Now now) {
   const KeyRef hint = item.hint.ref();
   if (!state.never_written() && digest(state) == item.digest) {
-    const HintEnd why = item.way == Way::kExpiring ? HintEnd::kExpired : HintEnd::kDelivered;
+    const HintEnd why = item.is_void                 ? HintEnd::kSuperseded
+                        : item.way == Way::kExpiring ? HintEnd::kExpired
+                                                     : HintEnd::kDelivered;
     core_.erase_hint(hint, hint_mark(hint, state), why);
   }
   item_over(item, /*has_failed=*/false, now);

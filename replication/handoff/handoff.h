@@ -55,7 +55,9 @@ class Handoff {
   struct Item {
     uint64_t id = 0;
     KeyHolder hint;
-    Digest digest = 0;  // of the state as it lay in the engine
+    Digest digest = 0;     // of the state as it lay in the engine
+    Round clean = 0;       // what that is clean for
+    bool is_void = false;  // a receiver knows that it may show what has been reaped
     Way way = Way::kNone;
     uint8_t acks_missing = 0;
     boost::container::small_vector<NodeId, 3> waiting;
@@ -63,6 +65,7 @@ class Handoff {
     void reset() {
       waiting.clear();
       is_verifying = false;
+      is_void = false;
     }
   };
 

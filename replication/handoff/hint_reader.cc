@@ -100,7 +100,9 @@ void HintReader::take(HintsOfKey* hints, const KeyRef& hint, const State& state)
   if (hints->state.never_written()) {
     hints->state = state;
   } else if (!state.never_written()) {
+    const Round clean = std::min(hints->state.round, state.round);
     hints->state = merge(hints->state, state);
+    hints->state.round = clean;
   }
   hints->state.own();
 }

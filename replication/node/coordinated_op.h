@@ -83,7 +83,8 @@ struct CoordinatedOp {
   bool was_refused_by_step = false;                 // one of them only because of its step
 
   // Reading.
-  State read;  // merged so far, owned
+  State read;            // merged so far, owned
+  Round read_clean = 0;  // what `read` is clean for
   Digest local_digest = 0;
   bool differs = false;
   boost::container::small_vector<Asked, 3> asked;
@@ -95,6 +96,7 @@ struct CoordinatedOp {
   NodeId home = 0;          // the primary that this node, a fallback, stands in for; 0: it is one
   HintMark home_before;     // of this node's hint for `home`, before the write
   std::string home_record;  // what was stored there: the hint may be delivered meanwhile
+  Round home_clean = 0;     // what that is clean for
   boost::container::small_vector<HintPlace, 1> hints;
   boost::container::small_vector<NodeId, 1> unhinted;  // primaries whose hint waits for a load
   bool loads_for_hints = false;

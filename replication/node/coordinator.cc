@@ -168,7 +168,8 @@ void Coordinator::place(Op& op, const Operation& operation, Now now) {
   }
   if (op.origin.passed_on()) {
     const bool holds_copy = core_.cluster().holds(op.key.partition(), core_.self);
-    if (op.origin.as_fallback && !holds_copy && may_stand_in(op) && !cannot_keep(op)) {
+    if (op.origin.as_fallback && !holds_copy && may_stand_in(op) && !cannot_keep(op) &&
+        core_.copies.at(op.key.partition()).knows_round) {
       return stand_in(op, operation, now);
     }
     const Origin origin = op.origin;
@@ -319,6 +320,7 @@ LoadStatus Coordinator::load_local(Op& op, State* state) {
   op.home_before = hints.mark_of(op.home);
   *state = std::move(hints.state);
   core_.filter(*state);
+  begin_from_hints(op, *state);
   return status;
 }
 
@@ -377,22 +379,6 @@ void Coordinator::on_stored(uint64_t id, bool ok, Now now) {
   on_ack(core_.self, ack, now);
 }
 
-/// The hint that a fallback coordinates from, stored: its part in the quorum.
-void Coordinator::on_hint_stored(uint64_t id, const KeyRef& hint, bool ok, Now now) {
-  Op* op = table_.find(id);
-  if (!ok) {
-    ++core_.metrics.storage_failures;
-    core_.hints.end_actor(hint);
-  }
-  if (op != nullptr && op->phase == Op::Phase::kWriting) {
-    ReplicateAck ack;
-    ack.id = id;
-    ack.status = ok ? AckStatus::kStored : AckStatus::kFailed;
-    ack.durability = durability_of(*op);
-    on_ack(core_.self, ack, now);
-  }
-}
-
 void Coordinator::on_hints_read(uint64_t id, LoadStatus status, const HintsOfKey& hints, Now now) {
   if (Op* op = table_.find(id); op != nullptr) {
     op->home_before = hints.mark_of(op->home);
@@ -418,6 +404,13 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
   }
   State current = state;
   core_.filter(current);
+  if (op->home != 0) {
+    begin_from_hints(*op, current);
+    if (current.round < core_.copies.at(op->key.partition()).mark.bar) {
+      // The hints went while they were read, and this node has vouched for having none since.
+      return fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
+    }
+  }
   switch (op->phase) {
     case Op::Phase::kLoadingRead:
       return local_read(*op, current, now);

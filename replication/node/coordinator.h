@@ -77,6 +77,7 @@ class Coordinator {
   void renew(Op& op);
   [[nodiscard]] LoadStatus load_local(Op& op, State* state);
   void await_local(Op& op);
+  void begin_from_hints(const Op& op, State& state) const;
   ActorId actor_of(const Op& op) const;
   ActorId actor_to_write(const Op& op);
 
@@ -128,6 +129,7 @@ class Coordinator {
   void ask(Op& op, Op::Asked& asked);
   Ack ack_of(const Op& op, const Op::Asked& asked) const;
   void ask_enough(Op& op);
+  Round admitted(const Op& op) const;
   void take_state(Op& op, Op::Asked& asked, const FetchReply& reply);
   void judge_read(Op& op, Now now);
   void read_complete(Op& op, Now now);
@@ -146,6 +148,8 @@ class Coordinator {
   void write_loaded(Op& op, const Operation& operation, State& state, Now now);
   void write_out(Op& op, const LiveMark& before, const State& state, Now now);
   void send_writes(Op& op, std::string_view record, Now now);
+  Rounds rounds_of(const Op& op) const;
+  bool note_round(Op& op, Round committed, Now now);
   Replicate write_message(const Op& op, std::string_view record) const;
   Verdict judge_acks(const Op& op) const;
   bool is_strict(const Op& op) const;

@@ -143,8 +143,12 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   if (copy_lost(op) || (op.written && op.dot.actor != actor_of(op))) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
+  if (op.read_clean < admitted(op)) {
+    return modify_again(op, now);  // rounds went on since the quorum was read
+  }
   const LiveMark before = live_mark(local);
   State state = merge(local, op.read);
+  state.round = op.home == 0 ? 0 : std::min(local.round, op.read_clean);
   MutationLimits limits;
   limits.value_bytes_max = core_.config.value_bytes_max;
   const KeyRef key = op.key.ref();

@@ -60,6 +60,7 @@ void Coordinator::local_read(Op& op, const State& state, Now now) {
   if (&state != &op.read) {
     op.read = state;
   }
+  op.read_clean = op.home == 0 ? core_.rounds(op.key.partition()).clean : op.read.round;
   op.phase = Op::Phase::kReading;
   op.acks.add(op.home == 0 ? core_.ack_of(core_.self, op.key.partition(), core_.config.durability)
                            : own_fallback_ack(op, core_.config.durability,
@@ -125,6 +126,11 @@ bool Coordinator::ask_next(Op& op) {
   return ask_one(false) || (!silent_.empty() && ask_one(true));
 }
 
+/// What states must be clean for to be taken in with what this node has of the key.
+Round Coordinator::admitted(const Op& op) const {
+  return core_.admitted(op.local_key());
+}
+
 /// Keeps as many replicas asked as the quorum still needs: primaries first, then those who stand in
 /// for the rest.
 void Coordinator::ask_enough(Op& op) {
@@ -178,6 +184,15 @@ void Coordinator::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) 
   if (asked->status != Op::Asked::Status::kWaiting && !gives_up) {
     return;
   }
+  if (!note_round(*op, reply.rounds.committed, now)) {
+    return;
+  }
+  if (reply.status == FetchStatus::kOk && reply.rounds.clean < admitted(*op)) {
+    // It may show what has been reaped since; the node learns of it by the next write.
+    asked->status = Op::Asked::Status::kFailed;
+    ask_next(*op);
+    return judge_read(*op, now);
+  }
   const bool refused_by_step =
       reply.status == FetchStatus::kStale || reply.status == FetchStatus::kBehind;
   if (reply.status == FetchStatus::kStale) {
@@ -230,6 +245,7 @@ void Coordinator::take_state(Op& op, Op::Asked& asked, const FetchReply& reply) 
     op.differs = true;
     op.read = merge(op.read, state);
     op.read.own();
+    op.read_clean = std::min(op.read_clean, reply.rounds.clean);
   }
   if (asked.status == Op::Asked::Status::kDone) {
     op.acks.add(ack_of(op, asked));
@@ -336,10 +352,11 @@ void Coordinator::end_read(Op& op, Now now) {
 /// The merged state for every primary that answered with another one, this node too.
 ReadRepair Coordinator::plan_repair(const Op& op) const {
   ReadRepair plan;
-  if (!op.differs) {
-    return plan;
+  if (!op.differs || op.read_clean < admitted(op)) {
+    return plan;  // the same, or rounds went on since it was read
   }
   plan.step = core_.step(op.key.partition());
+  plan.rounds = {op.home == 0 ? core_.rounds(op.key.partition()).committed : 0, op.read_clean};
   plan.key.assign(op.key.ref());
   plan.digest = digest(op.read);
   for (const Op::Asked& one : op.asked) {
@@ -359,6 +376,7 @@ ReadRepair Coordinator::plan_repair(const Op& op) const {
 void Coordinator::repair(const ReadRepair& plan, Now now) {
   Replicate message;
   message.step = plan.step;
+  message.rounds = plan.rounds;
   message.key = plan.key.ref();
   message.record = plan.record;
   message.is_repair = true;

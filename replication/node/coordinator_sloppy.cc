@@ -23,6 +23,29 @@ auto* hint_place(Op& op, NodeId holder) {
 
 }  // namespace
 
+/// What nothing is known of, this node's bar is as good for as any hint taken in.
+void Coordinator::begin_from_hints(const Op& op, State& state) const {
+  if (state.never_written()) {
+    state.round = core_.copies.at(op.key.partition()).mark.bar;
+  }
+}
+
+/// The hint that a fallback coordinates from, stored: its part in the quorum.
+void Coordinator::on_hint_stored(uint64_t id, const KeyRef& hint, bool ok, Now now) {
+  Op* op = table_.find(id);
+  if (!ok) {
+    ++core_.metrics.storage_failures;
+    core_.hints.end_actor(hint);
+  }
+  if (op != nullptr && op->phase == Op::Phase::kWriting) {
+    ReplicateAck ack;
+    ack.id = id;
+    ack.status = ok ? AckStatus::kStored : AckStatus::kFailed;
+    ack.durability = durability_of(*op);
+    on_ack(core_.self, ack, now);
+  }
+}
+
 /// Whether a fallback may run the request where no whole primary is in reach. What tells of the
 /// copies themselves needs one.
 bool Coordinator::may_stand_in(const Op& op) const {
@@ -36,7 +59,9 @@ bool Coordinator::may_stand_in(const Op& op) const {
 NodeId Coordinator::next_stand_in(const Op& op) {
   for (const NodeId node : core_.fallbacks(op.key.partition())) {
     const bool has_refused = std::find(op.tried.begin(), op.tried.end(), node) != op.tried.end();
-    const bool is_able = node != core_.self || !cannot_keep(op);
+    // Who does not know what has been reaped has hints that nobody would take.
+    const bool is_able =
+        node != core_.self || (!cannot_keep(op) && core_.copies.at(op.key.partition()).knows_round);
     if (core_.is_up(node) && is_able && !has_refused) {
       return node;
     }
@@ -283,6 +308,7 @@ void Coordinator::send_hints(Op& op, std::string_view record, Now now) {
   }
   Replicate message;
   message.step = op.step;
+  message.rounds = rounds_of(op);
   message.key = op.key.ref();
   message.durability = durability_of(op);
   message.record = record;

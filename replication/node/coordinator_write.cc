@@ -143,6 +143,7 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
   }
   if (op.home != 0) {
     op.home_record.assign(record);
+    op.home_clean = state.round;
   }
   if (KINDRED_BUG(bare_write_shipped)) {
     send_writes(op, std::string(core_.ports.encode(op.key.ref(), bare_write(state, op.dot))), now);
@@ -152,10 +153,34 @@ void Coordinator::write_out(Op& op, const LiveMark& before, const State& state, 
   judge_write(op, now);
 }
 
+/// Of what this node has of the key, as it was loaded in this step, or kept.
+Rounds Coordinator::rounds_of(const Op& op) const {
+  return op.home == 0 ? core_.rounds(op.key.partition()) : Rounds{0, op.home_clean};
+}
+
+/// A replica knows of an agreed round. False where this node's copy turned out to be from before
+/// it, so that the request had to end.
+bool Coordinator::note_round(Op& op, Round committed, Now now) {
+  if (op.home != 0 || committed == 0) {
+    return true;
+  }
+  const bool was_lost = copy_lost(op);
+  core_.see_round(op.key.partition(), committed);
+  if (was_lost || !copy_lost(op) || op.kind == OpKind::kReadLocal || op.kind == OpKind::kExplain ||
+      op.phase == Op::Phase::kAnswered || op.phase == Op::Phase::kSettling) {
+    return true;
+  }
+  const bool reads = op.phase == Op::Phase::kReading && !op.written;
+  fail(op, reads ? OutcomeCode::kNoQuorumRead : OutcomeCode::kNoQuorumWrite,
+       reads ? read_rule(op).needed : op.quorum.write.needed, 0, now);
+  return false;
+}
+
 Replicate Coordinator::write_message(const Op& op, std::string_view record) const {
   Replicate message;
   message.id = op.id;
   message.step = op.step;
+  message.rounds = rounds_of(op);
   message.key = op.key.ref();
   message.record = record;
   message.durability = durability_of(op);
@@ -186,11 +211,18 @@ void Coordinator::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
   if (ack.status == AckStatus::kStale) {
     core_.ports.document_wanted(from);
   }
+  if (!note_round(*op, ack.round, now)) {
+    return;
+  }
   if (op->phase == Op::Phase::kSettling) {
     note_answer(*op, from, ack, now);
     return is_settled(*op) ? table_.free(*op) : void();
   }
-  if (ack.status == AckStatus::kStale || ack.status == AckStatus::kBehind) {
+  const bool is_hint = std::any_of(op->hints.begin(), op->hints.end(), [from](const auto& place) {
+    return place.holder == from && !place.is_over;
+  });
+  const bool reads_afresh = ack.status == AckStatus::kUnclean && !is_hint;
+  if (ack.status == AckStatus::kStale || ack.status == AckStatus::kBehind || reads_afresh) {
     op->refused.push_back(from);
     return retry_refused(*op, now);
   }

@@ -7,11 +7,21 @@
 
 namespace kindred {
 
+namespace {
+
+/// Entries that a context usually has beside those of siblings: the owners', and some to spare, so
+/// that not every restart is worth a round.
+constexpr size_t kUsualEntries = 6;
+
+}  // namespace
+
 LiveMark live_mark(const State& state) {
   LiveMark mark;
   mark.written = !state.never_written();
   mark.siblings = state.siblings.size();
   mark.live = mark.siblings > 0;
+  mark.is_crowded =
+      state.context.vector().size() + state.context.dots().size() > mark.siblings + kUsualEntries;
   mark.digest = tree_digest(state);
   for (const Sibling& sibling : state.siblings) {
     if (sibling.expire_at_ms == 0) {
@@ -35,10 +45,12 @@ size_t histogram_place(size_t siblings) {
 
 void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t now_ms) {
   if (before.written == after.written && before.siblings == after.siblings &&
-      before.dies_at_ms == after.dies_at_ms) {
+      before.dies_at_ms == after.dies_at_ms && before.is_crowded == after.is_crowded) {
     return;  // one value in place of another
   }
   expire(now_ms);
+  written_ += (after.written ? 1 : 0) - (before.written ? 1 : 0);
+  crowded_ += (after.is_crowded ? 1 : 0) - (before.is_crowded ? 1 : 0);
   if (before.written) {
     --by_siblings_[histogram_place(before.siblings)];
   }
@@ -74,6 +86,11 @@ uint64_t LiveCount::live(uint64_t now_ms) {
   return static_cast<uint64_t>(std::max<int64_t>(live_, 0));
 }
 
+uint64_t LiveCount::dead(uint64_t now_ms) {
+  expire(now_ms);
+  return static_cast<uint64_t>(std::max<int64_t>(written_ - std::max<int64_t>(live_, 0), 0));
+}
+
 uint64_t LiveCount::expiring(uint64_t now_ms) {
   expire(now_ms);
   return static_cast<uint64_t>(std::max<int64_t>(expiring_, 0));
@@ -82,6 +99,8 @@ uint64_t LiveCount::expiring(uint64_t now_ms) {
 void LiveCount::reset() {
   by_siblings_ = {};
   live_ = 0;
+  written_ = 0;
+  crowded_ = 0;
   expiring_ = 0;
   dying_.clear();
 }

@@ -1,15 +1,18 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "replication/causal/state.h"
 #include "replication/node/copy_tree.h"
+#include "replication/node/messages.h"
 #include "replication/node/operation.h"
 
 namespace kindred {
@@ -31,6 +34,7 @@ struct LiveMark {
   uint64_t dies_at_ms = 0;  // 0: never
   bool written = false;     // live or a tombstone
   size_t siblings = 0;      // expired ones too, as long as they are kept
+  bool is_crowded = false;  // its context knows many actors beside those of its siblings
   Digest digest = 0;        // tree_digest()
 };
 [[nodiscard]] LiveMark live_mark(const State& state);
@@ -48,6 +52,10 @@ class LiveCount {
   /// Live keys that have an expiry time.
   uint64_t expiring(uint64_t now_ms);
   const SiblingHistogram& by_siblings() const { return by_siblings_; }
+  /// Keys without a version, and those whose versions have all expired.
+  uint64_t dead(uint64_t now_ms);
+  /// Keys whose contexts should be pruned.
+  uint64_t crowded() const { return static_cast<uint64_t>(std::max<int64_t>(crowded_, 0)); }
   void reset();
 
  private:
@@ -56,6 +64,8 @@ class LiveCount {
 
   SiblingHistogram by_siblings_{};
   int64_t live_ = 0;
+  int64_t written_ = 0;
+  int64_t crowded_ = 0;
   int64_t expiring_ = 0;
   uint64_t passed_tick_ = 0;           // all ticks up to this one are taken off
   std::map<uint64_t, int64_t> dying_;  // tick -> keys that die then
@@ -75,6 +85,14 @@ struct SweepTrack {
   bool is_ahead(const KeyRef& other) const;
 };
 
+/// Where the reaping of a partition stands at this node (docs/design/reaping.md); kept in the
+/// engine, beside the records. Each number only grows in the life of a copy.
+struct RoundMark {
+  Round round = 0;  // the last one agreed: the copy takes in nothing that is clean for less
+  Round clean = 0;  // the copy shows nothing that a round up to this one reaped
+  Round bar = 0;    // what hints must be clean for to be taken in
+};
+
 struct Copy {
   CopyState state = CopyState::kNone;
   /// Whole for the old, longer list of a move, and on its way to be so for the new, shorter one.
@@ -82,8 +100,13 @@ struct Copy {
   ActorId actor = 0;
   LiveCount count;
   CopyTree tree;
-  std::optional<SweepTrack> sweep;  // while one is to go over the copy or does
-  double read_p99_us = 1000;        // streaming estimate; decides when a read is hedged
+  RoundMark mark;
+  RoundMark saved_mark;      // as handed to the engine last
+  bool knows_round = false;  // where not, an owner has to be asked before anything is taken in
+  Round empties_to = 0;      // not 0: it may show what this round reaped, and is being emptied
+  std::vector<std::pair<uint64_t, Digest>> reaped;  // key hash, state; by the last round; sorted
+  std::optional<SweepTrack> sweep;                  // while one is to go over the copy or does
+  double read_p99_us = 1000;  // streaming estimate; decides when a read is hedged
 };
 
 /// The copies of one shard, by partition. Partitions of other shards stay kNone.

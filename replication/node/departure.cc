@@ -93,6 +93,12 @@ void Departure::go_on(uint16_t partition, Leaving& leaving, Now now) {
   if (leaving.has_page || now.mono_us < leaving.next_page_us) {
     return;
   }
+  // What its owners reaped since must not come back: what it has goes without being handed over.
+  // All that was acknowledged is with them, or no round would have come about.
+  if (!leaving.erases && core_.copies.at(partition).empties_to != 0) {
+    rewind(partition, leaving);
+    leaving.erases = true;
+  }
   if (!leaving.erases && KINDRED_BUG(old_copy_erased_early)) {
     leaving.erases = true;
   }
@@ -121,6 +127,7 @@ void Departure::read_page(uint16_t partition, Leaving& leaving, Now now) {
   range.entries_max = kDeparturePageEntriesMax;
   range.bytes_max = kDeparturePageBytesMax;
   leaving.request = range.id;
+  leaving.rounds = core_.rounds(partition);
   leaving.has_page = true;
   leaving.items_left = 0;
   leaving.page_ends_us = now.mono_us + kDeparturePageTimeoutUs;
@@ -180,6 +187,7 @@ void Departure::hand_over(Leaving& leaving, const RangeEntry& entry) {
   item.key.assign(entry.key);
   item.record.assign(partly_flushed ? core_.ports.encode(entry.key, state) : entry.record);
   item.digest = digest(state);
+  item.rounds = leaving.rounds;
   ++leaving.items_left;
   ++leaving.progress.keys;
   leaving.progress.bytes += item.record.size();
@@ -201,6 +209,7 @@ void Departure::on_fetch_reply(NodeId from, const FetchReply& reply) {
   if (reply.status == FetchStatus::kStale) {
     core_.ports.document_wanted(from);
   }
+  core_.see_round(item->partition, reply.rounds.committed);
   if (reply.status != FetchStatus::kOk && reply.status != FetchStatus::kFilling) {
     return fail_page(item->partition);
   }
@@ -210,6 +219,7 @@ void Departure::on_fetch_reply(NodeId from, const FetchReply& reply) {
   Replicate message;
   message.id = item->id;
   message.step = leaving_[item->partition].step;
+  message.rounds = item->rounds;
   message.key = item->key.ref();
   message.record = item->record;
   core_.budget.spend(BackgroundWork::kTransfers, item->record.size());
@@ -229,6 +239,7 @@ void Departure::on_ack(NodeId from, const ReplicateAck& ack) {
   if (ack.status == AckStatus::kStored || ack.status == AckStatus::kFilling) {
     return holder_has(*item, from);
   }
+  core_.see_round(item->partition, ack.round);
   fail_page(item->partition);
 }
 
@@ -298,6 +309,7 @@ void Departure::end(uint16_t partition) {
   copy.state = CopyState::kNone;
   copy.count.reset();
   copy.tree.reset();
+  core_.forget_mark(partition);
   ++core_.metrics.departed_copies;
   pending_scan_ = true;
   core_.ports.copies_changed();

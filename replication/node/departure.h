@@ -48,6 +48,7 @@ class Departure {
     bool erases = false;   // all is handed over
     KeyPlace place;        // everything up to here is done
     uint64_t request = 0;  // the page being read
+    Rounds rounds;         // when it was asked for
     bool has_page = false;
     bool page_failed = false;
     bool page_is_last = false;
@@ -63,6 +64,7 @@ class Departure {
     uint16_t partition = 0;
     KeyHolder key;
     std::string record;
+    Rounds rounds;  // when the page was asked for
     Digest digest = 0;
     boost::container::small_vector<NodeId, 4> waiting;  // holders that have not said they have it
     void reset() {

@@ -251,6 +251,7 @@ void Exchanges::read_own(Exchange& exchange) {
   range.entries_max = kOwnEntriesMax;
   range.bytes_max = kOwnBytesMax;
   exchange.is_waiting = true;
+  exchange.own_rounds = core_.rounds(exchange.end.partition);
   core_.ports.read_range(range, exchange.id);
 }
 
@@ -354,15 +355,17 @@ void Exchanges::push(Exchange& exchange, const RangeEntry& entry) {
   key.key.assign(entry.key);
   key.is_repaired = true;
   ++exchange.open_keys;
-  send_state(key, exchange, entry.record);
+  send_state(key, exchange, entry.record, exchange.own_rounds);
 }
 
-void Exchanges::send_state(ExchangedKey& key, Exchange& exchange, std::string_view record) {
+void Exchanges::send_state(ExchangedKey& key, Exchange& exchange, std::string_view record,
+                           const Rounds& rounds) {
   count_bytes(exchange, kMessageBytes + key.key.ref().key.size() + record.size());
   key.is_sending = true;
   Replicate message;
   message.id = key.id;
   message.step = exchange.step;
+  message.rounds = rounds;
   message.key = key.key.ref();
   message.record = record;
   message.durability = core_.config.durability;

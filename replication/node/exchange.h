@@ -64,6 +64,7 @@ class Exchanges {
     Step step = 0;
     Stamp flush_stamp = 0;
     uint64_t heard_us = 0;    // when it last came on
+    Rounds own_rounds;        // when this side's part of the page was asked for
     bool is_waiting = false;  // for the peer's or the engine's answer to `id`
     bool is_queued = false;   // the roots differ; for its turn to go on
     bool is_deep = false;     // went on from there
@@ -87,6 +88,7 @@ class Exchanges {
     uint64_t exchange = 0;
     KeyHolder key;
     std::string record;  // the peer's
+    Round clean = 0;     // what that is clean for
     bool is_storing = false;
     bool is_sending = false;
     bool is_repaired = false;
@@ -104,7 +106,8 @@ class Exchanges {
   void want_rest(Exchange& exchange);
   void fetch_some(Exchange& exchange);
   void push(Exchange& exchange, const RangeEntry& entry);
-  void send_state(ExchangedKey& key, Exchange& exchange, std::string_view record);
+  void send_state(ExchangedKey& key, Exchange& exchange, std::string_view record,
+                  const Rounds& rounds);
   void merge_in(ExchangedKey& key, Exchange& exchange, const State& held, std::string_view record,
                 Now now);
   void key_came_on(ExchangedKey& key, Exchange& exchange, Now now);

@@ -19,9 +19,11 @@ void Exchanges::on_fetch_reply(NodeId from, const FetchReply& reply, Now now) {
     return;
   }
   count_bytes(*exchange, reply.record.size());
+  core_.see_round(exchange->end.partition, reply.rounds.committed);
   if (!usable(from, reply.status) || !reply.has_record || !may_go_on(*exchange)) {
     return fail(*exchange);
   }
+  key->clean = reply.rounds.clean;
   State held;
   switch (core_.load(key->key.ref(), &held)) {
     case LoadStatus::kLoaded:
@@ -59,6 +61,9 @@ void Exchanges::on_loaded(uint64_t id, LoadStatus status, const State& state, No
 void Exchanges::merge_in(ExchangedKey& key, Exchange& exchange, const State& held,
                          std::string_view record, Now now) {
   const KeyRef ref = key.key.ref();
+  if (key.clean < core_.admitted(ref)) {
+    return fail(exchange);
+  }
   State incoming;
   if (!core_.ports.decode(ref, record, &incoming)) {
     ++core_.metrics.damaged_records_received;
@@ -66,6 +71,9 @@ void Exchanges::merge_in(ExchangedKey& key, Exchange& exchange, const State& hel
   }
   core_.filter(incoming);
   core_.clock.observe(now.cluster_ms, incoming.highest_stamp());
+  if (core_.is_reaped(ref, incoming)) {
+    incoming.clear();  // the peer has not done yet what was agreed
+  }
   const State merged = merge(held, incoming);
   const bool is_news_here = !includes(held, incoming);
   const bool is_news_there = !includes(incoming, held) && !KINDRED_BUG(exchange_sends_nothing);
@@ -84,7 +92,9 @@ void Exchanges::merge_in(ExchangedKey& key, Exchange& exchange, const State& hel
     key.is_storing = status == StoreStatus::kPending;
   }
   if (is_news_there) {
-    send_state(key, exchange, bytes);
+    Rounds rounds = core_.rounds(exchange.end.partition);
+    rounds.clean = std::min(rounds.clean, key.clean);
+    send_state(key, exchange, bytes, rounds);
   }
   key.is_repaired = is_news_here || is_news_there;
   key_came_on(key, exchange, now);
@@ -97,8 +107,12 @@ void Exchanges::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
     return;
   }
   key->is_sending = false;
+  core_.see_round(exchange->end.partition, ack.round);
   if (ack.status == AckStatus::kStale) {
     core_.ports.document_wanted(from);
+  }
+  if (!may_go_on(*exchange)) {
+    return fail(*exchange);
   }
   if (ack.status != AckStatus::kStored && ack.status != AckStatus::kFilling) {
     return fail(*exchange);

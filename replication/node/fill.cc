@@ -119,6 +119,11 @@ void Fill::tick(Now now) {
   }
   for (uint16_t partition : partitions) {
     PartitionFill& fill = fills_[partition];
+    const Copy& copy = core_.copies.at(partition);
+    if (copy.empties_to != 0 || !copy.knows_round) {
+      rewind(fill);  // begins once that is over
+      continue;
+    }
     if (fill.progress.source != 0 && fill.request != 0 &&
         now.mono_us > fill.asked_us + kFillPageTimeoutUs) {
       rewind(fill);
@@ -163,6 +168,7 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   if (fill.actor != core_.copies.at(partition).actor) {
     // The copy lost something meanwhile: what was merged before does not count.
     fill.merged.clear();
+    fill.clean = ~Round{0};
     rewind(fill);
     fill.actor = core_.copies.at(partition).actor;
   }
@@ -171,8 +177,16 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
                          core_.copies.at(partition).state == CopyState::kFilling &&
                          next_source(partition, fill) != 0;
   if (is_complete(partition, fill) && !wants_all) {
-    core_.copies.at(partition).state = CopyState::kWhole;
-    core_.copies.at(partition).catches_up = false;
+    Copy& copy = core_.copies.at(partition);
+    copy.state = CopyState::kWhole;
+    copy.catches_up = false;
+    if (!fill.merged.empty()) {
+      // What its sources vouch for it has too: it holds all that they held.
+      copy.mark.clean = std::max(copy.mark.clean, fill.clean);
+      if (core_.save_mark(partition, copy.mark, 0) == StoreStatus::kFailed) {
+        ++core_.metrics.storage_failures;
+      }
+    }
     ++core_.metrics.filled_copies;
     fills_.erase(partition);
     pending_scan_ = true;
@@ -208,10 +222,19 @@ void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   if (reply.status == FetchStatus::kStale) {
     core_.ports.document_wanted(from);
   }
-  const bool usable = reply.status == FetchStatus::kOk || reply.status == FetchStatus::kFilling;
+  core_.see_round(reply.partition, reply.rounds.committed);
+  const Copy& copy = core_.copies.at(reply.partition);
+  // Who has nothing brings nothing back: a copy that begins may wait for this one to be whole
+  // before it takes anything in.
+  const bool is_clean =
+      reply.rounds.clean >= copy.mark.round || (reply.entries.empty() && reply.done);
+  const bool usable = (reply.status == FetchStatus::kOk || reply.status == FetchStatus::kFilling) &&
+                      copy.empties_to == 0 && is_clean;
   if (!usable) {
     return rewind(*fill);
   }
+  fill->page_clean = reply.rounds.clean;
+  fill->clean = std::min(fill->clean, reply.rounds.clean);
   fill->page_is_last = reply.done;
   if (!reply.entries.empty()) {
     fill->place.go_behind(reply.entries.back().key);
@@ -263,6 +286,11 @@ void Fill::merge_entry(uint16_t partition, PartitionFill& fill, const RangeEntry
 void Fill::merge_into(uint16_t, PartitionFill& fill, const KeyRef& key, const State& held,
                       std::string_view record, Now now) {
   State incoming;
+  const Copy& copy = core_.copies.at(key.partition);
+  if (copy.empties_to != 0 || fill.page_clean < copy.mark.round) {
+    fill.failed = true;  // rounds went on meanwhile
+    return;
+  }
   if (!core_.ports.decode(key, record, &incoming)) {
     ++core_.metrics.damaged_records_received;
     fill.failed = true;

@@ -51,6 +51,8 @@ class Fill {
     uint32_t stores_waiting = 0;
     bool failed = false;  // a store of this page failed: read it again
     ActorId actor = 0;
+    Round page_clean = 0;     // what the page being merged is clean for
+    Round clean = ~Round{0};  // what all pages merged were clean for
   };
   struct WaitingLoad {
     uint16_t partition = 0;

@@ -27,10 +27,22 @@ enum class Durability : uint8_t {
 /// another one does nothing with them (docs/design/ring-changes.md).
 using Step = uint64_t;
 
+/// Numbers an agreement of a partition's owners to reap; 0: none yet. A higher one came later.
+using Round = uint64_t;
+
+/// Where the sender of states stands with their partition's rounds (docs/design/reaping.md).
+struct Rounds {
+  Round committed = 0;  // the last one that the sender knows to be agreed
+  Round clean = 0;      // the states show nothing that a round up to this one reaped
+
+  friend bool operator==(const Rounds&, const Rounds&) = default;
+};
+
 /// "Merge this state into your copy and say when you hold it."
 struct Replicate {
   MessageId id = 0;
   Step step = 0;
+  Rounds rounds;
   KeyRef key;  // hint_for: to be kept as a hint
   std::string_view record;
   Durability durability = Durability::kMemory;
@@ -44,15 +56,17 @@ enum class AckStatus : uint8_t {
   kFailed,    // not stored: the engine refused
   kRefused,   // not stored: record damaged, or a write at or below the flush stamp
   kOverloaded,
-  kStale,   // not stored: the sender goes by an earlier step than this node
-  kBehind,  // not stored: by a later one
+  kStale,    // not stored: the sender goes by an earlier step than this node
+  kBehind,   // not stored: by a later one
+  kUnclean,  // not stored: the state may show what has been reaped since
 };
 
 struct ReplicateAck {
   MessageId id = 0;
   AckStatus status = AckStatus::kStored;
   Durability durability = Durability::kMemory;
-  Dot highest;  // the highest dot the copy held before, in floor or siblings
+  Dot highest;      // the highest dot the copy held before, in floor or siblings
+  Round round = 0;  // kUnclean: the last one that the copy knows to be agreed
 };
 
 /// Asks for a key's digest, or its whole state.
@@ -77,6 +91,7 @@ enum class FetchStatus : uint8_t {
 
 struct FetchReply {
   MessageId id = 0;
+  Rounds rounds;
   FetchStatus status = FetchStatus::kOk;
   bool has_record = false;
   Digest digest = 0;
@@ -128,6 +143,7 @@ struct RangeEntry {
 
 struct FetchRangeReply {
   MessageId id = 0;
+  Rounds rounds;
   FetchStatus status = FetchStatus::kOk;
   uint16_t partition = 0;
   bool done = false;  // nothing in the partition after the last entry
@@ -178,8 +194,51 @@ struct KeyDigestsReply {
   std::span<const StateDigest> entries;
 };
 
-using Message =
-    std::variant<Replicate, ReplicateAck, Fetch, FetchReply, PassOn, PassOnReply, FetchRange,
-                 FetchRangeReply, TreeFetch, TreeReply, KeyDigestsFetch, KeyDigestsReply>;
+/// What is to become of a key where it still is as the digest says.
+struct ReapItem {
+  KeyRef key;
+  Digest digest = 0;
+  bool is_drop = false;  // the key goes; else its context loses actors of the past
+};
+
+enum class RoundPart : uint8_t {
+  kPrepare = 0,  // to the owners: hold the items as they are now, safely, and say which
+  kBar,          // to all members: have no hint that is not clean for the round, and take none in
+  kCommit,       // to the owners: it is agreed
+  kAsk,          // to an owner: where does the partition stand?
+};
+
+/// Asks something of a reap round.
+struct RoundCall {
+  MessageId id = 0;
+  RoundPart part = RoundPart::kPrepare;
+  Step step = 0;
+  uint64_t document = 0;  // the version that the caller goes by
+  uint16_t partition = 0;
+  Round round = 0;
+  Round base = 0;                   // agreed before it
+  std::span<const ActorId> in_use;  // kCommit: the owners' actors, ascending
+  std::span<const ReapItem> items;  // kPrepare, kCommit
+};
+
+enum class RoundStatus : uint8_t {
+  kOk = 0,
+  kNotNow,   // not whole, in transition, or by another document
+  kHints,    // kBar: it has hints of the partition, or a copy to hand over
+  kUnequal,  // kPrepare: it holds no item as it was told
+  kFailed,   // the engine refused
+};
+
+struct RoundReply {
+  MessageId id = 0;
+  RoundStatus status = RoundStatus::kOk;
+  Rounds rounds;
+  ActorId actor = 0;        // kPrepare: the copy's
+  std::string_view agreed;  // kPrepare: a byte an item, 1 where it is as told
+};
+
+using Message = std::variant<Replicate, ReplicateAck, Fetch, FetchReply, PassOn, PassOnReply,
+                             FetchRange, FetchRangeReply, TreeFetch, TreeReply, KeyDigestsFetch,
+                             KeyDigestsReply, RoundCall, RoundReply>;
 
 }  // namespace kindred

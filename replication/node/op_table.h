@@ -8,6 +8,7 @@ namespace kindred {
 
 /// Which part of a shard an id belongs to.
 enum class IdKind : uint8_t {
+  kReap = 0,  // never the id 0: they count up from 1
   kCoordinated = 1,
   kReplica = 2,
   kFill = 3,
@@ -16,6 +17,7 @@ enum class IdKind : uint8_t {
   kDeparture = 6,
   kDepartureRead = 7,
   kTreeAnswer = 8,
+  kRoundVote = 9,
   kTree = 10,
   kExchange = 11,
   kExchangedKey = 12,

@@ -10,6 +10,10 @@
 
 namespace kindred {
 
+/// The reserved KeyRef::hint_for of a partition's round mark: where its reaping stands at this
+/// node.
+inline constexpr NodeId kRoundMarks = ~NodeId{0};
+
 /// A key with what is derived from it (protocol/record makes these). Views somebody's bytes.
 struct KeyRef {
   std::string_view key;
@@ -19,6 +23,15 @@ struct KeyRef {
   /// 0: the node's copy of the key. Else the hint of it that is kept for that node, which to the
   /// store is another key.
   NodeId hint_for = 0;
+
+  /// What a partition's round mark is stored under, which no client's key is.
+  static KeyRef round_mark(uint16_t partition, uint16_t first_slot) {
+    KeyRef key;
+    key.slot = first_slot;
+    key.partition = partition;
+    key.hint_for = kRoundMarks;
+    return key;
+  }
 };
 
 enum class OpKind : uint8_t {

@@ -17,6 +17,7 @@ namespace kindred {
 struct ReadRepair {
   KeyHolder key;
   Step step = 0;
+  Rounds rounds;       // what the state is clean for
   std::string record;  // of the merged state
   Digest digest = 0;   // of it
   boost::container::small_vector<NodeId, 3> nodes;

@@ -47,9 +47,9 @@ Replica::Agreement Replica::agreement(NodeId from, uint16_t partition, Step thei
     }
     return theirs < mine ? Agreement::kStale : Agreement::kBehind;
   }
-  const CopyState state = core_.copies.at(partition).state;
-  return state == CopyState::kNone || state == CopyState::kDeparting ? Agreement::kNotHeld
-                                                                     : Agreement::kSame;
+  const Copy& copy = core_.copies.at(partition);
+  const bool is_held = copy.state != CopyState::kNone && copy.state != CopyState::kDeparting;
+  return is_held && copy.empties_to == 0 ? Agreement::kSame : Agreement::kNotHeld;
 }
 
 void Replica::acknowledge(NodeId to, const ReplicateAck& ack) {
@@ -81,6 +81,16 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
       ack.status = ack_status(agreed);
       return acknowledge(from, ack);
     }
+    core_.see_round(message.key.partition, message.rounds.committed);
+    // One that is being emptied, or does not know yet what it must not take in, is not there.
+    const Copy& copy = core_.copies.at(message.key.partition);
+    if (copy.empties_to != 0 || !copy.knows_round) {
+      ack.status = AckStatus::kNotOwner;
+      return acknowledge(from, ack);
+    }
+  }
+  if (refuse_unclean(from, message)) {
+    return;
   }
   if (!core_.takes_writes() && !KINDRED_BUG(full_disk_acks)) {
     ack.status = AckStatus::kFailed;
@@ -114,6 +124,19 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
   acknowledge(from, ack);
 }
 
+/// A state that may show what a round has reaped since is not taken in. The sender reads afresh.
+bool Replica::refuse_unclean(NodeId from, const Replicate& message) {
+  if (message.rounds.clean >= core_.admitted(message.key) || KINDRED_BUG(old_round_merges)) {
+    return false;
+  }
+  ReplicateAck ack;
+  ack.id = message.id;
+  ack.status = AckStatus::kUnclean;
+  ack.round = core_.copies.at(message.key.partition).mark.round;
+  acknowledge(from, ack);
+  return true;
+}
+
 /// At least as safe as this node's own writes, which its next start goes by.
 Durability Replica::durability_of(const Replicate& message) const {
   return std::max(message.durability, core_.config.durability);
@@ -129,8 +152,11 @@ ReplicateAck Replica::ack_of(const Replicate& message, const State& held) const 
 }
 
 /// Reads the state that came; false where it was refused.
-bool Replica::take_in(NodeId from, const Replicate& message, State* incoming, bool* partly_flushed,
+bool Replica::take_in(NodeId from, const Replicate& message, State* incoming, bool* is_changed,
                       Now now) {
+  if (refuse_unclean(from, message)) {
+    return false;  // rounds went on while it waited
+  }
   if (!core_.ports.decode(message.key, message.record, incoming)) {
     ++core_.metrics.damaged_records_received;
     ReplicateAck ack;
@@ -143,15 +169,19 @@ bool Replica::take_in(NodeId from, const Replicate& message, State* incoming, bo
     refuse_flushed(from, message);
     return false;
   }
-  *partly_flushed = core_.filter(*incoming);
+  *is_changed = core_.filter(*incoming) || incoming->round != 0;
+  incoming->round = 0;
   core_.clock.observe(now.cluster_ms, incoming->highest_stamp());
+  if (message.key.hint_for == 0 && core_.is_reaped(message.key, *incoming)) {
+    incoming->clear();  // the sender has not done yet what was agreed
+  }
   return true;
 }
 
 void Replica::apply(NodeId from, const Replicate& message, const State& held, Now now) {
   State incoming;
-  bool partly_flushed = false;
-  if (!take_in(from, message, &incoming, &partly_flushed, now)) {
+  bool is_changed = false;
+  if (!take_in(from, message, &incoming, &is_changed, now)) {
     return;
   }
   const Durability durability = durability_of(message);
@@ -174,10 +204,9 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
     }
   } else if (includes(incoming, held)) {
     // Equal states are equal bytes: what came is what is kept.
-    status =
-        core_.commit(message.key, before, live_mark(incoming),
-                     partly_flushed ? core_.ports.encode(message.key, incoming) : message.record,
-                     durability, task.id, now);
+    status = core_.commit(message.key, before, live_mark(incoming),
+                          is_changed ? core_.ports.encode(message.key, incoming) : message.record,
+                          durability, task.id, now);
   } else {
     const State merged = merge(held, incoming);
     status = core_.commit(message.key, before, live_mark(merged),
@@ -193,8 +222,8 @@ void Replica::apply(NodeId from, const Replicate& message, const State& held, No
 /// engine, which is how it was counted.
 void Replica::apply_hint(NodeId from, const Replicate& message, const State& held, Now now) {
   State merged;
-  bool partly_flushed = false;
-  if (!take_in(from, message, &merged, &partly_flushed, now)) {
+  bool is_changed = false;
+  if (!take_in(from, message, &merged, &is_changed, now)) {
     return;
   }
   State current = held;
@@ -204,9 +233,12 @@ void Replica::apply_hint(NodeId from, const Replicate& message, const State& hel
     acknowledge(from, ack);
     ack.id = 0;
   }
+  Round clean = message.rounds.clean;
   if (!current.never_written()) {
+    clean = std::min(clean, current.round);
     merged = merge(current, merged);
   }
+  merged.round = clean;
   Task& task = table_.make();
   task.kind = Task::Kind::kStoring;
   task.from = from;
@@ -214,6 +246,7 @@ void Replica::apply_hint(NodeId from, const Replicate& message, const State& hel
   if (KINDRED_BUG(hint_in_the_partition)) {
     KeyRef copy = message.key;
     copy.hint_for = 0;
+    merged.round = 0;
     const StoreStatus wrong =
         core_.ports.store(copy, core_.ports.encode(copy, merged), durability_of(message), task.id);
     return end_store(task, wrong, ack);
@@ -289,6 +322,7 @@ void Replica::on_fetch(NodeId from, const Fetch& message, Now) {
 void Replica::answer_fetch(NodeId from, const Fetch& message, const State& state) {
   FetchReply reply;
   reply.id = message.id;
+  reply.rounds = core_.rounds(message.key.partition);
   const bool filling = core_.copies.at(message.key.partition).state != CopyState::kWhole;
   if (filling && !KINDRED_BUG(filling_copy_reads)) {
     reply.status = FetchStatus::kFilling;
@@ -338,6 +372,7 @@ void Replica::answer_from_hints(NodeId from, const Fetch& message, const State& 
   }
   FetchReply reply;
   reply.id = message.id;
+  reply.rounds.clean = state.round;
   if (message.whole_state) {
     reply.has_record = true;
     reply.record = core_.ports.encode(message.key, state);
@@ -390,6 +425,7 @@ void Replica::on_fetch_range(NodeId from, const FetchRange& message) {
   task.kind = Task::Kind::kRange;
   task.from = from;
   task.range = message;
+  task.rounds = core_.rounds(message.partition);
   task.record.assign(message.after_key);
   task.range.after_key = task.record;
   core_.ports.read_range(task.range, task.id);
@@ -458,6 +494,7 @@ void Replica::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> en
   reply.id = task->range.id;
   reply.partition = task->range.partition;
   reply.done = done;
+  reply.rounds = task->rounds;
   const bool whole = core_.copies.at(task->range.partition).state == CopyState::kWhole;
   reply.status = !ok ? FetchStatus::kFailed : whole ? FetchStatus::kOk : FetchStatus::kFilling;
   if (const auto agreed = agreement(task->from, task->range.partition, task->range.step);

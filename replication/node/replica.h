@@ -35,14 +35,15 @@ class Replica {
     Replicate replicate;
     Fetch fetch;
     FetchRange range;
+    Rounds rounds;  // kRange: when it was asked for
     ReplicateAck ack;
     void reset() { record.clear(); }
   };
 
   void apply(NodeId from, const Replicate& message, const State& held, Now now);
   void apply_hint(NodeId from, const Replicate& message, const State& held, Now now);
-  bool take_in(NodeId from, const Replicate& message, State* incoming, bool* partly_flushed,
-               Now now);
+  bool refuse_unclean(NodeId from, const Replicate& message);
+  bool take_in(NodeId from, const Replicate& message, State* incoming, bool* is_changed, Now now);
   ReplicateAck ack_of(const Replicate& message, const State& held) const;
   Durability durability_of(const Replicate& message) const;
   void end_store(Task& task, StoreStatus status, const ReplicateAck& ack);

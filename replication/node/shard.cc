@@ -37,7 +37,8 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       sweep_(core_),
       tree_keeper_(core_),
       tree_answers_(core_),
-      anti_entropy_(core_) {}
+      anti_entropy_(core_),
+      reaper_(core_) {}
 
 void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyState fresh_copies,
                         Now now) {
@@ -73,6 +74,7 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
   }
   coordinator_.on_new_cluster(now);
   scanner_.on_new_cluster(now);
+  reaper_.look_again(now);
 }
 
 /// What the document makes of this node's copy. True where its state is another one now.
@@ -105,12 +107,29 @@ bool Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
                                                            : core_.ports.random();
     }
   }
+  note_round_known(copy, is_first, before);
   // A tree that was in doubt while there was no copy is to be built now.
   core_.has_unfit_tree = core_.has_unfit_tree || copy.state != before;
   const bool did_catch_up = copy.catches_up;
   copy.catches_up = copy.state == CopyState::kWhole &&
                     (is_new_step ? gets_shorter(cluster, partition, core_.self) : did_catch_up);
   return copy.state != before || copy.catches_up != did_catch_up;
+}
+
+/// What the copy must not take in is known where it was there before, or has nothing that a round
+/// could have been about. Whoever else begins has to ask an owner.
+void Shard::note_round_known(Copy& copy, bool is_first, CopyState before) {
+  core_.has_to_empty = core_.has_to_empty || copy.empties_to != 0;
+  if (copy.state == CopyState::kNone || copy.state == before) {
+    return;
+  }
+  if (before == CopyState::kNone && copy.state == CopyState::kArriving) {
+    copy.knows_round = false;
+    copy.mark.round = is_first ? copy.mark.round : 0;
+    copy.mark.clean = is_first ? copy.mark.clean : 0;
+  } else {
+    copy.knows_round = true;
+  }
 }
 
 void Shard::set_alive(NodeId peer, bool alive, Now now) {
@@ -122,8 +141,12 @@ void Shard::set_alive(NodeId peer, bool alive, Now now) {
     departure_.on_peer_down(peer);
     handoff_.on_peer_down(peer, now);
     anti_entropy_.on_peer_down(peer, now);
+    reaper_.on_peer_down(peer, now);
   } else if (alive) {
     handoff_.on_peer_up(peer);
+    if (core_.has_cluster()) {
+      reaper_.look_again(now);
+    }
   }
 }
 
@@ -244,8 +267,19 @@ void Shard::receive_one(NodeId from, const KeyDigestsReply& message, Now now) {
       now, [&](Exchanges& exchanges) { exchanges.on_key_digests_reply(from, message, now); });
 }
 
+void Shard::receive_one(NodeId from, const RoundCall& message, Now now) {
+  reaper_.on_call(from, message, now);
+}
+
+void Shard::receive_one(NodeId from, const RoundReply& message, Now now) {
+  reaper_.on_reply(from, message, now);
+}
+
 void Shard::stored(StoreToken token, bool ok, Now now) {
   switch (TableId::kind_of(token)) {
+    case IdKind::kReap:
+    case IdKind::kRoundVote:
+      return reaper_.on_stored(token, ok, now);
     case IdKind::kCoordinated:
       return coordinator_.on_stored(token, ok, now);
     case IdKind::kReplica:
@@ -271,6 +305,10 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
 
 void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown,
                  Now now) {
+  if (key.hint_for == kRoundMarks) {
+    ++core_.metrics.storage_failures;  // whoever waits for it is told by stored()
+    return;
+  }
   if (key.hint_for != 0) {
     core_.hints.end_actor(key);
     if (shown != nullptr) {
@@ -283,6 +321,7 @@ void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const 
   if (was_promised && was_written) {
     ++core_.metrics.storage_failures;
     core_.lose_writes(key.partition);
+    core_.vouch_no_more(key.partition);
   }
   if (shown != nullptr) {
     State before = lost;
@@ -305,6 +344,9 @@ void Shard::loaded(StoreToken token, LoadStatus status, const State& state, Now 
       return handoff_.on_loaded(token, status, state, now);
     case IdKind::kHintRead:
       return hints_read(token, status, state, now);
+    case IdKind::kReap:
+    case IdKind::kRoundVote:
+      return reaper_.on_loaded(token, status, state, now);
     case IdKind::kExchangedKey:
       return anti_entropy_.step(
           now, [&](Exchanges& exchanges) { exchanges.on_loaded(token, status, state, now); });
@@ -350,6 +392,12 @@ void Shard::found_corrupt(const KeyRef& key) {
   if (key.hint_for == 0) {
     return core_.quarantine(key);
   }
+  if (key.hint_for == kRoundMarks) {
+    // Where the copy stood is not known any more: it is filled again, once an owner told.
+    core_.lose_writes(key.partition);
+    core_.copies.at(key.partition).knows_round = false;
+    reaper_.note_unknown();
+  }
   ++core_.metrics.quarantined_records;  // it was not counted among the hints
   core_.ports.quarantine(key);
 }
@@ -375,6 +423,8 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
       return tree_keeper_.on_range_read(token, ok, entries, done, now);
     case IdKind::kTreeAnswer:
       return tree_answers_.on_range_read(token, ok, entries, done);
+    case IdKind::kReap:
+      return reaper_.on_range_read(token, ok, entries, done, now);
     case IdKind::kExchange:
       return anti_entropy_.step(now, [&](Exchanges& exchanges) {
         exchanges.on_range_read(token, ok, entries, done, now);
@@ -385,6 +435,7 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
     case IdKind::kDeparture:
     case IdKind::kHintRead:
     case IdKind::kHandoff:
+    case IdKind::kRoundVote:
       return;  // they read no ranges here
   }
 }
@@ -405,6 +456,7 @@ void Shard::tick(Now now) {
   if (anti_entropy_.active()) {
     anti_entropy_.tick(now);
   }
+  reaper_.tick(now);
   tell_whether_it_may_go();
 }
 
@@ -422,10 +474,15 @@ bool Shard::may_go() const {
 
 bool Shard::needs_tick() const {
   return !coordinator_.idle() || !scanner_.idle() || fill_.active() || departure_.active() ||
-         sweep_.active() || handoff_.active() || tree_keeper_.active() || anti_entropy_.active();
+         sweep_.active() || handoff_.active() || tree_keeper_.active() || anti_entropy_.active() ||
+         (core_.has_cluster() && reaper_.active());
 }
 
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
+  if (key.hint_for == kRoundMarks) {
+    core_.restore_mark(key.partition, state);
+    return true;
+  }
   if (key.hint_for != 0) {
     core_.hints.stored(key, HintMark{}, hint_mark(key, state));
     return true;

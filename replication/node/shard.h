@@ -16,6 +16,7 @@
 #include "replication/node/messages.h"
 #include "replication/node/operation.h"
 #include "replication/node/ports.h"
+#include "replication/node/reaper.h"
 #include "replication/node/replica.h"
 #include "replication/node/scan.h"
 #include "replication/node/scanner.h"
@@ -71,6 +72,9 @@ class Shard {
   void submit(ClientToken token, const Operation& operation, Now now);
   /// A page of keys in a partition of this shard, answered through ShardPorts::reply_scan.
   void submit_scan(ClientToken token, const ScanRequest& request, Now now);
+  /// Lets go what is old enough of deleted and expired keys, where all owners agree; the driver
+  /// calls it as often as start_anti_entropy(). While a cycle is under way, a call changes nothing.
+  void start_reaping(Now now) { reaper_.start_cycle(now); }
   /// Compares this shard's copies with the other owners', and brings together what differs; the
   /// driver calls it every anti-entropy-interval-ms. While a cycle is under way, a call changes
   /// nothing.
@@ -135,10 +139,13 @@ class Shard {
   void receive_one(NodeId from, const TreeReply& message, Now now);
   void receive_one(NodeId from, const KeyDigestsFetch& message, Now now);
   void receive_one(NodeId from, const KeyDigestsReply& message, Now now);
+  void receive_one(NodeId from, const RoundCall& message, Now now);
+  void receive_one(NodeId from, const RoundReply& message, Now now);
   void hints_read(StoreToken token, LoadStatus status, const State& state, Now now);
 
   [[nodiscard]] bool place_copy(uint16_t partition, bool is_first, Step step_before,
                                 CopyState fresh_copies);
+  void note_round_known(Copy& copy, bool is_first, CopyState before);
   void refuse_pass_on(NodeId from, const PassOn& message, Step mine);
 
   ShardCore core_;
@@ -152,6 +159,7 @@ class Shard {
   TreeKeeper tree_keeper_;
   TreeAnswers tree_answers_;
   AntiEntropy anti_entropy_;
+  Reaper reaper_;
   bool could_go_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "replication/causal/bug_bank.h"
+#include "replication/ring/slot.h"
 #include "replication/ring/walk.h"
 
 namespace kindred {
@@ -263,6 +264,117 @@ void ShardCore::end_actor(uint16_t partition) {
   // A store failed or a record went: what loads show now is not known in all cases.
   copies.at(partition).tree.doubt();
   has_unfit_tree = true;
+}
+
+uint64_t ShardCore::document_version() const {
+  return (uint64_t{cluster_->generation - 1} << kGenerationShift) | cluster_->epoch;
+}
+
+void ShardCore::see_round(uint16_t partition, Round agreed) {
+  Copy& copy = copies.at(partition);
+  if (agreed <= copy.mark.round || agreed <= copy.empties_to || copy.state == CopyState::kNone) {
+    return;
+  }
+  if (agreed > copy.mark.clean && !KINDRED_BUG(behind_copy_kept)) {
+    return fall_behind(partition, agreed);
+  }
+  copy.mark.round = agreed;
+  if (save_mark(partition, copy.mark, 0) == StoreStatus::kFailed) {
+    ++metrics.storage_failures;  // a start would find it at the round before, and clean for this
+  }
+}
+
+/// What the copy holds may have been deleted by all since: it leaves, and the copy is filled anew.
+void ShardCore::fall_behind(uint16_t partition, Round agreed) {
+  Copy& copy = copies.at(partition);
+  copy.empties_to = agreed;
+  copy.reaped.clear();
+  copy.actor = ports.random();
+  has_to_empty = true;
+  if (copy.state != CopyState::kDeparting) {
+    copy.state = CopyState::kFilling;
+    copy.catches_up = false;
+    has_new_filling = true;
+    ports.copies_changed();
+  }
+}
+
+namespace {
+
+// A mark is kept as a state whose context has a stamp for each of its numbers.
+constexpr ActorId kMarkOfRound = 1;
+constexpr ActorId kMarkOfClean = 2;
+constexpr ActorId kMarkOfBar = 3;
+
+}  // namespace
+
+StoreStatus ShardCore::save_mark(uint16_t partition, const RoundMark& mark, StoreToken token) {
+  RoundMark& saved = copies.at(partition).saved_mark;
+  saved.round = std::max(saved.round, mark.round);
+  saved.clean = std::max({saved.clean, mark.clean, saved.round});
+  saved.bar = std::max(saved.bar, mark.bar);
+  return put_mark(partition, token);
+}
+
+StoreStatus ShardCore::put_mark(uint16_t partition, StoreToken token) {
+  if (!takes_writes()) {
+    return StoreStatus::kFailed;
+  }
+  const RoundMark& saved = copies.at(partition).saved_mark;
+  State state;
+  const auto note = [&state](ActorId which, Round round) {
+    if (round != 0) {
+      state.context.raise(which, round);
+    }
+  };
+  note(kMarkOfRound, saved.round);
+  note(kMarkOfClean, saved.clean);
+  note(kMarkOfBar, saved.bar);
+  const KeyRef key =
+      KeyRef::round_mark(partition, slot_range(partition, cluster_->ring.partition_count()).first);
+  return ports.store(key, ports.encode(key, state), config.durability, token);
+}
+
+void ShardCore::restore_mark(uint16_t partition, const State& state) {
+  Copy& copy = copies.at(partition);
+  copy.mark.round = state.context.stamp_of(kMarkOfRound);
+  copy.mark.clean = state.context.stamp_of(kMarkOfClean);
+  copy.mark.bar = state.context.stamp_of(kMarkOfBar);
+  if (config.durability == Durability::kMemory && copy.state == CopyState::kFilling) {
+    // Nothing says that the engine kept a tombstone that was written before the mark.
+    copy.mark.round = 0;
+    copy.mark.clean = 0;
+  }
+  copy.saved_mark = copy.mark;
+  copy.knows_round = true;
+}
+
+void ShardCore::vouch_no_more(uint16_t partition) {
+  if (copies.at(partition).empties_to == 0 && !KINDRED_BUG(refused_tombstone_vouched_for)) {
+    forget_mark(partition);
+  }
+}
+
+void ShardCore::forget_mark(uint16_t partition) {
+  Copy& copy = copies.at(partition);
+  copy.empties_to = 0;
+  copy.reaped.clear();
+  copy.mark.round = 0;
+  copy.mark.clean = 0;
+  if (copy.saved_mark.clean == 0) {
+    return;
+  }
+  copy.saved_mark.round = 0;
+  copy.saved_mark.clean = 0;
+  if (put_mark(partition, 0) == StoreStatus::kFailed) {
+    ++metrics.storage_failures;  // the next copy would be emptied once more than it needs
+  }
+}
+
+bool ShardCore::is_reaped(const KeyRef& key, const State& state) const {
+  const auto& reaped = copies.at(key.partition).reaped;
+  return !reaped.empty() &&
+         std::binary_search(reaped.begin(), reaped.end(), std::pair(key.hash, tree_digest(state)));
 }
 
 void ShardCore::lose_writes(uint16_t partition) {

@@ -40,6 +40,7 @@ struct ShardConfig {
   uint64_t background_bytes_per_s = 64ULL << 20;  // of all background work of all shards together
   uint64_t background_p99_target_us = 0;          // see BudgetLimits
   uint64_t hint_ttl_ms = 10'800'000;              // older ones need not wait for their target
+  uint64_t tombstone_grace_ms = 86'400'000;       // younger ones are not worth a round yet
 };
 
 /// Counters of one shard; sums over shards make INFO's sections.
@@ -68,7 +69,13 @@ struct ShardMetrics {
   uint64_t exchanged_bytes = 0;
   uint64_t last_full_cycle_ms = 0;  // how long the last cycle took in which no exchange failed
   uint64_t departed_copies = 0;
-  uint64_t hints_refused = 0;         // not kept: no room, or the engine failed
+  uint64_t reap_rounds = 0;     // that this shard's partitions agreed on, as their first owner
+  uint64_t reaped_keys = 0;     // tombstones and expired keys gone from this shard's copies
+  uint64_t pruned_keys = 0;     // contexts that lost actors of the past
+  uint64_t emptied_copies = 0;  // came back with what had been reaped meanwhile
+  uint64_t reap_waiting = 0;    // partitions with something to reap whose round did not come about
+  NodeId reap_held_up_by = 0;   // by whom, for one of them; this node: its copy has to be whole
+  uint64_t hints_refused = 0;   // not kept: no room, or the engine failed
   uint64_t fallback_coordinated = 0;  // requests run in place of primaries
 };
 
@@ -97,6 +104,7 @@ class ShardCore {
   StorageTrouble storage = StorageTrouble::kNone;  // why nothing can be kept, if so
   bool has_new_filling = false;                    // a copy became filling since Fill last looked
   bool has_unfit_tree = true;                      // a copy's tree may have to be built anew
+  bool has_to_empty = false;                       // a copy is to be emptied
 
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
@@ -190,6 +198,34 @@ class ShardCore {
   bool takes_writes() const { return storage == StorageTrouble::kNone; }
   /// What a client is told whose write nobody could keep.
   OutcomeCode storage_error() const;
+  /// What to say of the copy's states in messages.
+  Rounds rounds(uint16_t partition) const {
+    const RoundMark& mark = copies.at(partition).mark;
+    return {mark.round, std::max(mark.clean, mark.round)};
+  }
+  /// What states must be clean for to be merged with this node's copy, or with its hints.
+  Round admitted(const KeyRef& key) const {
+    const RoundMark& mark = copies.at(key.partition).mark;
+    return key.hint_for != 0 ? mark.bar : mark.round;
+  }
+  /// `agreed` is a round that somebody knows of. A copy that is clean for it goes by it from now
+  /// on; another one is emptied, to be filled again.
+  void see_round(uint16_t partition, Round agreed);
+  /// Puts the partition's mark into the engine, raised to `mark` in each part. What it says counts
+  /// once that is stored.
+  [[nodiscard]] StoreStatus save_mark(uint16_t partition, const RoundMark& mark, StoreToken token);
+  /// What save_mark() left behind, found at start.
+  void restore_mark(uint16_t partition, const State& state);
+  /// The copy shows again what a write had replaced that was refused behind its back: it is clean
+  /// for nothing, and emptied once it hears of a round.
+  void vouch_no_more(uint16_t partition);
+  /// The copy is gone: where it stood means nothing for the next one.
+  void forget_mark(uint16_t partition);
+  /// Whether the last round agreed that this very state goes.
+  bool is_reaped(const KeyRef& key, const State& state) const;
+  /// Of the cluster document, generations first.
+  uint64_t document_version() const;
+
   /// A stamp for a write that extends `state`, above `above` too. 0: none is left above it.
   [[nodiscard]] Stamp stamp(Now now, const State& state, Stamp above);
 
@@ -232,6 +268,8 @@ class ShardCore {
   void refresh_reach();
   void refresh_quorum();
   void refresh_tree_level();
+  [[nodiscard]] StoreStatus put_mark(uint16_t partition, StoreToken token);
+  void fall_behind(uint16_t partition, Round agreed);
   void refresh_moving(Reach& reach, const Move& move) const;
   uint8_t count_up(std::span<const NodeId> nodes) const;
 };

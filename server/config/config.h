@@ -68,6 +68,7 @@ struct Config {
   uint64_t hint_bytes_per_s = 16ULL << 20;
   uint64_t background_bytes_per_s = 64ULL << 20;
   uint64_t background_p99_target_us = 0;
+  uint64_t tombstone_grace_ms = 86'400'000;
   uint32_t anti_entropy_interval_ms = 10'000;  // 0: never
   uint32_t request_timeout_ms = 1000;
   uint32_t max_siblings = 100;

@@ -44,6 +44,7 @@ struct NodeFigures {
   SwimMetrics swim;
   std::string version;
   std::string node_name;
+  std::string reap_held_up_by;  // a member's name; empty: nobody does
   std::string engine;
   std::string durability;
   uint64_t node_id = 0;

@@ -283,6 +283,13 @@ void versions_section(const NodeFigures& figures, std::string* out) {
   line(out, "conflicts_hidden", figures.sum.shard.conflicts_hidden);
   line(out, "stale_reads", figures.sum.shard.stale_reads);
   line(out, "tombstones", keys[0]);
+  const ShardMetrics& shard_counts = figures.sum.shard;
+  line(out, "reap_rounds", shard_counts.reap_rounds);
+  line(out, "reaped_keys", shard_counts.reaped_keys);
+  line(out, "pruned_keys", shard_counts.pruned_keys);
+  line(out, "reap_waiting_partitions", shard_counts.reap_waiting);
+  line(out, "reap_held_up_by", figures.reap_held_up_by);
+  line(out, "emptied_copies", shard_counts.emptied_copies);
 }
 
 void anti_entropy_section(const NodeFigures& figures, std::string* out) {
@@ -387,6 +394,13 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.exchange_repairs += other.shard.exchange_repairs;
   shard.exchanged_bytes += other.shard.exchanged_bytes;
   shard.last_full_cycle_ms = std::max(shard.last_full_cycle_ms, other.shard.last_full_cycle_ms);
+  shard.reap_rounds += other.shard.reap_rounds;
+  shard.reaped_keys += other.shard.reaped_keys;
+  shard.pruned_keys += other.shard.pruned_keys;
+  shard.emptied_copies += other.shard.emptied_copies;
+  shard.reap_waiting += other.shard.reap_waiting;
+  shard.reap_held_up_by =
+      shard.reap_held_up_by != 0 ? shard.reap_held_up_by : other.shard.reap_held_up_by;
   tree_bytes += other.tree_bytes;
   shard.hints_refused += other.shard.hints_refused;
   shard.fallback_coordinated += other.shard.fallback_coordinated;

@@ -27,7 +27,8 @@ uint8_t receiver_of(const Message& message, uint8_t worker_count) {
           return static_cast<uint8_t>(content.operation->key.partition % worker_count);
         } else if constexpr (std::is_same_v<Content, FetchRange> ||
                              std::is_same_v<Content, TreeFetch> ||
-                             std::is_same_v<Content, KeyDigestsFetch>) {
+                             std::is_same_v<Content, KeyDigestsFetch> ||
+                             std::is_same_v<Content, RoundCall>) {
           return static_cast<uint8_t>(content.partition % worker_count);
         } else {
           return static_cast<uint8_t>(content.id >> 56);
@@ -368,6 +369,8 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
     figures.ring_hash = ring_hash(document_->ring);
     figures.members_up = membership_->members_up();
     figures.members_down = document_->members.size() - figures.members_up;
+    const Member* holder = document_->find_member(sum.shard.reap_held_up_by);
+    figures.reap_held_up_by = holder != nullptr ? holder->name : std::string();
   }
   figures.clock_offset_ms = membership_->clock_offset_ms();
   figures.membership_rejected =

@@ -98,7 +98,11 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
                     const uint64_t timeout_ms = uint64_t{config_->timeout_s} * 1000;
                     clients_.close_idle(refresh_now().cluster_ms - timeout_ms);
                   }),
-      exchange_time_(loop_, [this] { driver_->shard().start_anti_entropy(refresh_now()); }),
+      exchange_time_(loop_,
+                     [this] {
+                       driver_->shard().start_anti_entropy(refresh_now());
+                       driver_->shard().start_reaping(refresh_now());
+                     }),
       pause_end_(loop_, [this] { hub_.end_pause(); }),
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
@@ -183,6 +187,7 @@ ShardConfig Worker::shard_config() const {
   config.quorum.write = static_cast<uint8_t>(config_->write_quorum);
   config.quorum.durable = static_cast<uint8_t>(config_->durable_quorum);
   config.quorum.is_sloppy = config_->sloppy_quorum;
+  config.tombstone_grace_ms = config_->tombstone_grace_ms;
   config.hint_ttl_ms = config_->hint_ttl_ms;
   config.hint_bytes_max = config_->hint_store_bytes_max;
   config.hint_bytes_per_s = config_->hint_bytes_per_s;
@@ -213,17 +218,16 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
 Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
   Shard& shard = driver_->shard();
   const Now at_start = refresh_now();
-  std::vector<std::pair<std::string, NodeId>> damaged;
+  std::vector<std::pair<std::string, KeyRef>> damaged;
   Inventory inventory = kindred::take_inventory(
       engine_, view_->document->ring.partition_count(),
       [this](uint32_t partition) {
         return worker_of(static_cast<uint16_t>(partition)) == setup_.index;
       },
       [&](const KeyRef& key, const State& state) { shard.count_existing(key, state, at_start); },
-      [&](const KeyRef& key) { damaged.emplace_back(key.key, key.hint_for); }, progress);
-  for (const auto& [bytes, hint_for] : damaged) {
-    KeyRef key = make_key(bytes, view_->document->ring.partition_count());
-    key.hint_for = hint_for;
+      [&](const KeyRef& key) { damaged.emplace_back(key.key, key); }, progress);
+  for (auto& [bytes, key] : damaged) {
+    key.key = bytes;
     shard.found_corrupt(key);
   }
   store_->flush();

@@ -11,6 +11,7 @@ namespace {
 
 constexpr char kQuarantinedRecord = '\x7f';
 constexpr char kQuarantinedHint = '\x7e';
+constexpr char kQuarantinedMark = '\x7d';
 constexpr uint64_t kRecordsBetweenProgress = 100'000;
 
 // Siblings with their values taken off, for readers that want to know of keys alone. A record that
@@ -111,6 +112,10 @@ Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
     }
   }
   if (inventory.status.ok()) {
+    const StoredKeyRange marks = all_round_marks_range();
+    inventory.status = engine.scan(marks.begin, marks.end, look);
+  }
+  if (inventory.status.ok()) {
     const StoredKeyRange hints = all_hints_range();
     inventory.status = engine.scan(hints.begin, hints.end, look);
   }
@@ -120,7 +125,8 @@ Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
 std::string quarantine_key(std::string_view stored_key) {
   std::string key(stored_key);
   const bool is_hint = key[0] == static_cast<char>(StoredKind::kHint);
-  key[0] = is_hint ? kQuarantinedHint : kQuarantinedRecord;
+  const bool is_mark = key[0] == static_cast<char>(StoredKind::kRoundMark);
+  key[0] = is_hint ? kQuarantinedHint : is_mark ? kQuarantinedMark : kQuarantinedRecord;
   return key;
 }
 

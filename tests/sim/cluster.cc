@@ -82,6 +82,9 @@ void SimCluster::run() {
     converge();
   }
   if (!oracle_.failed()) {
+    reap_everywhere();
+  }
+  if (!oracle_.failed()) {
     check_end();
   }
   for (auto& node : nodes_) {
@@ -191,6 +194,11 @@ void SimCluster::collect_probes(Shard& shard) {
   probes_.add("quorum_failed", metrics.quorum_failures);
   probes_.add("fallback_coordinated", metrics.fallback_coordinated);
   const HintCounts& hints = shard.hints().counts();
+  probes_.add("reap_round", metrics.reap_rounds);
+  probes_.add("reaped_key", metrics.reaped_keys);
+  probes_.add("pruned_key", metrics.pruned_keys);
+  probes_.add("reap_emptied", metrics.emptied_copies);
+  probes_.add("reap_waited", metrics.reap_waiting);
   probes_.add("hint_stored", hints.stored);
   probes_.add("hint_delivered", hints.delivered);
   probes_.add("hint_superseded", hints.superseded);

@@ -89,6 +89,7 @@ class SimCluster {
   void check_equal(uint32_t key, const ClusterDocument& document);
   void check_trees(const ClusterDocument& document);
   void check_hints();
+  void reap_everywhere();
 
   bool has_settled();
   std::string what_is_unsettled();

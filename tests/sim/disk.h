@@ -79,6 +79,9 @@ class Disk {
   uint32_t key_of(uint32_t place) const {
     return place < copies_ ? place : hints_[place - copies_].first;
   }
+  /// Round marks have places like hints, for kRoundMarks of such a key.
+  static constexpr uint32_t kMarkKeys = 1U << 20;
+  bool is_mark(uint32_t place) const { return key_of(place) >= kMarkKeys; }
   NodeId target_of(uint32_t place) const {
     return place < copies_ ? 0 : hints_[place - copies_].second;
   }

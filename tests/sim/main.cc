@@ -243,7 +243,12 @@ bool check_probes(const Probes& probes, uint32_t seconds) {
                                              "change_made",
                                              "staged_committed",
                                              "left",
-                                             "refused_as_no_member"};
+                                             "refused_as_no_member",
+                                             "reap_round",
+                                             "reaped_key",
+                                             "pruned_key",
+                                             "reap_emptied",
+                                             "reap_waited"};
   bool all = true;
   const auto check = [&](const char* name) {
     auto place = probes.counts.find(name);

@@ -78,8 +78,13 @@ bool MembershipJudge::may_hold(const ClusterDocument& document, uint16_t partiti
     for (Number number = 1; number <= cluster_.node_count(); ++number) {
       SimNode& node = cluster_.node(number);
       if (node.id() == owner && node.is_ready() && node.document()->epoch == document.epoch) {
-        return node.shard_of_partition(partition).shard().copies().at(partition).state ==
-               CopyState::kWhole;
+        const CopyState state =
+            node.shard_of_partition(partition).shard().copies().at(partition).state;
+        // A start after a disk refused writes fills all copies, though nothing acknowledged is
+        // gone: two nodes with such disks may do so at once.
+        const bool is_in_doubt =
+            cluster_.plan().disk_trouble_every_ms != 0 && state == CopyState::kFilling;
+        return state == CopyState::kWhole || is_in_doubt;
       }
     }
     return true;

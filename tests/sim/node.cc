@@ -5,6 +5,7 @@
 #include "protocol/membership/message_codec.h"
 #include "protocol/peer/frame.h"
 #include "protocol/record/record.h"
+#include "replication/ring/slot.h"
 #include "tests/sim/cluster.h"
 
 namespace kindred::sim {
@@ -21,7 +22,8 @@ size_t shard_for(const Message& message, size_t shards) {
         } else if constexpr (std::is_same_v<Type, PassOn>) {
           return one.operation->key.partition % shards;
         } else if constexpr (std::is_same_v<Type, FetchRange> || std::is_same_v<Type, TreeFetch> ||
-                             std::is_same_v<Type, KeyDigestsFetch>) {
+                             std::is_same_v<Type, KeyDigestsFetch> ||
+                             std::is_same_v<Type, RoundCall>) {
           return one.partition % shards;
         } else {
           return (one.id >> 56) % shards;
@@ -241,14 +243,14 @@ void SimNode::tell_storage(StorageTrouble trouble) {
 /// Loads show again what the engine holds.
 void SimNode::revert(uint32_t place) {
   DiskKey& kept = disk_.at(place);
-  KeyRef key = cluster_.keys()[disk_.key_of(place)];
+  const KeyRef key = key_at(place);
   const std::string lost_bytes = kept.visible.bytes;
   const std::string shown_bytes = kept.logged.bytes;
   kept.visible = kept.logged;
   State lost;
   State shown;
-  if (disk_.target_of(place) != 0 && decode_record(key, lost_bytes, &lost) &&
-      decode_record(key, shown_bytes, &shown)) {
+  if (disk_.target_of(place) != 0 && !disk_.is_mark(place) &&
+      decode_record(key, lost_bytes, &lost) && decode_record(key, shown_bytes, &shown)) {
     shard_of_partition(key.partition).lost(place, lost, shown);
   }
 }
@@ -288,6 +290,28 @@ void SimNode::store_done(uint32_t key, uint64_t number, bool ok) {
   for (const PendingStore& store : ended) {
     if (mine == incarnation && store.token != 0) {
       shards_[store.shard]->stored(store.token, ok);
+    }
+  }
+}
+
+/// What lies at a place of the disk.
+KeyRef SimNode::key_at(uint32_t place) const {
+  const uint32_t index = disk_.key_of(place);
+  if (disk_.is_mark(place)) {
+    const auto partition = static_cast<uint16_t>(index - Disk::kMarkKeys);
+    return KeyRef::round_mark(partition, slot_range(partition, cluster_.plan().partitions).first);
+  }
+  KeyRef key = cluster_.keys()[index];
+  key.hint_for = disk_.target_of(place);
+  return key;
+}
+
+/// A copy that is emptied has lost what it acknowledged, until it is filled again.
+void SimNode::note_emptying(const Copies& copies) {
+  for (uint32_t p = 0; p < copies.size(); ++p) {
+    if (copies.at(static_cast<uint16_t>(p)).empties_to != 0) {
+      is_lossy = true;
+      cluster_.note_loss();
     }
   }
 }

@@ -63,6 +63,8 @@ class SimNode final : public MembershipPorts {
   bool sees_all_up() const;
   /// A member's number as text, for the trace.
   std::string name_of(NodeId node) const;
+  KeyRef key_at(uint32_t place) const;
+  void note_emptying(const Copies& copies);
   bool all_whole();
   /// The document lists the directory that the node has now.
   bool has_vote() const;

@@ -216,6 +216,7 @@ void SimNode::install_in_shard(uint8_t shard,
     config.id_seed = random();
     config.quorum = plan.quorum;
     config.hint_ttl_ms = plan.hint_ttl_ms;
+    config.tombstone_grace_ms = plan.tombstone_grace_ms;
     config.durability = plan.durability;
     config.engine_can_sync = plan.durability == Durability::kSynced;
     config.request_timeout_ms = plan.request_timeout_ms;
@@ -269,8 +270,7 @@ void SimNode::tell_progress(uint8_t index) {
 void SimNode::take_inventory(uint8_t index) {
   Shard& shard = shards_[index]->shard();
   for (uint32_t i = 0; i < disk_.size(); ++i) {
-    KeyRef key = cluster_.keys()[disk_.key_of(i)];
-    key.hint_for = disk_.target_of(i);
+    const KeyRef key = key_at(i);
     State state;
     if (key.partition % shard_count_ != index) {
       continue;

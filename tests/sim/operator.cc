@@ -287,6 +287,9 @@ void Operator::check_handed_over(SimNode& node) {
   for (uint32_t place = 0; place < node.disk().size(); ++place) {
     const uint32_t key = node.disk().key_of(place);
     const KeptRecord& left = node.disk().at(place).visible;
+    if (node.disk().is_mark(place)) {
+      continue;
+    }
     State state;
     (void)decode_record(cluster_.keys()[key], left.bytes, &state);
     apply_flush(state, document->flush_stamp);

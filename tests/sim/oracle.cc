@@ -292,6 +292,19 @@ void Oracle::check_copies(uint32_t number, const CopiesSeen& copies) {
   }
 }
 
+void Oracle::reaped(uint32_t key, const State& state, uint64_t now_us) {
+  KeyHistory& history = keys_[key];
+  history.reaped_floor = std::max(history.reaped_floor, state.floor);
+  for (const Sibling& sibling : state.siblings) {
+    const uint32_t number = number_of(key, sibling.dot);
+    const bool may_go =
+        sibling.expire_at_ms != 0 && sibling.expire_at_ms <= true_ms(now_us) + clock_error_ms_max();
+    if (number != kNone && may_go) {
+      history.reaped_dots = with(history.reaped_dots, number);
+    }
+  }
+}
+
 Knowledge Oracle::shown(uint32_t key, const State& state) {
   Knowledge result;
   for (const Sibling& sibling : state.siblings) {

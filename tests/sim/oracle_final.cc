@@ -33,6 +33,10 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
       return;
     }
   }
+  if (std::any_of(write.dots.begin(), write.dots.end(),
+                  [&](uint32_t dot) { return knows(history.reaped_dots, dot); })) {
+    return;  // its time was over
+  }
   if (write.may_delete()) {
     return;  // judged by what it deleted, in check_siblings()
   }
@@ -43,10 +47,11 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
     return fail("lost: acknowledged and neither there nor covered by a write that had seen it: " +
                 name(write));
   }
-  if (state.floor <= last.dot) {
+  const Dot highest = std::max(state.floor, history.reaped_floor);
+  if (highest <= last.dot) {
     return fail("lost: acknowledged, and nothing above it: " + name(write));
   }
-  const uint32_t floor = number_of(key, state.floor);
+  const uint32_t floor = number_of(key, highest);
   if (floor == kNone) {
     return fail("phantom: a floor that nobody wrote over " + name(write));
   }

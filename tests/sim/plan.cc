@@ -179,6 +179,11 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   plan.hangs = seconds >= Plan::kSecondsToHang && hanging.one_in(4);
   Prng ruling(seed * 2 + 0x4e757);
   choose_rules(plan, ruling);
+  Prng reaping(seed * 2 + 0x7ea9);
+  if (reaping.one_in(2)) {
+    plan.reap_every_ms = static_cast<uint32_t>(reaping.between(100, 1'500));
+    plan.tombstone_grace_ms = reaping.between(50, 2'000);
+  }
   return plan;
 }
 
@@ -213,7 +218,8 @@ std::string describe(const Plan& plan) {
          number("store_failure", plan.store_failure_chance) +
          number("store_refusal", plan.store_refusal_chance) + number("rules", plan.rules.size()) +
          number("exchange", plan.exchange_every_ms) +
-         number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0);
+         number("heals_by_exchange", plan.heals_by_exchange ? 1 : 0) +
+         number("reap", plan.reap_every_ms) + number("grace_ms", plan.tombstone_grace_ms);
 }
 
 }  // namespace kindred::sim

@@ -74,6 +74,10 @@ struct Plan {
   uint32_t exchange_every_ms = 0;
   bool heals_by_exchange = false;
 
+  // Reaping: a cycle every so many ms, 0: none; of what is dead for so long.
+  uint32_t reap_every_ms = 0;
+  uint64_t tombstone_grace_ms = 86'400'000;
+
   // Faults, one every so many ms on average; 0: never.
   uint32_t cut_every_ms = 0;
   uint32_t crash_every_ms = 0;

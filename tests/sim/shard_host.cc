@@ -20,21 +20,29 @@ ShardHost::ShardHost(SimNode& node, const ShardConfig& config)
       cluster_(node.cluster()),
       index_(config.shard_index),
       shard_(config, node.id(), *this) {
-  await_exchanges();
+  await(cluster_.plan().exchange_every_ms, &ShardHost::start_exchanges);
+  await(cluster_.plan().reap_every_ms, &ShardHost::start_reaping);
 }
 
-/// Begins cycles of anti-entropy from time to time, until the run's end.
-void ShardHost::await_exchanges() {
-  const uint64_t every_us = uint64_t{cluster_.plan().exchange_every_ms} * 1000;
+void ShardHost::start_reaping() {
+  begin(Step{});
+  shard_.start_reaping(node_.now());
+  end();
+}
+
+/// Begins cycles of some background work from time to time, until the run's end.
+void ShardHost::await(uint32_t every_ms, void (ShardHost::*start)()) {
+  const uint64_t every_us = uint64_t{every_ms} * 1000;
   if (every_us == 0) {
     return;
   }
-  node_.later(cluster_.prng(Chance::kEngine).between(every_us / 2, every_us * 2), [this] {
-    if (!cluster_.is_healing()) {
-      start_exchanges();
-      await_exchanges();
-    }
-  });
+  node_.later(cluster_.prng(Chance::kEngine).between(every_us / 2, every_us * 2),
+              [this, every_ms, start] {
+                if (!cluster_.is_healing()) {
+                  (this->*start)();
+                  await(every_ms, start);
+                }
+              });
 }
 
 void ShardHost::start_exchanges() {
@@ -55,42 +63,23 @@ void ShardHost::end() {
   }
   const uint32_t before = filling_copies_;
   filling_copies_ = shard_.copies().count(CopyState::kFilling);
+  if (before != filling_copies_) {
+    node_.note_emptying(shard_.copies());
+  }
   if ((before == 0) != (filling_copies_ == 0)) {
     node_.copies_changed();
   }
 }
 
-/// What this node has met of the key, by its copy and its hints.
-Knowledge ShardHost::held(uint32_t key) const {
-  Disk& disk = node_.disk();
-  Knowledge all = disk.at(key).visible.met;
-  for (uint32_t place = 0; place < disk.size(); ++place) {
-    if (place != key && disk.key_of(place) == key) {
-      all = join(all, disk.at(place).visible.met);
-    }
-  }
-  return step_.gathered_key == key ? join(all, step_.gathered) : all;
-}
-
-Knowledge ShardHost::shown(uint32_t key, bool by_hints) const {
-  Disk& disk = node_.disk();
-  Knowledge all;
-  for (uint32_t place = 0; place < disk.size(); ++place) {
-    if (disk.key_of(place) == key && (disk.target_of(place) != 0) == by_hints) {
-      all = join(all, disk.at(place).visible.shown);
-    }
-  }
-  return all;
-}
-
 uint32_t ShardHost::place_of(const KeyRef& key) const {
+  if (key.hint_for == kRoundMarks) {
+    return node_.disk().place_of(Disk::kMarkKeys + key.partition, kRoundMarks);
+  }
   return node_.disk().place_of(cluster_.key_index(key), key.hint_for);
 }
 
 KeyRef ShardHost::key_at(uint32_t place) const {
-  KeyRef key = cluster_.keys()[node_.disk().key_of(place)];
-  key.hint_for = node_.disk().target_of(place);
-  return key;
+  return node_.key_at(place);
 }
 
 /// The engine refused what loads showed until now.
@@ -98,40 +87,6 @@ void ShardHost::lost(uint32_t place, const State& lost, const State& shown) {
   begin(Step{});
   shard_.lost(key_at(place), /*was_promised=*/false, lost, &shown, node_.now());
   end();
-}
-
-/// What the read that this step goes on with has gathered. Steps that may be about any op (a tick,
-/// a peer's end) are taken to know all that is being read of the key.
-Knowledge ShardHost::read_by_step(uint32_t key) const {
-  if (step_.id != 0) {
-    auto place = reading_.find(step_.id);
-    return place == reading_.end() ? nullptr : place->second.met;
-  }
-  if (step_.write != kNone) {
-    return nullptr;
-  }
-  Knowledge all;
-  for (const auto& [id, reading] : reading_) {
-    if (reading.key == key) {
-      all = join(all, reading.met);
-    }
-  }
-  return all;
-}
-
-/// The write that a request under way is about, whatever step it goes on in.
-uint32_t ShardHost::write_of(uint64_t id) {
-  const Origin* origin =
-      TableId::kind_of(id) == IdKind::kCoordinated ? shard_.origin_of(id) : nullptr;
-  if (origin == nullptr) {
-    return kNone;
-  }
-  if (origin->passed_on()) {
-    const auto passed = passed_in_.find({origin->passer, origin->passed_id});
-    return passed == passed_in_.end() ? kNone : passed->second.write;
-  }
-  const auto asked = asked_.find(origin->client);
-  return asked == asked_.end() ? kNone : asked->second;
 }
 
 /// A SET is stamped again as the first round left it; a read-modify-write is computed again
@@ -309,16 +264,6 @@ LoadStatus ShardHost::read_record(const KeyRef& key, const DiskKey& kept, State*
   return LoadStatus::kLoaded;
 }
 
-/// A read of a key's hints loads them side by side and takes in what is stored meanwhile, which may
-/// be handed over before its last load ends.
-void ShardHost::gather(uint32_t key, const Knowledge& met) {
-  for (auto& [token, waiting] : loading_) {
-    if (waiting.gathered_key == key) {
-      waiting.gathered = join(waiting.gathered, met);
-    }
-  }
-}
-
 void ShardHost::load(const KeyRef& key, StoreToken token) {
   const uint32_t index = cluster_.key_index(key);
   Step& waiting = loading_[token];
@@ -341,20 +286,22 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
 
 StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durability durability,
                              StoreToken token) {
-  const Plan& plan = cluster_.plan();
-  Prng& prng = cluster_.prng(Chance::kEngine);
+  if (key.hint_for == kRoundMarks) {
+    return store_mark(key, record, durability, token);
+  }
   const uint32_t index = cluster_.key_index(key);
   const uint32_t disk_place = place_of(key);
   const bool is_hint = key.hint_for != 0;
   DiskKey& kept = node_.disk().at(disk_place);
-  if (!cluster_.is_healing() && prng.chance(plan.store_refusal_chance)) {
+  if (!cluster_.is_healing() &&
+      cluster_.prng(Chance::kEngine).chance(cluster_.plan().store_refusal_chance)) {
     cluster_.probes().add("store_refused");
     return StoreStatus::kFailed;
   }
   if (node_.disk_trouble() != StorageTrouble::kNone) {
     cluster_.probes().add("store_in_trouble");
     const bool waits = durability != Durability::kMemory || !kept.pending.empty();
-    if (!waits || prng.one_in(2)) {
+    if (!waits || cluster_.prng(Chance::kEngine).one_in(2)) {
       node_.note_refused_write();
       return StoreStatus::kFailed;
     }
@@ -399,7 +346,39 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
     }
     cluster_.trace().add(cluster_.queue().now_us(), line);
   }
-  kept.visible = state.never_written() && is_hint ? KeptRecord{} : std::move(next);
+  const Copy& copy = shard_.copies().at(key.partition);
+  if (state.never_written() && !is_hint && copy.state == CopyState::kWhole) {
+    State gone;
+    (void)decode_record(key, kept.visible.bytes, &gone);
+    cluster_.oracle().reaped(index, gone, cluster_.queue().now_us());
+  }
+  // What a copy that is emptied had met is lost with it.
+  const bool forgets = state.never_written() && (is_hint || copy.empties_to != 0);
+  kept.visible = forgets ? KeptRecord{} : std::move(next);
+  return keep(disk_place, durability, token);
+}
+
+/// No key's: only its bytes are kept.
+StoreStatus ShardHost::store_mark(const KeyRef& key, std::string_view record, Durability durability,
+                                  StoreToken token) {
+  const uint32_t place = place_of(key);
+  if (!cluster_.is_healing() &&
+      cluster_.prng(Chance::kEngine).chance(cluster_.plan().store_refusal_chance)) {
+    return StoreStatus::kFailed;
+  }
+  if (node_.disk_trouble() != StorageTrouble::kNone) {
+    node_.note_refused_write();
+    return StoreStatus::kFailed;
+  }
+  node_.disk().at(place).visible = KeptRecord{std::string(record), nullptr, nullptr};
+  return keep(place, durability, token);
+}
+
+/// What is visible at the place goes to the engine's log.
+StoreStatus ShardHost::keep(uint32_t disk_place, Durability durability, StoreToken token) {
+  const Plan& plan = cluster_.plan();
+  Prng& prng = cluster_.prng(Chance::kEngine);
+  DiskKey& kept = node_.disk().at(disk_place);
   if (plan.durability == Durability::kMemory) {
     return StoreStatus::kDone;
   }
@@ -434,6 +413,9 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
   std::string stored;
   for (uint32_t i = 0; i < node_.disk().size(); ++i) {
     DiskKey& kept = node_.disk().at(i);
+    if (node_.disk().is_mark(i)) {
+      continue;
+    }
     encode_stored_key(key_at(i), &stored);
     if (stored < bounds.begin || stored >= bounds.end) {
       continue;
@@ -479,55 +461,6 @@ void ShardHost::quarantine(const KeyRef& key) {
         cluster_.queue().now_us(),
         "node " + std::to_string(node_.number()) + " quarantines key " + std::to_string(index));
   }
-}
-
-/// What the answer to a read of `key` shows.
-Knowledge ShardHost::answer_met(uint32_t key) const {
-  if (step_.is_answer) {
-    return step_.answer;
-  }
-  if (auto place = reading_.find(step_.id); place != reading_.end()) {
-    return place->second.met;
-  }
-  return step_.key != kNone ? held(key) : join(held(key), read_by_step(key));
-}
-
-Ghost ShardHost::ghost_of(NodeId to, const Message& message) {
-  Ghost ghost;
-  if (const auto* replicate = std::get_if<Replicate>(&message)) {
-    const uint32_t key = cluster_.key_index(replicate->key);
-    if (replicate->id != 0) {
-      // A fallback keeps the record for later hints, also where its own is delivered meanwhile.
-      Knowledge& met = sent_met_[replicate->id];
-      met = join(met, held(key));
-      sent_of_key_[key] = join(sent_of_key_[key], met);
-      ghost.met = met;
-    } else {
-      ghost.met = read_by_step(key);
-      step_.brought = join(step_.brought, ghost.met);
-    }
-  } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
-    const uint32_t key = cluster_.key_index(fetch->key);
-    auto [place, is_new] = reading_.try_emplace(fetch->id);
-    if (is_new) {
-      place->second = Reading{key, held(key), cluster_.queue().now_us()};
-      reading_order_.push_back(fetch->id);
-    }
-  } else if (const auto* pass_on = std::get_if<PassOn>(&message)) {
-    ghost.write = write_of(pass_on->id);
-  } else if (const auto* answer = std::get_if<PassOnReply>(&message)) {
-    if (auto place = passed_in_.find({to, answer->id}); place != passed_in_.end()) {
-      ghost.met = answer_met(place->second.key);
-    }
-  } else if (std::holds_alternative<FetchReply>(message)) {
-    ghost.met = step_.key == kNone ? nullptr : held(step_.key);
-  } else if (const auto* range = std::get_if<FetchRangeReply>(&message)) {
-    for (const RangeEntry& entry : range->entries) {
-      const uint32_t key = cluster_.key_index(entry.key);
-      ghost.entries.emplace_back(key, held(key));
-    }
-  }
-  return ghost;
 }
 
 void ShardHost::send(NodeId to, const Message& message) {

@@ -46,6 +46,8 @@ class ShardHost final : public ShardPorts {
   void tick();
   /// Begins a cycle of anti-entropy.
   void start_exchanges();
+  /// Begins a cycle of reaping.
+  void start_reaping();
   /// Sees to it that ticks come as long as the shard needs them.
   void wake() { end(); }
 
@@ -69,8 +71,11 @@ class ShardHost final : public ShardPorts {
   uint64_t random() override;
 
  private:
-  void await_exchanges();
   LoadStatus read_record(const KeyRef& key, const DiskKey& kept, State* state);
+  void await(uint32_t every_ms, void (ShardHost::*start)());
+  StoreStatus store_mark(const KeyRef& key, std::string_view record, Durability durability,
+                         StoreToken token);
+  StoreStatus keep(uint32_t disk_place, Durability durability, StoreToken token);
   /// What the step under way is about.
   struct Step {
     uint64_t id = 0;  // the coordinator's op where it is known

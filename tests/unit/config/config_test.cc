@@ -108,7 +108,7 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
 }
 
 TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line : {"admin-port 8080", "tombstone-grace-ms 1"}) {
+  for (const char* line : {"admin-port 8080"}) {
     const std::string name = std::string(line).substr(0, std::string(line).find(' '));
     EXPECT_THAT(error_of_text(line),
                 StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))

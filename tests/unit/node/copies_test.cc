@@ -10,8 +10,8 @@ using namespace node_test;
 /// What a peer sends when it coordinates a write.
 ReplicateAck replicate(Node& node, const State& state, MessageId id = 55) {
   const std::string record = node.ports.records.add(state);
-  node.shard().receive(2, Replicate{id, kStep, Node::key("k"), record, Durability::kLogged, false},
-                       node.now);
+  node.shard().receive(
+      2, Replicate{id, kStep, {}, Node::key("k"), record, Durability::kLogged, false}, node.now);
   const std::vector<Sent> acks = node.ports.take<ReplicateAck>();
   return acks.empty() ? ReplicateAck{} : *acks[0].as<ReplicateAck>();
 }
@@ -44,7 +44,7 @@ TEST(Replica, AcksOnlyWhenTheStoreIsDone) {
 TEST(Replica, RefusesWhatItCannotReadOrDoesNotOwn) {
   Node node;
   node.shard().receive(
-      2, Replicate{7, kStep, Node::key("k"), "damaged", Durability::kLogged, false}, node.now);
+      2, Replicate{7, kStep, {}, Node::key("k"), "damaged", Durability::kLogged, false}, node.now);
   EXPECT_EQ(node.ports.take<ReplicateAck>()[0].as<ReplicateAck>()->status, AckStatus::kRefused);
   EXPECT_EQ(node.shard().metrics().damaged_records_received, 1U);
   Node stranger({2, 3, 4});

@@ -30,8 +30,8 @@ TEST(Flush, AReplicaRefusesOlderWritesAndReportsIt) {
   node.install(CopyState::kWhole, flush);
   const std::string record =
       node.ports.records.add(register_state({stamp_ms_from(node.now, 5), 9}, "old"));
-  node.shard().receive(2, Replicate{5, kStep, Node::key("k"), record, Durability::kLogged, false},
-                       node.now);
+  node.shard().receive(
+      2, Replicate{5, kStep, {}, Node::key("k"), record, Durability::kLogged, false}, node.now);
   const ReplicateAck ack = *node.ports.take<ReplicateAck>()[0].as<ReplicateAck>();
   EXPECT_EQ(ack.status, AckStatus::kRefused);
   EXPECT_GE(ack.highest.stamp, flush);
@@ -104,7 +104,7 @@ class SweptNode {
   /// As `name` stands at another node that stamps above the flush.
   void survive(const std::string& name, Stamp stamp) {
     const std::string record = node.ports.records.add(register_state({stamp, 9}, "survivor"));
-    node.shard().receive(2, Replicate{5, kStep, key(name), record, Durability::kLogged, true},
+    node.shard().receive(2, Replicate{5, kStep, {}, key(name), record, Durability::kLogged, true},
                          node.now);
     names_.insert(name);
   }

@@ -173,7 +173,8 @@ TEST(Moves, AReplicaRefusesOtherStepsThanItsOwn) {
   for (const Step step : {kMoved - 1, kMoved + 1}) {
     const bool is_older = step < kMoved;
     node.ports.documents_wanted.clear();
-    node.shard().receive(2, Replicate{7, step, key, record, Durability::kLogged, false}, node.now);
+    node.shard().receive(2, Replicate{7, step, {}, key, record, Durability::kLogged, false},
+                         node.now);
     EXPECT_EQ(node.ports.take<ReplicateAck>()[0].as<ReplicateAck>()->status,
               is_older ? AckStatus::kStale : AckStatus::kBehind);
     EXPECT_EQ(node.ports.documents_wanted,
@@ -201,8 +202,8 @@ TEST(Moves, AReplicaLooksAtTheStepAgainWhenTheEngineAnswers) {
   Node node;
   node.ports.load_status = LoadStatus::kPending;
   const std::string record = node.ports.records.add(put_state({5, 9}, "v"));
-  node.shard().receive(2, Replicate{7, kStep, Node::key("k"), record, Durability::kLogged, false},
-                       node.now);
+  node.shard().receive(
+      2, Replicate{7, kStep, {}, Node::key("k"), record, Durability::kLogged, false}, node.now);
   node.shard().receive(2, Fetch{8, kStep, Node::key("k"), true}, node.now);
   node.ports.load_status = LoadStatus::kLoaded;
   node.reown({2, 3, 4}, kMoved);

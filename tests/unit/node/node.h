@@ -28,6 +28,7 @@ class Node {
     for (NodeId node = 2; node <= 4; ++node) {
       shard_.set_alive(node, true, now);
     }
+    tell_rounds();
   }
 
   static ShardConfig default_config() {
@@ -91,6 +92,15 @@ class Node {
     }
     document->ring = Ring::make(kPartitions, 3, static_cast<uint32_t>(copies), flat).value();
     shard_.set_cluster(std::move(document), fresh_copies, now);
+    tell_rounds();
+  }
+  /// Nothing was ever reaped: what this node asks when copies begin.
+  void tell_rounds() {
+    for (const Sent& asked : ports.take<RoundCall>()) {
+      RoundReply reply;
+      reply.id = asked.as<RoundCall>()->id;
+      shard_.receive(asked.to, reply, now);
+    }
   }
 
   static KeyRef key(std::string_view name) {

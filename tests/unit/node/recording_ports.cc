@@ -155,6 +155,16 @@ Message RecordingPorts::keep(const Message& message) {
       digest_entries.push_back({keep(entry.key), entry.digest});
     }
     digests_reply->entries = digest_entries;
+  } else if (auto* call = std::get_if<RoundCall>(&kept)) {
+    std::vector<ReapItem>& items = items_.emplace_back();
+    for (const ReapItem& item : call->items) {
+      items.push_back({keep(item.key), item.digest, item.is_drop});
+    }
+    call->items = items;
+    hashes_.emplace_back(call->in_use.begin(), call->in_use.end());
+    call->in_use = hashes_.back();
+  } else if (auto* voted = std::get_if<RoundReply>(&kept)) {
+    voted->agreed = keep(voted->agreed);
   }
   return kept;
 }

@@ -119,6 +119,7 @@ class RecordingPorts : public ShardPorts {
   std::deque<std::vector<uint32_t>> nodes_;
   std::deque<std::vector<uint64_t>> hashes_;
   std::deque<std::vector<StateDigest>> digests_;
+  std::deque<std::vector<ReapItem>> items_;
   std::vector<Sent> sent_;
   std::map<ClientToken, Outcome> replies_;
   std::map<ClientToken, ScanPage> pages_;

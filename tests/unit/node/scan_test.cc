@@ -133,7 +133,8 @@ TEST(Scan, MergesEnoughCopiesToMeetEveryWrite) {
   const Page theirs(node, range, {{"a", 1, live_state()}, {"b", 2, live_state()}});
   node.shard().receive(
       asked[0].to,
-      FetchRangeReply{range.id, FetchStatus::kOk, range.partition, true, theirs.entries}, node.now);
+      FetchRangeReply{range.id, {}, FetchStatus::kOk, range.partition, true, theirs.entries},
+      node.now);
   ASSERT_TRUE(node.ports.scanned(1));
   EXPECT_EQ(node.ports.page(1).keys.size(), 2U);
   EXPECT_EQ(node.ports.page(1).cursor, end_cursor());
@@ -154,7 +155,7 @@ TEST(Scan, StopsBeforeWhatASourceMayNotHaveTold) {
   EXPECT_FALSE(theirs.done);
   node.shard().receive(
       asked.to,
-      FetchRangeReply{range.id, FetchStatus::kOk, range.partition, theirs.done, theirs.entries},
+      FetchRangeReply{range.id, {}, FetchStatus::kOk, range.partition, theirs.done, theirs.entries},
       node.now);
   ASSERT_TRUE(node.ports.scanned(1));
   EXPECT_EQ(node.ports.page(1).keys.size(), 2U) << "a and b; z must wait for c and d";

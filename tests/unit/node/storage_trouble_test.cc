@@ -28,7 +28,8 @@ TEST(StorageTrouble, NothingIsAcknowledged) {
   const ActorId before = node.actor();
   const State state = register_state({stamp_ms_from(node.now, -5), 9}, "v");
   node.shard().receive(
-      2, Replicate{5, kStep, Node::key("k"), node.ports.records.add(state), Durability::kLogged},
+      2,
+      Replicate{5, kStep, {}, Node::key("k"), node.ports.records.add(state), Durability::kLogged},
       node.now);
   EXPECT_EQ(node.ports.take<ReplicateAck>()[0].as<ReplicateAck>()->status, AckStatus::kFailed);
   EXPECT_TRUE(node.ports.stores.empty());

@@ -13,8 +13,8 @@ constexpr Step kMoved = 2;
 
 ReplicateAck replicate(Node& node, const State& state, Step step) {
   const std::string record = node.ports.records.add(state);
-  node.shard().receive(2, Replicate{55, step, Node::key("k"), record, Durability::kLogged, false},
-                       node.now);
+  node.shard().receive(
+      2, Replicate{55, step, {}, Node::key("k"), record, Durability::kLogged, false}, node.now);
   return *node.ports.take<ReplicateAck>().at(0).as<ReplicateAck>();
 }
 

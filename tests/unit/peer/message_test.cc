@@ -92,20 +92,20 @@ class MessageTest : public ::testing::Test {
     encode_record(key_, some_state(), &record_);
     entries_.push_back({make_key("a", kPartitions), record_});
     entries_.push_back({make_key("", kPartitions), "damaged"});
-    messages_.emplace_back(Replicate{1, 300, key_, record_, Durability::kSynced, true});
+    messages_.emplace_back(Replicate{1, 300, {500, 600}, key_, record_, Durability::kSynced, true});
     messages_.emplace_back(ReplicateAck{2, AckStatus::kFilling, Durability::kLogged, {5, 6}});
     messages_.emplace_back(Fetch{3, 7, key_, true, true});
-    messages_.emplace_back(FetchReply{4, FetchStatus::kFilling, true, 0xd16e57, record_});
-    messages_.emplace_back(FetchReply{5, FetchStatus::kOk, false, 0xd16e57, {}});
+    messages_.emplace_back(FetchReply{4, {}, FetchStatus::kFilling, true, 0xd16e57, record_});
+    messages_.emplace_back(FetchReply{5, {}, FetchStatus::kOk, false, 0xd16e57, {}});
     messages_.emplace_back(PassOn{6, 8, &operation_, true});
     messages_.emplace_back(PassOnReply{7, PassOnStatus::kDone, &outcome_});
     messages_.emplace_back(PassOnReply{8, PassOnStatus::kRefused, nullptr});
     messages_.emplace_back(FetchRange{9, 9, 255, 16383, 10, "after", 11, 12, false});
-    messages_.emplace_back(FetchRangeReply{13, FetchStatus::kOk, 3, true, entries_});
-    messages_.emplace_back(FetchRangeReply{14, FetchStatus::kOverloaded, 3, false, {}});
+    messages_.emplace_back(FetchRangeReply{13, {}, FetchStatus::kOk, 3, true, entries_});
+    messages_.emplace_back(FetchRangeReply{14, {}, FetchStatus::kOverloaded, 3, false, {}});
     KeyRef hint = make_key("k", kPartitions);
     hint.hint_for = 0x0102;
-    messages_.emplace_back(Replicate{15, 1, hint, "r", Durability::kLogged, false});
+    messages_.emplace_back(Replicate{15, 1, {}, hint, "r", Durability::kLogged, false});
     digests_.push_back({make_key("a", kPartitions), 0xd16e57});
     digests_.push_back({make_key("", kPartitions), 0});
     messages_.emplace_back(TreeFetch{16, 300, 255, 77, 22, nodes_});
@@ -113,6 +113,12 @@ class MessageTest : public ::testing::Test {
     messages_.emplace_back(KeyDigestsFetch{18, 1, 255, 77, 16383, 10, 16383, 11, 12, "after"});
     messages_.emplace_back(KeyDigestsReply{19, FetchStatus::kOk, true, digests_});
     messages_.emplace_back(TreeReply{20, FetchStatus::kStale, 0, 0, {}});
+    items_.push_back({round_key_, 0xd16e57, true});
+    items_.push_back({round_key_, 1, false});
+    messages_.emplace_back(RoundCall{21, RoundPart::kCommit, 300, 301, round_key_.partition, 302,
+                                     303, actors_, items_});
+    messages_.emplace_back(
+        RoundReply{22, RoundStatus::kUnequal, {400, 401}, 402, std::string_view("\1\0", 2)});
     for (const Message& message : messages_) {
       payload_ += bytes_of(message);
     }
@@ -139,6 +145,9 @@ class MessageTest : public ::testing::Test {
   std::vector<uint32_t> nodes_ = {0, 1, 5, (1U << 22) - 1};
   std::vector<uint64_t> hashes_ = {0, 1, ~uint64_t{0}};
   std::vector<StateDigest> digests_;
+  KeyRef round_key_ = make_key("{tag}key", kPartitions);
+  std::vector<ActorId> actors_ = {7, 8};
+  std::vector<ReapItem> items_;
   std::vector<Message> messages_;
   std::string payload_;
   std::string bytes_;
@@ -155,15 +164,15 @@ void expect_same_key(const KeyRef& a, const KeyRef& b) {
 TEST_F(MessageTest, GoldenBytes) {
   // NOLINTBEGIN(bugprone-suspicious-missing-comma): long ones go over lines
   const std::vector<std::string> golden = {
-      "01510000000100000000000000ac020201087b7461677d6b657905b7f28101a202000000000000003200"
+      "01540000000100000000000000ac02f403640201087b7461677d6b657905b7f28101a202000000000000003200"
       "00000000000003000000000000003c0000000000000000010576616c756512393000000000000076"
       "616c7565",
-      "021a0000000200000000000000010105000000000000000600000000000000",
+      "021b000000020000000000000001010005000000000000000600000000000000",
       "0312000000030000000000000007037b7461677d6b6579",
-      "044e00000004000000000000000101576ed1000000000005b7f28101a20200000000000000320000"
+      "0450000000040000000000000000000101576ed1000000000005b7f28101a20200000000000000320000"
       "000000000003000000000000003c0000000000000000010576616c75651239300000000000007661"
       "6c7565",
-      "041200000005000000000000000000576ed10000000000",
+      "0414000000050000000000000000000000576ed10000000000",
       "056800000006000000000000000801060504010102030405580200006300000000000000f9ffffffffff"
       "ffff0103080000000000000009000000000000000a000000000000000b000000000000000c000000"
       "000000000d0000000000000009706173736564206f6e7061746368",
@@ -176,11 +185,11 @@ TEST_F(MessageTest, GoldenBytes) {
       "000076616c7565",
       "0609000000080000000000000001",
       "0723000000090000000000000009ff00ff3f0a000000000000000b0000000c000000006166746572",
-      "08550000000d00000000000000000300010201613c05b7f28101a202000000000000003200000000"
+      "08570000000d000000000000000000000300010201613c05b7f28101a202000000000000003200000000"
       "00000003000000000000003c0000000000000000010576616c756512393000000000000076616c75"
       "65000764616d61676564",
-      "080d0000000e000000000000000403000000",
-      "01160000000f0000000000000001010202010000000000000"
+      "080f0000000e0000000000000000000403000000",
+      "01180000000f00000000000000010000010202010000000000000"
       "16b72",
       "101d0000001000000000000000ac02ff004d000000000000001604000003f9ffff01",
       "11250000001100000000000000000ee8070300000000000000000100000000000000ffffffffffffffff",
@@ -188,6 +197,9 @@ TEST_F(MessageTest, GoldenBytes) {
       "00000c0000006166746572",
       "131e00000013000000000000000001020161576ed10000000000000000000000000000",
       "110c000000140000000000000005000000",
+      "1449000000150000000000000002ac02ad028200ae02af02020700000000000000080000000000000002"
+      "087b7461677d6b6579576ed1000000000001087b7461677d6b6579010000000000000000",
+      "151600000016000000000000000390030192010000000000000100",
   };
   // NOLINTEND(bugprone-suspicious-missing-comma)
   ASSERT_EQ(messages_.size(), golden.size());
@@ -335,6 +347,28 @@ TEST_F(MessageTest, TreesAndDigestsComeBack) {
   expect_same_key(listed.entries[0].key, digests_[0].key);
   EXPECT_EQ(listed.entries[0].digest, 0xd16e57U);
   EXPECT_EQ(listed.entries[1].digest, 0U);
+}
+
+TEST_F(MessageTest, RoundsComeBackWhole) {
+  EXPECT_EQ(passed<Replicate>(0).rounds, (Rounds{500, 600}));
+  const auto call = passed<RoundCall>(17);
+  EXPECT_EQ(call.part, RoundPart::kCommit);
+  EXPECT_EQ(call.step, 300U);
+  EXPECT_EQ(call.document, 301U);
+  EXPECT_EQ(call.partition, round_key_.partition);
+  EXPECT_EQ(call.round, 302U);
+  EXPECT_EQ(call.base, 303U);
+  EXPECT_TRUE(std::equal(call.in_use.begin(), call.in_use.end(), actors_.begin(), actors_.end()));
+  ASSERT_EQ(call.items.size(), 2U);
+  expect_same_key(call.items[0].key, round_key_);
+  EXPECT_EQ(call.items[0].digest, 0xd16e57U);
+  EXPECT_TRUE(call.items[0].is_drop);
+  EXPECT_FALSE(call.items[1].is_drop);
+  const auto reply = passed<RoundReply>(18);
+  EXPECT_EQ(reply.status, RoundStatus::kUnequal);
+  EXPECT_EQ(reply.rounds, (Rounds{400, 401}));
+  EXPECT_EQ(reply.actor, 402U);
+  EXPECT_EQ(reply.agreed, std::string_view("\1\0", 2));
 }
 
 TEST_F(MessageTest, ATreeIsAskedForNodesThatItsLevelHas) {

@@ -1,0 +1,368 @@
+// What may bring deleted data back once its tombstone is gone, played here against reap rounds
+// (docs/design/reaping.md).
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "replication/causal/write.h"
+#include "replication/ring/slot.h"
+#include "tests/unit/node/exchange_world.h"
+
+namespace kindred {
+namespace {
+
+using exchange_test::kPartition;
+using exchange_test::kPartitions;
+using exchange_test::Peer;
+using exchange_test::World;
+
+constexpr uint64_t kLongAgoMs = 1'600'000'000'000;
+constexpr NodeId kDriver = 1;  // the first of every preference list
+constexpr ActorId kDeadActor = 5;
+constexpr ActorId kDeleter = 6;
+
+/// A value that kDeadActor wrote long ago.
+State old_value(World& world) {
+  return world.state(kDeadActor, kLongAgoMs, "deleted long ago");
+}
+
+/// The tombstone that took it away.
+State tombstone(World& world) {
+  State state = old_value(world);
+  ClientContext all;
+  all.covered = state.context;
+  apply_put(state, all, {stamp_at_ms(kLongAgoMs + 1), kDeleter}, nullptr);
+  EXPECT_TRUE(state.siblings.empty());
+  return state;
+}
+
+void hold_everywhere(World& world, const KeyRef& key, const State& state) {
+  for (auto& one : world.peers) {
+    one->hold(key, state, world.now);
+  }
+}
+
+std::string stored_name(const KeyRef& key) {
+  std::string stored;
+  encode_stored_key(key, &stored);
+  return stored;
+}
+
+bool has(Peer& peer, const KeyRef& key) {
+  const auto place = peer.engine().find(stored_name(key));
+  return place != peer.engine().end() && !place->second.empty();
+}
+
+State held(Peer& peer, const KeyRef& key) {
+  State state;
+  EXPECT_TRUE(decode_record(key, peer.engine()[stored_name(key)], &state));
+  state.own();
+  return state;
+}
+
+void reap(World& world) {
+  for (auto& one : world.peers) {
+    one->shard().start_reaping(world.now);
+  }
+  world.settle();
+}
+
+void exchange(World& world) {
+  for (int cycle = 0; cycle < 2; ++cycle) {
+    for (auto& one : world.peers) {
+      one->shard().start_anti_entropy(world.now);
+    }
+    world.settle();
+  }
+}
+
+/// A frame with `state`, as a copy at `rounds` sent it.
+void deliver(World& world, NodeId to, const KeyRef& key, const State& state, Rounds rounds) {
+  std::string record;
+  encode_record(key, state, &record);
+  Replicate late;
+  late.id = 77;
+  late.rounds = rounds;
+  late.step = world.peer(to).shard().cluster().step(kPartition);
+  late.key = key;
+  late.record = record;
+  world.peer(to).shard().receive(2, late, world.now);
+  world.settle();
+}
+
+const ShardMetrics& metrics(World& world, NodeId id) {
+  return world.peer(id).shard().metrics();
+}
+
+// An old frame, duplicate or read repair that comes after the tombstone went is refused.
+// Dynamo-style stores that drop tombstones by their age alone bring such data back (scylladb 3560).
+TEST(ReapScenarios, ALateFrameBringsNothingBack) {
+  World world(1, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key));
+    EXPECT_EQ(metrics(world, id).reaped_keys, 1U);
+    deliver(world, id, key, old_value(world), Rounds{});
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+  }
+  exchange(world);
+  EXPECT_FALSE(has(world.peer(1), key));
+}
+
+// Copies that have reaped and copies that have not don't pass the tombstone to and fro.
+TEST(ReapScenarios, ATombstoneDoesNotBounce) {
+  World world(2, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  const Rounds rounds = {0, world.peer(1).shard().copies().at(kPartition).mark.round};
+  deliver(world, 1, key, tombstone(world), rounds);  // of one that voted, and has not reaped yet
+  EXPECT_FALSE(has(world.peer(1), key));
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key));
+    EXPECT_EQ(metrics(world, id).exchange_repairs, 0U);
+  }
+}
+
+// A crash between the mark and the drop leaves the tombstone at one copy: it goes with a later
+// round.
+TEST(ReapScenarios, ATombstoneKeptOverACrashGoesLater) {
+  World world(11, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  world.peer(3).hold(key, tombstone(world), world.now);
+  reap(world);  // the others have forgotten by then what they agreed on
+  exchange(world);
+  world.now.cluster_ms +=
+      ShardConfig{}.tombstone_grace_ms;  // a copy without dead rests for so long
+  reap(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+  }
+  const uint64_t repairs = metrics(world, 3).exchange_repairs;
+  exchange(world);
+  EXPECT_EQ(metrics(world, 3).exchange_repairs, repairs);
+}
+
+// A node comes back with an older copy of its directory, without knowing it.
+TEST(ReapScenarios, ACopyFromBeforeARoundIsEmptiedBeforeItMerges) {
+  World world(3, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  const KeyRef other = world.key(2);
+  hold_everywhere(world, key, tombstone(world));
+  hold_everywhere(world, other, world.state(9, kLongAgoMs, "kept"));
+  reap(world);
+  ASSERT_FALSE(has(world.peer(3), key));
+  world.peers[2] = std::make_unique<Peer>(world, 3);
+  world.install_at(world.peer(3), 1);
+  world.peer(3).hold(key, old_value(world), world.now);
+  world.settle();
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+    EXPECT_TRUE(has(world.peer(id), other)) << "at node " << id;
+  }
+  EXPECT_EQ(metrics(world, 3).emptied_copies, 1U);
+  EXPECT_EQ(world.peer(3).shard().copies().at(kPartition).state, CopyState::kWhole);
+}
+
+// Under `durability none` a tombstone that was acknowledged may be refused by the engine later, and
+// what it deleted shows again, at a copy that has voted meanwhile.
+TEST(ReapScenarios, ACopyThatLostATombstoneBehindItsBackVouchesForNothing) {
+  World world(13, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  Peer& unlucky = world.peer(3);
+  ASSERT_NE(unlucky.shard().copies().at(kPartition).mark.clean, 0U);
+  const State shown = old_value(world);
+  encode_record(key, shown, &unlucky.engine()[stored_name(key)]);
+  unlucky.shard().lost(key, /*was_promised=*/true, tombstone(world), &shown, world.now);
+  EXPECT_EQ(unlucky.shard().copies().at(kPartition).mark.clean, 0U);
+  world.settle();
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+  }
+  EXPECT_EQ(unlucky.shard().copies().at(kPartition).state, CopyState::kWhole);
+  EXPECT_EQ(metrics(world, 3).emptied_copies, 1U);
+}
+
+// What a salvage of damaged files leaves out is gone as a whole, never older: with its mark alone a
+// copy that lost the tombstone still takes in nothing from before the round.
+TEST(ReapScenarios, ASalvageThatLostTheTombstoneKeepsToItsMark) {
+  World world(14, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  const KeyRef mark = KeyRef::round_mark(kPartition, slot_range(kPartition, kPartitions).first);
+  const State kept = held(world.peer(3), mark);
+  world.peers[2] = std::make_unique<Peer>(world, 3);
+  world.install_at(world.peer(3), 1);
+  world.peer(3).hold(mark, kept, world.now);
+  deliver(world, 3, key, old_value(world), Rounds{});
+  EXPECT_FALSE(has(world.peer(3), key));
+  exchange(world);
+  EXPECT_FALSE(has(world.peer(1), key));
+  EXPECT_EQ(metrics(world, 3).emptied_copies, 0U);
+}
+
+// A hint from before the tombstone went, delivered after it: in Scylla it brought deleted rows back
+// (scylladb 23712). Here the hint holds the round up.
+TEST(ReapScenarios, AHintHoldsTheRoundUpUntilItIsDelivered) {
+  World world(4, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  world.peer(2).shard().set_alive(3, false, world.now);
+  Operation set;
+  set.kind = OpKind::kSet;
+  set.key = world.key(2);
+  set.value = Value::borrowed("written meanwhile");
+  world.peer(2).shard().submit(1, set, world.now);
+  world.settle();
+  ASSERT_EQ(world.peer(2).shard().hints().pending_count(), 1U);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
+  EXPECT_EQ(metrics(world, kDriver).reap_waiting, 1U);
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 2U);
+  EXPECT_TRUE(has(world.peer(1), key));
+
+  world.peer(2).shard().set_alive(3, true, world.now);
+  world.settle();
+  ASSERT_EQ(world.peer(2).shard().hints().pending_count(), 0U);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
+  EXPECT_EQ(metrics(world, kDriver).reap_waiting, 0U);
+  EXPECT_FALSE(has(world.peer(1), key));
+}
+
+// Who vouched for having no hints takes none in that was sent before the owners voted.
+TEST(ReapScenarios, AHintFromBeforeTheRoundIsNotTakenIn) {
+  World world(5, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  KeyRef hint = key;
+  hint.hint_for = 2;
+  deliver(world, 3, hint, old_value(world), Rounds{});
+  EXPECT_EQ(world.peer(3).shard().hints().pending_count(), 0U);
+}
+
+TEST(ReapScenarios, AMemberOutOfReachHoldsRoundsUpVisibly) {
+  World world(6, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  world.peer(kDriver).shard().set_alive(3, false, world.now);
+  reap(world);
+  EXPECT_TRUE(has(world.peer(1), key));
+  EXPECT_EQ(metrics(world, kDriver).reap_waiting, 1U);
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 3U);
+}
+
+// One copy has a write that the others have not met: it is no tombstone any more, and stays.
+TEST(ReapScenarios, ACopyThatIsNotAsAgreedKeepsItsKey) {
+  World world(7, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  const KeyRef gone = world.key(2);
+  hold_everywhere(world, gone, tombstone(world));
+  State written = tombstone(world);
+  NewVersion version;
+  version.dot = {stamp_at_ms(kLongAgoMs + 5), 8};
+  version.value = Value::copied("newer");
+  apply_put(written, ClientContext{}, version.dot, &version);
+  deliver(world, 3, key, written, Rounds{});
+  reap(world);
+  EXPECT_FALSE(has(world.peer(1), gone)) << "what they agree on goes";
+  EXPECT_TRUE(has(world.peer(1), key));
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(held(world.peer(id), key), written) << "at node " << id;
+  }
+}
+
+// One copy missed the delete. It would bring the value back if the others let the tombstone go.
+TEST(ReapScenarios, ACopyThatMissedTheDeleteHoldsTheRoundUp) {
+  World world(12, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  world.peer(1).hold(key, tombstone(world), world.now);
+  world.peer(2).hold(key, tombstone(world), world.now);
+  world.peer(3).hold(key, old_value(world), world.now);
+  reap(world);
+  EXPECT_TRUE(has(world.peer(1), key));
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 3U);
+  exchange(world);
+  reap(world);
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+  }
+}
+
+TEST(ReapScenarios, ExpiredKeysLeaveAndKeysThatLiveOnStay) {
+  World world(8, /*nodes=*/3);
+  State expired = old_value(world);
+  expired.siblings[0].expire_at_ms = kLongAgoMs + 1000;
+  hold_everywhere(world, world.key(1), expired);
+  State living = old_value(world);
+  living.siblings[0].expire_at_ms = world.now.cluster_ms + 1000;
+  hold_everywhere(world, world.key(2), living);
+  reap(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), world.key(1)));
+    EXPECT_TRUE(has(world.peer(id), world.key(2)));
+    EXPECT_EQ(world.peer(id).shard().copies().at(kPartition).count.dead(world.now.cluster_ms), 0U);
+  }
+}
+
+// A copy a start, an entry each: what nobody writes with any more goes, at all copies alike, and
+// what its writers deleted stays deleted.
+TEST(ReapScenarios, ActorsOfThePastLeaveTheContext) {
+  World world(9, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  State state = tombstone(world);
+  for (ActorId actor = 20; actor < 40; ++actor) {
+    state.context.raise(actor, stamp_at_ms(kLongAgoMs + actor));
+  }
+  NewVersion version;
+  version.dot = {stamp_at_ms(kLongAgoMs + 50), 30};
+  version.value = Value::copied("value");
+  apply_put(state, ClientContext{}, version.dot, &version);
+  hold_everywhere(world, key, state);
+  reap(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    const State left = held(world.peer(id), key);
+    EXPECT_EQ(left.siblings, state.siblings);
+    EXPECT_EQ(left.context.vector().size(), 1U) << "of the sibling's actor";
+    EXPECT_EQ(metrics(world, id).pruned_keys, 1U);
+    deliver(world, id, key, old_value(world), Rounds{});
+    EXPECT_EQ(held(world.peer(id), key), left) << "the entry that covered it is gone";
+  }
+}
+
+// Many keys go in many rounds, of a bounded size each.
+TEST(ReapScenarios, ManyKeysGoInBatches) {
+  World world(10, /*nodes=*/3);
+  world.pending_loads_of_100 = 10;
+  for (uint64_t i = 0; i < 1'500; ++i) {
+    hold_everywhere(world, world.key(i), tombstone(world));
+  }
+  reap(world);
+  EXPECT_GE(metrics(world, kDriver).reap_rounds, 2U);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(metrics(world, id).reaped_keys, 1'500U);
+    EXPECT_EQ(world.peer(id).tree().keys(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace kindred
