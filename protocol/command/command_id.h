@@ -34,6 +34,7 @@ enum class CommandId : uint8_t {
   kReset,
   kSelect,
   // server
+  kBgsave,
   kCommand,
   kCommandCount,
   kCommandDocs,
@@ -52,6 +53,7 @@ enum class CommandId : uint8_t {
   kFlushall,
   kFlushdb,
   kInfo,
+  kLastsave,
   kLatency,
   kLatencyDoctor,
   kLatencyGraph,
@@ -69,6 +71,7 @@ enum class CommandId : uint8_t {
   kMemoryUsage,
   kMonitor,
   kRole,
+  kSave,
   kShutdown,
   kSlowlog,
   kSlowlogGet,

@@ -48,8 +48,8 @@ constexpr std::string_view kScripts[] = {"eval",  "eval_ro",  "evalsha",  "evals
 
 // Those that concern what Kindred does in another way.
 constexpr std::string_view kOthers[] = {
-    "bgrewriteaof", "bgsave", "debug",     "failover", "lastsave", "lolwut",  "migrate", "module",
-    "move",         "psync",  "replicaof", "replconf", "save",     "slaveof", "swapdb",  "sync"};
+    "bgrewriteaof", "debug",     "failover", "lolwut",  "migrate", "module", "move",
+    "psync",        "replicaof", "replconf", "slaveof", "swapdb",  "sync"};
 
 bool has(std::span<const std::string_view> names, std::string_view name) {
   return std::any_of(names.begin(), names.end(),

@@ -94,9 +94,10 @@ Handoff::Way Handoff::way_of(NodeId target, uint16_t partition, Now now) const {
   return is_old(core_.hints.oldest_ms(target), now) ? Way::kExpiring : Way::kNone;
 }
 
-/// Whether the other primaries are to have it. A node that leaves waits for no target.
+/// Whether the other primaries are to have it. A node that leaves, or is about to be restarted,
+/// waits for no target.
 bool Handoff::is_old(uint64_t since_ms, Now now) const {
-  return core_.is_leaving() || since_ms + core_.config.hint_ttl_ms < now.cluster_ms;
+  return core_.is_leaving() || core_.yields || since_ms + core_.config.hint_ttl_ms < now.cluster_ms;
 }
 
 std::vector<NodeId> Handoff::receivers(NodeId target, uint16_t partition, Way way) const {

@@ -30,6 +30,8 @@ class Handoff {
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
   void on_peer_up(NodeId peer);
+  /// This node waits for no target any more.
+  void on_yield() { must_look_ = true; }
   void on_peer_down(NodeId peer, Now now);
   /// Whether ticks are wanted: something can be delivered now, or may since the last tick.
   bool active() const;

@@ -58,8 +58,11 @@ class Shard {
   void set_alive(NodeId peer, bool alive, Now now);
   /// Orderly stop: new requests are refused (kOverloaded), running ones end.
   void drain() { core_.draining = true; }
-  /// Before a restart: other replicas coordinate, as long as there are any.
-  void yield() { core_.yields = true; }
+  /// Before a restart: other replicas coordinate, as long as there are any, and have the hints.
+  void yield() {
+    core_.yields = true;
+    handoff_.on_yield();
+  }
   /// What has become of the engine. While it is in trouble this node keeps nothing: it acknowledges
   /// no write and coordinates none that another replica can, and answers reads as before. Back from
   /// it, it must hold all that it acknowledged: an engine that may not is for another run.

@@ -20,9 +20,7 @@ void AccessLog::add(Entry entry, uint64_t now_ms) {
     entries_.erase(same);
   }
   entries_.push_front(std::move(entry));
-  if (entries_.size() > kEntriesMax) {
-    entries_.pop_back();
-  }
+  entries_.resize(std::min(entries_.size(), entries_max_));
 }
 
 std::vector<AccessLog::Entry> AccessLog::entries(size_t limit) const {
@@ -35,6 +33,12 @@ std::vector<AccessLog::Entry> AccessLog::entries(size_t limit) const {
     newest.push_back(entry);
   }
   return newest;
+}
+
+void AccessLog::set_entries_max(size_t entries_max) {
+  const std::lock_guard lock(mutex_);
+  entries_max_ = entries_max;
+  entries_.resize(std::min(entries_.size(), entries_max_));
 }
 
 void AccessLog::clear() {

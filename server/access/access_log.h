@@ -13,8 +13,6 @@ namespace kindred {
 /// thread; a lock is taken only where something is refused.
 class AccessLog {
  public:
-  static constexpr size_t kEntriesMax = 128;
-
   struct Entry {
     std::string reason;   // "command", "key", "channel", "auth"
     std::string context;  // "toplevel", "multi"
@@ -29,6 +27,8 @@ class AccessLog {
   /// The newest first, at most `limit`.
   std::vector<Entry> entries(size_t limit) const;
   void clear();
+  /// The oldest ones above that go.
+  void set_entries_max(size_t entries_max);
 
  private:
   static constexpr uint64_t kSameWithinMs = 60'000;
@@ -37,6 +37,7 @@ class AccessLog {
 
   mutable std::mutex mutex_;
   std::list<Entry> entries_;
+  size_t entries_max_ = 128;
 };
 
 }  // namespace kindred

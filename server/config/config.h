@@ -83,6 +83,7 @@ struct Config {
   uint32_t notify_events = 0;                   // event_class bits; 0: none
   int64_t slowlog_log_slower_than_us = 10'000;  // negative: none
   uint64_t slowlog_max_len = 128;
+  uint64_t acllog_max_len = 128;
   std::string requirepass;
   std::vector<std::vector<std::string>> users;  // of each `user` line the words after it
   std::string aclfile;                          // empty: none

@@ -186,7 +186,7 @@ constexpr bool kOnce = false;
 constexpr Directive kDirectives[] = {
     {"bind", "ADDRESS...", "127.0.0.1", kStart, kOnce,
      "Addresses to listen on for clients and peers; connections to peers leave from the first. "
-     "Loopback only in this release.", set_bind, print_bind},
+     "Beyond loopback it needs a cluster-secret or tls-peers.", set_bind, print_bind},
     {"port", "PORT", "6379", kStart, kOnce, "Port for clients; 0: none without TLS.",
      set_number<&Config::port, 0, 65535>, print_number<&Config::port>},
     {"peer-port", "PORT", "port + 10000", kStart, kOnce, "Port for the other nodes.",
@@ -204,7 +204,7 @@ constexpr Directive kDirectives[] = {
      "Where the node keeps its data. One process a directory.",
      set_text<&Config::dir>, print_text<&Config::dir>},
     {"restore", "DIRECTORY", "", kStart, kOnce,
-     "Puts what RING BACKUP left in that directory into dir, which must not hold a node's data yet, "
+     "Puts what RING BACKUP or SAVE left in that directory into dir, which must not hold a node's data yet, "
      "and starts from it.",
      set_text<&Config::restore>, print_text<&Config::restore>},
     {"node-name", "NAME", "", kStart, kOnce,
@@ -351,6 +351,8 @@ constexpr Directive kDirectives[] = {
      set_slow_from, print_slow_from},
     {"slowlog-max-len", "NUMBER", "128", kRuntime, kOnce, "Slow commands that are kept.",
      set_number<&Config::slowlog_max_len, 0, 1'000'000>, print_number<&Config::slowlog_max_len>},
+    {"acllog-max-len", "NUMBER", "128", kRuntime, kOnce, "Refusals that ACL LOG keeps.",
+     set_number<&Config::acllog_max_len, 0, 1'000'000>, print_number<&Config::acllog_max_len>},
     {"loglevel", "debug|verbose|notice|warning", "notice", kRuntime, kOnce, "How much is logged.",
      set_choice<&Config::loglevel, kLogLevels>, print_choice<&Config::loglevel, kLogLevels>},
     {"logfile", "PATH", "", kStart, kOnce, "Where to log; empty: standard output.",

@@ -40,11 +40,9 @@ std::string engine_directory(const std::string& dir, const std::string& engine, 
   return dir + "/data-" + engine + (index == 0 ? "" : "-" + std::to_string(index));
 }
 
-std::string write_backup(const NodeDirectory& directory, const std::string& name,
-                         const std::string& engine,
+std::string write_backup(const std::string& target, const std::string& engine,
                          const std::vector<std::unique_ptr<plugins::Engine>>& engines,
                          std::string_view node_record) {
-  const std::string target = directory.path_of(kBackupsDirectory) + "/" + name;
   const std::string aside = target + ".part";
   std::error_code failure;
   if (fs::exists(target, failure)) {
@@ -74,6 +72,27 @@ std::string write_backup(const NodeDirectory& directory, const std::string& name
     fs::remove_all(aside, failure);  // as far as that goes
   }
   return error;
+}
+
+std::string remove_other_backups(const std::string& kept) {
+  const fs::path place(kept);
+  std::vector<fs::path> others;
+  std::error_code failure;
+  for (const fs::directory_entry& entry : fs::directory_iterator(place.parent_path(), failure)) {
+    if (entry.path().filename() != place.filename()) {
+      others.push_back(entry.path());
+    }
+  }
+  if (failure) {
+    return words("can't list", place.parent_path().string(), failure);
+  }
+  for (const fs::path& other : others) {
+    fs::remove_all(other, failure);
+    if (failure) {
+      return words("can't remove", other.string(), failure);
+    }
+  }
+  return "";
 }
 
 std::string restore_backup(const std::string& backup, const std::string& dir,

@@ -36,6 +36,15 @@ struct WorkerFigures {
   void add(const WorkerFigures& other);
 };
 
+/// Of SAVE and BGSAVE.
+struct SaveFigures {
+  uint64_t begun_us = 0;     // of the one under way; 0: there is none
+  uint64_t last_save_s = 0;  // unix seconds; the node's start where there was none
+  uint64_t last_took_s = 0;  // meaningful where count > 0 or last_failed
+  uint64_t count = 0;        // that succeeded
+  bool last_failed = false;
+};
+
 /// What INFO tells of.
 struct NodeFigures {
   WorkerFigures sum;
@@ -56,6 +65,7 @@ struct NodeFigures {
   int64_t clock_offset_ms = 0;
   uint64_t membership_rejected = 0;
   uint64_t uptime_s = 0;
+  uint64_t unix_ms = 0;
   uint64_t maxclients = 0;
   uint64_t rejected_connections = 0;
   uint64_t inventory_damaged = 0;
@@ -65,6 +75,8 @@ struct NodeFigures {
   bool loading = false;
   StorageTrouble storage_trouble = StorageTrouble::kNone;
   std::string storage_error;  // the engine's words
+  SaveFigures saves;
+  uint64_t save_runs_s = 0;  // how long the one under way has
 };
 
 /// INFO's text for the sections asked for ("all", "default", "everything", or names); none: the

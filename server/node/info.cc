@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <numeric>
 #include <span>
+#include <system_error>
 
 #include "protocol/command/command_table.h"
 #include "server/config/value_text.h"
@@ -41,6 +44,12 @@ std::string human_bytes(uint64_t bytes) {
   return text;
 }
 
+std::string kilobytes(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", static_cast<double>(bytes) / 1024);
+  return text;
+}
+
 std::string hex(uint64_t number) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
@@ -59,17 +68,23 @@ void server_section(const NodeFigures& figures, std::string* out) {
   utsname system{};
   ::uname(&system);
   line(out, "redis_version", kRedisVersion);
+  line(out, "redis_git_sha1", "00000000");
+  line(out, "redis_git_dirty", uint64_t{0});
   line(out, "kindred_version", figures.version);
   line(out, "redis_mode", "cluster");
   line(out, "os", std::string(system.sysname) + " " + system.release + " " + system.machine);
   line(out, "arch_bits", uint64_t{64});
   line(out, "multiplexing_api", "epoll");
   line(out, "process_id", static_cast<uint64_t>(::getpid()));
+  line(out, "process_supervised", ::getenv("NOTIFY_SOCKET") != nullptr ? "systemd" : "no");
   line(out, "run_id", hex(figures.node_id) + hex(figures.node_id) + "00000000");
   line(out, "tcp_port", figures.port);
+  line(out, "server_time_usec", figures.unix_ms * 1000);
   line(out, "uptime_in_seconds", figures.uptime_s);
   line(out, "uptime_in_days", figures.uptime_s / 86400);
   line(out, "io_threads_active", uint64_t{figures.workers > 1});
+  std::error_code unknown;
+  line(out, "executable", std::filesystem::read_symlink("/proc/self/exe", unknown).string());
   line(out, "config_file", figures.config_file);
 }
 
@@ -78,20 +93,35 @@ void clients_section(const NodeFigures& figures, std::string* out) {
   line(out, "cluster_connections", uint64_t{0});
   line(out, "maxclients", figures.maxclients);
   line(out, "blocked_clients", uint64_t{0});
+  line(out, "tracking_clients", uint64_t{0});
+  line(out, "clients_in_timeout_table", uint64_t{0});
 }
 
 void memory_section(const NodeFigures& figures, std::string* out) {
   const struct mallinfo2 heap = ::mallinfo2();
   const uint64_t used = heap.uordblks + heap.hblkhd;
   const uint64_t resident = resident_bytes();
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const uint64_t peak = std::max(resident, static_cast<uint64_t>(usage.ru_maxrss) * 1024);
+  const uint64_t total = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  char fragmentation[32];
+  std::snprintf(fragmentation, sizeof fragmentation, "%.2f",
+                static_cast<double>(resident) / static_cast<double>(std::max<uint64_t>(used, 1)));
   line(out, "used_memory", used);
   line(out, "used_memory_human", human_bytes(used));
   line(out, "used_memory_rss", resident);
   line(out, "used_memory_rss_human", human_bytes(resident));
-  line(out, "used_memory_peak", std::max(used, resident));
+  line(out, "used_memory_peak", peak);
+  line(out, "used_memory_peak_human", human_bytes(peak));
   line(out, "used_memory_dataset", figures.sum.engine.data_bytes);
+  line(out, "total_system_memory", total);
+  line(out, "total_system_memory_human", human_bytes(total));
   line(out, "maxmemory", uint64_t{0});
+  line(out, "maxmemory_human", human_bytes(0));
   line(out, "maxmemory_policy", "noeviction");
+  line(out, "mem_fragmentation_ratio", fragmentation);
   line(out, "mem_allocator", "libc");
 }
 
@@ -111,11 +141,24 @@ std::string_view storage_word(StorageTrouble trouble) {
 
 void persistence_section(const NodeFigures& figures, std::string* out) {
   line(out, "loading", uint64_t{figures.loading});
-  line(out, "rdb_changes_since_last_save", uint64_t{0});
-  line(out, "rdb_bgsave_in_progress", uint64_t{0});
-  line(out, "rdb_last_bgsave_status", "ok");
+  line(out, "async_loading", uint64_t{0});
+  const SaveFigures& saves = figures.saves;
+  const bool any_saved = saves.count > 0 || saves.last_failed;
+  line(out, "rdb_changes_since_last_save", uint64_t{0});  // none would be lost without one
+  line(out, "rdb_bgsave_in_progress", uint64_t{saves.begun_us != 0});
+  line(out, "rdb_last_save_time", saves.last_save_s);
+  line(out, "rdb_last_bgsave_status", saves.last_failed ? "err" : "ok");
+  line(out, "rdb_last_bgsave_time_sec", any_saved ? std::to_string(saves.last_took_s) : "-1");
+  line(out, "rdb_current_bgsave_time_sec",
+       saves.begun_us != 0 ? std::to_string(figures.save_runs_s) : "-1");
+  line(out, "rdb_saves", saves.count);
   line(out, "aof_enabled", uint64_t{0});
   line(out, "aof_rewrite_in_progress", uint64_t{0});
+  line(out, "aof_rewrite_scheduled", uint64_t{0});
+  line(out, "aof_last_rewrite_time_sec", "-1");
+  line(out, "aof_current_rewrite_time_sec", "-1");
+  line(out, "aof_last_bgrewrite_status", "ok");
+  line(out, "aof_last_write_status", "ok");
   line(out, "storage_engine", figures.engine);
   line(out, "storage_durability", figures.durability);
   line(out, "storage_disk_bytes", figures.sum.engine.disk_bytes);
@@ -128,8 +171,11 @@ void stats_section(const NodeFigures& figures, std::string* out) {
   const SessionStats& sessions = figures.sum.sessions;
   line(out, "total_connections_received", sessions.connections_received);
   line(out, "total_commands_processed", sessions.commands_processed);
+  line(out, "instantaneous_ops_per_sec", sessions.commands_per_s);
   line(out, "total_net_input_bytes", sessions.bytes_received);
   line(out, "total_net_output_bytes", sessions.bytes_sent);
+  line(out, "instantaneous_input_kbps", kilobytes(sessions.received_bytes_per_s));
+  line(out, "instantaneous_output_kbps", kilobytes(sessions.sent_bytes_per_s));
   line(out, "rejected_connections", figures.rejected_connections);
   line(out, "expired_keys", uint64_t{0});
   line(out, "evicted_keys", uint64_t{0});

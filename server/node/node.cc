@@ -78,6 +78,8 @@ std::unique_ptr<Node> Node::open(Setup setup, std::string* error) {
   }
   if (error->empty()) {
     node->users_ = node->effective_users(node->loaded_record_.document.get());
+    node->note_saved();
+    node->access_log_->set_entries_max(node->config_->acllog_max_len);
     node->make_workers();
     *error = node->listen();
   }

@@ -160,10 +160,16 @@ class Node final : public NodeControl,
   void add_actors(uint64_t id, NodeId node, const std::vector<ActorId>& own);
   void end_late_actor_questions(uint64_t now_us);
 
-  // Backups (node_backup.cc).
+  // Backups (node_backup.cc) and checkpoints (node_save.cc).
   using BackupDone = std::function<void(const std::string& error)>;
+  std::string why_no_checkpoint() const;
   void make_backup(const std::string& name, const BackupDone& done);
-  void write_checkpoint(const std::string& name, const BackupDone& done);
+  /// What was acknowledged before, in the directory `target`, which is made.
+  void make_checkpoint(const std::string& target, const BackupDone& done);
+  void write_checkpoint(const std::string& target, const BackupDone& done);
+  void note_saved();
+  void save_done(const std::string& target, const std::string& error);
+  void answer_status(Asker asker, const std::string& error);
   void add_backup(uint64_t id, NodeId member, const std::string& error,
                   const std::string& directory);
   void end_late_backups(uint64_t now_us);
@@ -182,6 +188,7 @@ class Node final : public NodeControl,
   void tell_ring_figures(Asker asker) override;
   void repair(Asker asker, std::optional<PartitionIndex> partition) override;
   void backup(Asker asker, const BackupRequest& request) override;
+  void save(Asker asker, bool in_background) override;
   void ask_ring_change(Asker asker, const RingRequest& request) override;
   void drain_node(Asker asker) override;
   void clear_gossip(Asker asker) override;
@@ -270,6 +277,7 @@ class Node final : public NodeControl,
   std::map<uint64_t, ActorQuestion> actor_questions_;
   std::map<uint64_t, InfoRequest> info_requests_;
   std::map<uint64_t, BackupQuestion> backup_questions_;
+  SaveFigures saves_;
   std::map<FlushToken, Asker> flushes_;
   std::map<ChangeToken, std::function<void(std::string_view, uint64_t)>> ring_changes_;
   std::vector<MemberProgress> worker_progress_;

@@ -101,20 +101,27 @@ void Node::answer_backup(const LinkHello& from, const MakeBackup& asked) {
   });
 }
 
-// What was acknowledged before is with the engines once every worker's writes are.
+/// Empty: the engine can make them.
+std::string Node::why_no_checkpoint() const {
+  const bool can = engine_capabilities_.checkpoint && !engine_capabilities_.thread_bound;
+  return can ? "" : "the storage engine '" + config_->storage_engine + "' has no checkpoints";
+}
+
 void Node::make_backup(const std::string& name, const BackupDone& done) {
   // A name that is told by a peer becomes a path here.
   const bool is_name = !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
-  if (!is_name || !engine_capabilities_.checkpoint || engine_capabilities_.thread_bound) {
-    return done(is_name ? "the storage engine '" + config_->storage_engine + "' has no checkpoints"
-                        : "no name for a backup");
-  }
+  const std::string error = is_name ? why_no_checkpoint() : "no name for a backup";
+  return error.empty() ? make_checkpoint(place_of(*directory_, name), done) : done(error);
+}
+
+// What was acknowledged before is with the engines once every worker's writes are.
+void Node::make_checkpoint(const std::string& target, const BackupDone& done) {
   const auto missing = std::make_shared<size_t>(workers_.size());
-  post_to_all([this, missing, name, done](Worker& worker) {
-    const auto written = [this, missing, name, done] {
-      workers_.front()->post_errand([this, missing, name, done] {
+  post_to_all([this, missing, target, done](Worker& worker) {
+    const auto written = [this, missing, target, done] {
+      workers_.front()->post_errand([this, missing, target, done] {
         if (--*missing == 0) {
-          write_checkpoint(name, done);
+          write_checkpoint(target, done);
         }
       });
     };
@@ -126,18 +133,17 @@ void Node::make_backup(const std::string& name, const BackupDone& done) {
   });
 }
 
-void Node::write_checkpoint(const std::string& name, const BackupDone& done) {
+void Node::write_checkpoint(const std::string& target, const BackupDone& done) {
   std::string record;
   encode_node_record(membership_->record(), &record);
-  log_.notice("Backup '" + name + "' begins");
-  backup_thread_->post([this, name, record, done] {
-    const std::string error =
-        write_backup(*directory_, name, config_->storage_engine, engines_, record);
-    workers_.front()->post_errand([this, name, error, done] {
+  log_.notice("Backup '" + target + "' begins");
+  backup_thread_->post([this, target, record, engine = config_->storage_engine, done] {
+    const std::string error = write_backup(target, engine, engines_, record);
+    workers_.front()->post_errand([this, target, error, done] {
       if (error.empty()) {
-        log_.notice("Backup '" + name + "' is complete");
+        log_.notice("Backup '" + target + "' is complete");
       } else {
-        log_.warning("Backup '" + name + "': " + error);
+        log_.warning("Backup '" + target + "': " + error);
       }
       done(error);
     });

@@ -58,6 +58,7 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
   if (error.empty()) {
     config_ = std::make_shared<const Config>(std::move(changed));
     log_.set_level(config_->loglevel);
+    access_log_->set_entries_max(config_->acllog_max_len);
     post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
     if (sets_password) {
       User changed_user = own_users_->default_user();
@@ -68,32 +69,22 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
       take_users();
     }
   }
-  Worker& worker = *workers_[asker.worker];
-  worker.post_errand([&worker, token = asker.token, error] {
-    worker.hub().status_done(token, std::string(error));
-  });
+  answer_status(asker, error);
 }
 
 void Node::rewrite_config(Asker asker) {
-  const auto answer = [this, asker](const std::string& error) {
-    Worker& worker = *workers_[asker.worker];
-    worker.post_errand([&worker, token = asker.token, error] {
-      worker.hub().status_done(token, std::string(error));
-    });
-  };
   if (config_->config_file.empty()) {
-    answer("ERR The server is running without a config file");
-    return;
+    return answer_status(asker, "ERR The server is running without a config file");
   }
-  background_->post([this, answer, config = config_] {
+  background_->post([this, asker, config = config_] {
     const std::string error = rewrite_file(*config);
-    workers_.front()->post_errand([this, answer, error] {
+    workers_.front()->post_errand([this, asker, error] {
       if (error.empty()) {
         log_.notice("CONFIG REWRITE executed with success.");
       } else {
         log_.warning("CONFIG REWRITE failed: " + error);
       }
-      answer(error);
+      answer_status(asker, error);
     });
   });
 }

@@ -378,11 +378,17 @@ NodeFigures Node::figures(const WorkerFigures& sum) const {
   figures.uptime_s = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_)
           .count());
+  figures.config_file = config_->config_file;
+  figures.unix_ms = Loop::unix_ms();
   figures.maxclients = config_->maxclients;
   figures.rejected_connections = rejected_connections_;
   figures.inventory_damaged = inventory_damaged_ + salvaged_ranges_lost_;
   figures.storage_trouble = *std::max_element(troubles_.begin(), troubles_.end());
   figures.storage_error = trouble_text_;
+  figures.saves = saves_;
+  if (saves_.begun_us != 0) {
+    figures.save_runs_s = (Loop::mono_us() - saves_.begun_us) / 1'000'000;
+  }
   figures.port = config_->client_port();
   figures.workers = worker_count_;
   figures.loading = !ready_;

@@ -93,16 +93,14 @@ void Node::drain_node(Asker asker) {
   tell_yielding();
   refresh_view();
   log_.notice("Drained: other nodes coordinate from now on");
-  Worker& worker = *workers_[asker.worker];
-  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
+  answer_status(asker, "");
 }
 
 void Node::clear_gossip(Asker asker) {
   membership_->clear_gossip();
   after_membership_step();
   log_.notice("Gossip is cleared: what was said about the members is forgotten");
-  Worker& worker = *workers_[asker.worker];
-  worker.post_errand([&worker, token = asker.token] { worker.hub().status_done(token, ""); });
+  answer_status(asker, "");
 }
 
 void Node::hear_yielding(NodeId member) {

@@ -32,6 +32,7 @@ struct NodeShared {
   std::atomic<int64_t> clock_offset_ms{0};  // cluster clock less this machine's
   SharedCounters sessions;
   std::atomic<uint32_t> client_count{0};
+  std::atomic<uint64_t> last_save_s{0};  // see NodeService::last_save_s()
 
   std::vector<MemberStatus> member_statuses() const {
     const std::lock_guard lock(mutex_);
@@ -68,6 +69,7 @@ class NodeControl {
   virtual void tell_ring_figures(Asker asker) = 0;
   virtual void repair(Asker asker, std::optional<PartitionIndex> partition) = 0;
   virtual void backup(Asker asker, const BackupRequest& request) = 0;
+  virtual void save(Asker asker, bool in_background) = 0;
   virtual void ask_ring_change(Asker asker, const RingRequest& request) = 0;
   virtual void drain_node(Asker asker) = 0;
   virtual void clear_gossip(Asker asker) = 0;

@@ -278,6 +278,7 @@ void Worker::engine_damaged(std::string_view text) {
 
 WorkerFigures Worker::figures() {
   WorkerFigures figures;
+  hub_.sample_rates();
   figures.sessions = hub_.stats();
   figures.clients = clients_.count();
   figures.failed_writes = store_->failed_writes();

@@ -79,6 +79,16 @@ void WorkerService::backup(ClientToken token, BackupRequest request) {
            wanted = std::move(request)] { node.backup(asker, wanted); });
 }
 
+void WorkerService::save(ClientToken token, bool in_background) {
+  at_node([&node = worker_.control(), asker = Asker{worker_.index(), token}, in_background] {
+    node.save(asker, in_background);
+  });
+}
+
+uint64_t WorkerService::last_save_s() {
+  return worker_.shared().last_save_s.load(std::memory_order_relaxed);
+}
+
 void WorkerService::change_users(ClientToken token, UserChange change) {
   at_node([&node = worker_.control(), asker = Asker{worker_.index(), token},
            wanted = std::move(change)] { node.change_users(asker, wanted); });

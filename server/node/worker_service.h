@@ -25,6 +25,8 @@ class WorkerService final : public NodeService {
   void repair(ClientToken token, std::optional<PartitionIndex> partition) override;
   void change_keyspaces(ClientToken token, KeyspaceRequest request) override;
   void backup(ClientToken token, BackupRequest request) override;
+  void save(ClientToken token, bool in_background) override;
+  uint64_t last_save_s() override;
   void change_users(ClientToken token, UserChange change) override;
   void config_set(ClientToken token,
                   std::vector<std::pair<std::string, std::string>> settings) override;

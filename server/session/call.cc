@@ -131,9 +131,9 @@ void Call::start(std::unique_ptr<Task> task) {
   started.start(*this);
 }
 
-bool Call::must_wait(Access access, size_t first, size_t step) {
+bool Call::must_wait(OpKind kind, size_t first, size_t step) {
   for (size_t i = first; i < args_.size(); i += step) {
-    if (session_.conflicts_.blocked(access, KeyConflicts::bucket_of(key(i).hash))) {
+    if (!may_ask(operation(kind, i))) {
       stalled_ = true;
       return true;
     }

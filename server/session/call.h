@@ -57,11 +57,17 @@ class Call {
   /// Asks the node, unless a request in flight is in the way.
   void submit(const Operation& operation, OutcomeRenderer render);
   void start(std::unique_ptr<Task> task);
-  /// True where a request in flight on one of the keys (from `first`, every `step`) is in the way.
-  [[nodiscard]] bool must_wait(Access access, size_t first, size_t step);
+  /// True where a request in flight on one of the keys (from `first`, every `step`) is in the way
+  /// of operations of that kind.
+  [[nodiscard]] bool must_wait(OpKind kind, size_t first, size_t step);
   bool stalled() const { return stalled_; }
 
   // --- for tasks: each is answered once to the task ---
+  /// False: an earlier part, on the same key, has to be answered first.
+  [[nodiscard]] bool may_ask(const Operation& operation) {
+    return !session_.conflicts_.blocked(hub().access_of(operation),
+                                        KeyConflicts::bucket_of(operation.key.hash));
+  }
   void ask(const Operation& operation, uint32_t part);
   void release_key(Access access, uint8_t bucket) { session_.conflicts_.remove(access, bucket); }
   /// Asks by a call of the service, given as ask(service, token).

@@ -284,7 +284,7 @@ void run_dget(Call& call) {
 }
 
 void run_dmget(Call& call) {
-  if (!call.must_wait(Access::kPlain, 1, 1)) {
+  if (!call.must_wait(OpKind::kRead, 1, 1)) {
     call.start(std::make_unique<ReadMany>());
   }
 }

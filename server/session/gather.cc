@@ -15,7 +15,9 @@ void Gather::start(Call& call) {
 }
 
 /// Asks for as many as may be in flight; the next round begins when the whole last one is answered,
-/// as a part's number says its place in the round alone.
+/// as a part's number says its place in the round alone. A key that is named twice, and whose
+/// requests must not overlap, waits for its earlier one: nothing else of the connection is in the
+/// way (Call::must_wait).
 void Gather::ask_next(Call& call) {
   pump_.run([&] {
     if (asked_ == total_) {
@@ -32,6 +34,9 @@ void Gather::ask_next(Call& call) {
     Operation operation;
     operation.key = make_key(args_[index], call.hub().partition_count());
     prepare(index, &operation);
+    if (!call.may_ask(operation)) {
+      return false;
+    }
     held_.push_back({call.hub().access_of(operation), KeyConflicts::bucket_of(operation.key.hash)});
     const auto part = static_cast<uint32_t>(asked_ - round_begin_);
     ++asked_;

@@ -55,6 +55,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kReset, {run_reset, kAll}},
     {CommandId::kSelect, {run_select}},
 
+    {CommandId::kBgsave, {run_bgsave, kAll, kCluster}},
     {CommandId::kCommand, {run_command}},
     {CommandId::kCommandCount, {run_command_count}},
     {CommandId::kCommandDocs, {run_command_docs}},
@@ -71,6 +72,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kFlushall, {run_flush, kAll, kCluster}},
     {CommandId::kFlushdb, {run_flush, kAll, kCluster}},
     {CommandId::kInfo, {run_info, kAll}},
+    {CommandId::kLastsave, {run_lastsave}},
     {CommandId::kMemoryHelp, {run_help}},
     {CommandId::kMemoryUsage, {run_memory_usage, false, kCluster}},
     {CommandId::kMonitor, {run_monitor, kAll}},
@@ -80,6 +82,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kMemoryMallocStats, {run_memory_malloc_stats}},
     {CommandId::kMemoryPurge, {run_memory_purge}},
     {CommandId::kMemoryStats, {run_memory_stats}},
+    {CommandId::kSave, {run_save, kAll, kCluster}},
     {CommandId::kShutdown, {run_shutdown, kAll}},
     {CommandId::kSlowlogGet, {run_slowlog_get, kAll}},
     {CommandId::kSlowlogLen, {run_slowlog_len, kAll}},

@@ -332,6 +332,10 @@ void SessionHub::note_stall_ended(Session& session) {
 void SessionHub::refresh() {
   ready_ = service_->ready();
   now_ms_ = service_->cluster_now_ms();
+  if (now_ms_ >= rates_due_ms_) {
+    sample_rates();
+    rates_due_ms_ = now_ms_ + 1000;
+  }
   std::shared_ptr<const ClusterDocument> cluster = service_->cluster();
   if (cluster == cluster_) {
     return;
@@ -355,6 +359,16 @@ Access SessionHub::access_of(const Operation& operation) const {
     return keyspace == nullptr || keyspace->has_registers ? Access::kPlain : Access::kAlone;
   }
   return Access::kPlain;
+}
+
+void SessionHub::sample_rates() {
+  const uint64_t now_ms = service_->mono_ms();
+  commands_rate_.sample(stats_.commands_processed, now_ms);
+  received_rate_.sample(stats_.bytes_received, now_ms);
+  sent_rate_.sample(stats_.bytes_sent, now_ms);
+  stats_.commands_per_s = commands_rate_.per_s();
+  stats_.received_bytes_per_s = received_rate_.per_s();
+  stats_.sent_bytes_per_s = sent_rate_.per_s();
 }
 
 void SessionHub::count_call(CommandId id) {

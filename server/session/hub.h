@@ -121,6 +121,8 @@ class SessionHub final : public ServiceClient {
   uint64_t random() { return random_(); }
   /// Looks at the service's cluster and readiness again: once before each batch.
   void refresh();
+  /// Brings the stats' rates up to now.
+  void sample_rates();
   /// The service's cluster clock at the last refresh().
   uint64_t now_ms() const { return now_ms_; }
   void note_changed(Session& session);
@@ -195,6 +197,10 @@ class SessionHub final : public ServiceClient {
   bool ready_ = false;
   std::optional<ContextCodec> contexts_;
   SessionStats stats_;
+  uint64_t rates_due_ms_ = 0;  // by the cluster's clock
+  RecentRate commands_rate_;
+  RecentRate received_rate_;
+  RecentRate sent_rate_;
   std::vector<CommandId> untimed_calls_;
 };
 

@@ -231,7 +231,7 @@ void run_del(Call& call) {
     call.submit(call.modification(Modification::kDelete), tell_count);
     return;
   }
-  if (!call.must_wait(Access::kModify, 1, 1)) {
+  if (!call.must_wait(OpKind::kModify, 1, 1)) {
     call.start(std::make_unique<DeleteMany>());
   }
 }
@@ -241,7 +241,7 @@ void run_exists(Call& call) {
     call.submit(call.operation(OpKind::kRead), tell_whether_found);
     return;
   }
-  if (!call.must_wait(Access::kPlain, 1, 1)) {
+  if (!call.must_wait(OpKind::kRead, 1, 1)) {
     call.start(std::make_unique<CountMany>());
   }
 }

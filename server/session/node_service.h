@@ -82,6 +82,11 @@ class NodeService {
   /// A copy of all that was acknowledged before, at every member or here alone; what came of it
   /// comes into ring_figures_done(). It takes as long as the engines take.
   virtual void backup(ClientToken token, BackupRequest request) = 0;
+  /// A checkpoint of this node's data in place of the one before; status_done() tells when it is
+  /// there or, `in_background`, as soon as it has begun.
+  virtual void save(ClientToken token, bool in_background) = 0;
+  /// When the last one was made, else when the node started (LASTSAVE). Unix seconds.
+  virtual uint64_t last_save_s() = 0;
   /// ACL's commands that change users; number_done() brings how many it concerned, status_done()
   /// the error line without '-'.
   virtual void change_users(ClientToken token, UserChange change) = 0;

@@ -46,6 +46,11 @@ class OkService final : public NodeService {
     client_.ring_figures_done(token, {});
   }
   void backup(ClientToken token, BackupRequest) override { client_.ring_figures_done(token, {}); }
+  void save(ClientToken token, bool) override {
+    last_save_s_ = now_ms_ / 1000;
+    client_.status_done(token, "");
+  }
+  uint64_t last_save_s() override { return last_save_s_; }
   void change_users(ClientToken token, UserChange change) override;
   void change_keyspaces(ClientToken token, KeyspaceRequest) override {
     client_.status_done(token, "ERR a node of one has no cluster to change");
@@ -90,6 +95,7 @@ class OkService final : public NodeService {
   HybridClock clock_;
   uint64_t now_ms_ = 1'700'000'000'000;
   uint64_t pause_ends_ms_ = 0;
+  uint64_t last_save_s_ = now_ms_ / 1000;
   bool ready_ = true;
   bool stopped_ = false;
   std::shared_ptr<const ClusterDocument> cluster_;

@@ -101,9 +101,14 @@ class Plan final : public Task {
       return;
     }
     bytes_a_copy_ = figures.copies == 0 ? 0 : figures.data_bytes / figures.copies;
-    // Nodes that are yet to join have names too.
+    // Nodes that are yet to join, or to go, have names too.
     ClusterDocument planned;
     planned.members = std::move(plan.members);
+    for (const Member& member : view.cluster->members) {
+      if (planned.find_member(member.id) == nullptr) {
+        planned.members.push_back(member);
+      }
+    }
     write(call.reply(), *view.cluster, {&planned, view.self, view.statuses}, plan);
   }
 

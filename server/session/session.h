@@ -197,6 +197,7 @@ class Session {
   bool refuse_over_limit(const CommandSpec& spec, std::span<const std::string_view> args);
   Denial check_access(const CommandSpec& spec, std::span<const std::string_view> args);
   void set_user(std::shared_ptr<const User> user, bool authenticated);
+  void end_for_user(std::string_view reason);
   void release_hold();
   void reject(const CommandSpec* spec, std::string_view text);
   void queue(const CommandSpec& spec, std::span<const std::string_view> args);

@@ -26,6 +26,11 @@ std::string denied_text(Denial denial, const CommandSpec& spec) {
   return "";
 }
 
+bool is_acl_change(const CommandSpec* spec) {
+  return spec != nullptr && (spec->id == CommandId::kAclDeluser ||
+                             spec->id == CommandId::kAclLoad || spec->id == CommandId::kAclSetuser);
+}
+
 std::string_view denied_at_exec(Denial denial) {
   switch (denial) {
     case Denial::kNone:
@@ -64,19 +69,25 @@ void Session::update_user(const Users& users, bool end_changed) {
   std::shared_ptr<const User> now = users.find(user_->name());
   const bool is_default = user_->name() == kDefaultUser;
   if (now == nullptr || (end_changed && !is_default && *now != *user_)) {
-    kill("its user was deleted or loaded anew");
+    end_for_user("its user was deleted or loaded anew");
     return;
   }
   for (const ListenKind kind :
        {ListenKind::kChannel, ListenKind::kPattern, ListenKind::kShardChannel}) {
     for (const std::string& name : listened().of(kind)) {
       if (!now->may_listen(name, kind == ListenKind::kPattern)) {
-        kill("its user may no longer listen to what it listens to");
+        end_for_user("its user may no longer listen to what it listens to");
         return;
       }
     }
   }
   set_user(std::move(now), authenticated_);
+}
+
+/// Who asked for the change itself hears the answer first.
+void Session::end_for_user(std::string_view reason) {
+  const bool asked = slots_.size() == 1 && is_acl_change(slots_.at(slots_.head()).spec);
+  return asked ? start_close(reason) : kill(reason);
 }
 
 Denial Session::check_access(const CommandSpec& spec, std::span<const std::string_view> args) {

@@ -59,6 +59,9 @@ void SessionStats::add(const SessionStats& other) {
   error_replies += other.error_replies;
   protocol_errors += other.protocol_errors;
   rejected_contexts += other.rejected_contexts;
+  commands_per_s += other.commands_per_s;
+  received_bytes_per_s += other.received_bytes_per_s;
+  sent_bytes_per_s += other.sent_bytes_per_s;
 }
 
 void SessionStats::reset() {

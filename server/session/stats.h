@@ -44,6 +44,28 @@ class LatencyHistogram {
   std::array<uint64_t, kBuckets> counts_{};
 };
 
+/// How much a count grew in a second of late, over the last span of a second or more.
+class RecentRate {
+ public:
+  /// Call often. A count that shrank began anew.
+  void sample(uint64_t count, uint64_t now_ms) {
+    const uint64_t passed_ms = now_ms - sampled_ms_;
+    if (sampled_ms_ != 0 && passed_ms < kSpanMs) {
+      return;
+    }
+    per_s_ = sampled_ms_ == 0 || count < count_ ? 0 : (count - count_) * 1000 / passed_ms;
+    count_ = count;
+    sampled_ms_ = now_ms;
+  }
+  uint64_t per_s() const { return per_s_; }
+
+ private:
+  static constexpr uint64_t kSpanMs = 1000;
+  uint64_t count_ = 0;
+  uint64_t sampled_ms_ = 0;
+  uint64_t per_s_ = 0;
+};
+
 /// Counters of one worker's sessions for INFO: commandstats, errorstats, stats, clients. Sums over
 /// the workers are the node's.
 struct SessionStats {
@@ -71,6 +93,10 @@ struct SessionStats {
   uint64_t error_replies = 0;
   uint64_t protocol_errors = 0;
   uint64_t rejected_contexts = 0;
+  // Of late, as the hub sampled them last.
+  uint64_t commands_per_s = 0;
+  uint64_t received_bytes_per_s = 0;
+  uint64_t sent_bytes_per_s = 0;
 
   Command& of(CommandId id) { return commands[static_cast<size_t>(id)]; }
   /// Counts an error reply by its first word. `text` is without '-'.

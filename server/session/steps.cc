@@ -98,7 +98,7 @@ class ReadThen final : public Task {
 }  // namespace
 
 void read_then(Call& call, size_t key_index, std::function<void(Call&, Outcome&)> tell) {
-  if (!call.must_wait(Access::kPlain, key_index, call.arg_count())) {
+  if (!call.must_wait(OpKind::kRead, key_index, call.arg_count())) {
     call.start(std::make_unique<ReadThen>(key_index, std::move(tell)));
   }
 }

@@ -293,7 +293,7 @@ void run_incrbyfloat(Call& call) {
 }
 
 void run_mget(Call& call) {
-  if (!call.must_wait(Access::kPlain, 1, 1)) {
+  if (!call.must_wait(OpKind::kRead, 1, 1)) {
     call.start(std::make_unique<GetMany>());
   }
 }
@@ -303,7 +303,7 @@ void run_mset(Call& call) {
     call.error(arity_error(call.spec()));
     return;
   }
-  if (!call.must_wait(Access::kPlain, 1, 2)) {
+  if (!call.must_wait(OpKind::kSet, 1, 2)) {
     call.start(std::make_unique<SetMany>());
   }
 }

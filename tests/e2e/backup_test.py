@@ -1,4 +1,4 @@
-"""RING BACKUP and --restore; kindred-transfer."""
+"""RING BACKUP, SAVE and --restore; kindred-transfer."""
 
 import os
 import pathlib
@@ -75,8 +75,39 @@ class BackupTest(unittest.TestCase):
                 before["k0"] = b"since"
                 self.assertEqual(self.cluster.stop(), [0, 0, 0])
 
+    def test_one_save_is_kept_and_can_be_restored(self):
+        node = self.start(1)[0]
+        client = client_of(node)
+        started = client.lastsave()
+        write(client, {"k": b"first"})
+        self.assertTrue(client.save())
+        write(client, {"k": b"second"})
+        self.assertTrue(client.bgsave())
+
+        def is_saved():
+            info = client.info("persistence")
+            return info["rdb_saves"] == 2 and info["rdb_bgsave_in_progress"] == 0
+        wait_until(is_saved, 30, "the second save")
+        info = client.info("persistence")
+        self.assertEqual(info["rdb_last_bgsave_status"], "ok")
+        self.assertEqual(info["rdb_last_save_time"], int(client.lastsave().timestamp()))
+        self.assertGreaterEqual(client.lastsave(), started)
+        saves = node.data / "saves"
+        wait_until(lambda: len(list(saves.iterdir())) == 1, 10, "the older one to go")
+        write(client, {"k": b"since"})
+        self.assertEqual(self.cluster.stop(), [0])
+        aside = node.folder / "aside"
+        shutil.move(next(saves.iterdir()), aside)
+        shutil.rmtree(node.data)
+        node.command += ["--restore", str(aside)]
+        self.cluster.start()
+        self.assertEqual(read(client_of(node), ["k"]), {"k": b"second"})
+
     def test_names_and_engines_that_cannot(self):
         node = self.start(1, {"storage-engine": "memory", "durability": "none"})[0]
+        for command in ("SAVE", "BGSAVE"):
+            with self.assertRaisesRegex(redis.ResponseError, "'memory' has no checkpoints"):
+                client_of(node).execute_command(command)
         self.assertIn("no checkpoints", self.backup(node, "b")[0]["result"])
         for name in ("", "a/b", "..", "x" * 65):
             with self.assertRaisesRegex(redis.ResponseError, "name"):

@@ -86,6 +86,9 @@ class KeyspacesTest(unittest.TestCase):
             pipeline.get("tags:1")
             self.assertEqual(pipeline.execute()[-1], "49")
             self.assertEqual(nodes[0].execute_command("DGET", "tags:1")[1], ["49"])
+            self.assertTrue(nodes[2].execute_command(
+                "MSET", "tags:1", "a", "other", "1", "tags:1", "b", "tags:1", "c"))
+            self.assertEqual(nodes[0].execute_command("DGET", "tags:1")[1], ["c"])
             self.assertEqual(nodes[1].delete("tags:1"), 1)
             self.assertIsNone(nodes[2].get("tags:1"))
 

@@ -115,6 +115,22 @@ TEST_F(HandoffTest, WhoLeavesHandsItsHintsToTheOtherPrimariesAndTakesNoMore) {
   expect_conserved();
 }
 
+TEST_F(HandoffTest, WhoIsAboutToBeRestartedHandsItsHintsToTheOtherPrimaries) {
+  keep("k", state("v"));
+  node_.pass_ms(20);
+  EXPECT_TRUE(node_.ports.range_reads.empty()) << "its target is down";
+  node_.shard().yield();
+  node_.pass_ms(10);
+  give_page({"k"});
+  const auto sent = delivered();
+  ASSERT_EQ(sent.size(), 2U);
+  node_.ack(sent[0]);
+  EXPECT_EQ(pending(), 1U);
+  node_.ack(sent[1]);
+  EXPECT_EQ(pending(), 0U);
+  expect_conserved();
+}
+
 TEST_F(HandoffTest, AHintThatGrewMeanwhileStaysAndGoesNextTime) {
   keep("k", state("v"));
   node_.shard().set_alive(2, true, node_.now);

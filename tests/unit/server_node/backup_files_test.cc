@@ -52,7 +52,7 @@ class BackupFilesTest : public testing::Test {
   void TearDown() override { fs::remove_all(base_); }
 
   std::string back_up(const std::string& name) {
-    return write_backup(*directory_, name, "fake", engines_, "the record");
+    return write_backup(base_ + "/node/backups/" + name, "fake", engines_, "the record");
   }
 
   std::string base_;
@@ -110,6 +110,17 @@ TEST_F(BackupFilesTest, AFailureLeavesNothing) {
       std::make_unique<FakeEngine>(plugins::Status(plugins::StatusCode::kNoSpace, "full")));
   EXPECT_EQ(back_up("monday"), "no space: full");
   EXPECT_TRUE(fs::is_empty(base_ + "/node/backups"));
+}
+
+TEST_F(BackupFilesTest, OnlyTheOneThatIsKeptStays) {
+  EXPECT_EQ(back_up("monday"), "");
+  EXPECT_EQ(back_up("tuesday"), "");
+  fs::create_directory(base_ + "/node/backups/cut-short.part");
+  EXPECT_EQ(remove_other_backups(base_ + "/node/backups/tuesday"), "");
+  EXPECT_FALSE(fs::exists(base_ + "/node/backups/monday"));
+  EXPECT_FALSE(fs::exists(base_ + "/node/backups/cut-short.part"));
+  EXPECT_EQ(restore_backup(base_ + "/node/backups/tuesday", base_ + "/fresh", "fake"), "");
+  EXPECT_NE(remove_other_backups(base_ + "/nowhere/at all"), "");
 }
 
 }  // namespace

@@ -302,6 +302,36 @@ TEST_F(AclTest, ADeletedUsersConnectionsEnd) {
   EXPECT_FALSE(session_.wants_close());
 }
 
+TEST_F(AclTest, WhoDeletesItsOwnUserHearsTheAnswer) {
+  say(session_, "ACL SETUSER bob on >x ~* &* +@all");
+  Session& bob = worker_.connect();
+  Session& other = worker_.connect();
+  say(bob, "AUTH bob x");
+  say(other, "AUTH bob x");
+  EXPECT_EQ(talk(bob, line("ACL DELUSER bob") + line("PING")), ":1\r\n") << "and no more";
+  EXPECT_TRUE(bob.wants_close());
+  EXPECT_TRUE(other.killed());
+  EXPECT_FALSE(bob.killed());
+}
+
+TEST_F(AclTest, TheLogIsAsLongAsItMayBe) {
+  say(session_, "ACL SETUSER bob on nopass +acl +get");
+  say(session_, "AUTH bob x");
+  AccessLog& log = worker_.hub().access_log();
+  for (const std::string_view key : {"a", "b", "c"}) {
+    say(session_, "GET " + std::string(key));
+  }
+  EXPECT_EQ(log.entries(10).size(), 3U);
+  log.set_entries_max(2);
+  EXPECT_EQ(log.entries(10).size(), 2U);
+  say(session_, "GET d");
+  ASSERT_EQ(log.entries(10).size(), 2U);
+  EXPECT_EQ(log.entries(10)[0].object, "d");
+  log.set_entries_max(0);
+  say(session_, "GET e");
+  EXPECT_TRUE(log.entries(10).empty());
+}
+
 TEST_F(AclTest, PatternsThatWouldCloseASelectorAreRefused) {
   EXPECT_THAT(talk(session_, request({"ACL", "SETUSER", "u", "(~a) ~b)"})), StartsWith("-ERR"));
   EXPECT_THAT(say(session_, "ACL SETUSER u (~a))"), StartsWith("-ERR"));

@@ -6,7 +6,7 @@
 #include "tests/unit/session/like_redis.h"
 #include "tests/unit/session/scripted_service.h"
 
-// SLOWLOG, LATENCY and CLIENT PAUSE.
+// SLOWLOG, LATENCY, CLIENT PAUSE and SAVE.
 
 namespace kindred {
 namespace {
@@ -36,12 +36,52 @@ CLIENT PAUSE -1
 CLIENT PAUSE 10 bogus
 CLIENT UNPAUSE
 CLIENT UNPAUSE x
+SAVE x
+BGSAVE bogus
+BGSAVE schedule now
+LASTSAVE x
+MULTI
+SAVE
+EXEC
 )";
 
 class LikeRedisDiagnosisTest : public LikeRedisTest {};
 
 TEST_F(LikeRedisDiagnosisTest, SaysTheSame) {
   compare(kLikeRedis);
+}
+
+TEST(RecentRateTest, TellsOfTheLastSpan) {
+  RecentRate rate;
+  rate.sample(100, 5'000);
+  EXPECT_EQ(rate.per_s(), 0U) << "nothing to compare with";
+  rate.sample(600, 5'500);
+  EXPECT_EQ(rate.per_s(), 0U);
+  rate.sample(2'100, 6'000);
+  EXPECT_EQ(rate.per_s(), 2'000U);
+  rate.sample(2'200, 8'000);
+  EXPECT_EQ(rate.per_s(), 50U);
+  rate.sample(3, 9'000);
+  EXPECT_EQ(rate.per_s(), 0U) << "the counters were reset";
+  rate.sample(13, 10'000);
+  EXPECT_EQ(rate.per_s(), 10U);
+}
+
+TEST(SaveTest, AnswersAsRedisDoes) {
+  Worker<ScriptedService> worker;
+  Session& session = worker.connect();
+  receive(session, line("SAVE") + line("BGSAVE") + line("BGSAVE SCHEDULE") + line("LASTSAVE"));
+  std::vector<std::pair<ClientToken, bool>>& saves = worker.service().saves();
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_EQ(saves.size(), i + 1);
+    EXPECT_EQ(saves[i].second, i > 0) << "in the background";
+    worker.service().client().status_done(saves[i].first,
+                                          i == 2 ? "ERR Background save already in progress" : "");
+    worker.hub().resume();
+  }
+  EXPECT_EQ(sent(session),
+            "+OK\r\n+Background saving started\r\n-ERR Background save already in "
+            "progress\r\n:1700000000\r\n");
 }
 
 class SlowlogTest : public testing::Test {

@@ -90,6 +90,11 @@ class ScriptedService final : public NodeService {
     backups_.emplace_back(token, std::move(request));
   }
   std::vector<std::pair<ClientToken, BackupRequest>>& backups() { return backups_; }
+  void save(ClientToken token, bool in_background) override {
+    saves_.emplace_back(token, in_background);
+  }
+  std::vector<std::pair<ClientToken, bool>>& saves() { return saves_; }
+  uint64_t last_save_s() override { return 1'700'000'000; }
   void config_set(ClientToken token, std::vector<std::pair<std::string, std::string>>) override {
     other_tokens_.push_back(token);
   }
@@ -121,6 +126,7 @@ class ScriptedService final : public NodeService {
   std::vector<std::pair<ClientToken, ScanRequest>> scans_;
   std::vector<std::pair<ClientToken, RingRequest>> ring_requests_;
   std::vector<std::pair<ClientToken, BackupRequest>> backups_;
+  std::vector<std::pair<ClientToken, bool>> saves_;
   std::vector<std::pair<ClientToken, std::optional<PartitionIndex>>> repairs_;
   std::vector<std::pair<ClientToken, KeyspaceRequest>> keyspace_requests_;
   std::vector<ClientToken> other_tokens_;
