@@ -20,6 +20,8 @@
   X(modify_restamped, "a read-modify-write is re-stamped instead of computed again")             \
   X(modify_without_quorum_read, "read-modify-write reads only the local copy")                   \
   X(modify_read_by_own_write, "a read-modify-write with a larger W reads fewer copies")          \
+  X(transaction_not_queued, "a transaction of several keys queues for none of them")             \
+  X(transaction_reads_stale, "a transaction of several keys misses what came meanwhile")         \
   X(modify_not_serialised, "read-modify-writes of one key run side by side")                     \
   X(write_quorum_one_short, "a write answers one acknowledgement early")                         \
   X(read_quorum_one_short, "a read answers one reply early")                                     \

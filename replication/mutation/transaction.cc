@@ -170,8 +170,16 @@ uint64_t witness(const State& state, uint64_t now_ms) {
 
 std::string encode_program(const TransactionProgram& program) {
   std::string bytes;
-  put(&bytes, program.expected);
-  for (const Operation& step : program.steps) {
+  put(&bytes, static_cast<uint16_t>(program.keys.size()));
+  for (const TransactionProgram::Key& key : program.keys) {
+    put(&bytes, static_cast<uint8_t>(key.is_watched ? 1 : 0));
+    put(&bytes, key.expected);
+    put(&bytes, key.ref.slot);
+    put(&bytes, key.ref.hash);
+    put_bytes(&bytes, key.ref.key);
+  }
+  for (const auto& [key, step] : program.steps) {
+    put(&bytes, static_cast<uint16_t>(key));
     put(&bytes, static_cast<uint8_t>(step.kind));
     put(&bytes, static_cast<uint8_t>(step.modification));
     put(&bytes, step.flags);
@@ -184,17 +192,29 @@ std::string encode_program(const TransactionProgram& program) {
 
 bool decode_program(std::string_view bytes, TransactionProgram* program) {
   Taker taker(bytes);
-  program->expected = taker.take<uint64_t>();
+  const auto key_count = taker.take<uint16_t>();
+  if (key_count == 0 || key_count > TransactionProgram::kKeysMax) {
+    return false;
+  }
+  program->keys.resize(key_count);
+  for (TransactionProgram::Key& key : program->keys) {
+    key.is_watched = taker.take<uint8_t>() != 0;
+    key.expected = taker.take<uint64_t>();
+    key.ref.slot = taker.take<uint16_t>();
+    key.ref.hash = taker.take<uint64_t>();
+    key.ref.key = taker.take_bytes();
+  }
   program->steps.clear();
   while (taker.ok() && !taker.at_end()) {
-    Operation& step = program->steps.emplace_back();
+    const auto key = taker.take<uint16_t>();
+    Operation& step = program->steps.emplace_back(TransactionProgram::Step{key, {}}).operation;
     step.kind = static_cast<OpKind>(taker.take<uint8_t>());
     step.modification = static_cast<Modification>(taker.take<uint8_t>());
     step.flags = taker.take<uint16_t>();
     step.expire_at_ms = taker.take<uint64_t>();
     step.integer = taker.take<int64_t>();
     step.value = Value::borrowed(taker.take_bytes());
-    if (!is_step(step.kind, step.modification)) {
+    if (key >= key_count || !is_step(step.kind, step.modification)) {
       return false;
     }
   }
@@ -212,34 +232,53 @@ bool decode_step_outcomes(std::string_view bytes, std::vector<Outcome>* outcomes
   return true;
 }
 
-Mutation mutate_transaction(const Operation& operation, const State& state, const Sibling* old,
-                            uint64_t now_ms, const MutationLimits& limits) {
-  Mutation result;
-  TransactionProgram program;
-  if (!decode_program(operation.value.bytes(), &program)) {
-    result.outcome.code = OutcomeCode::kStorageFailed;
-    return result;
+TransactionResult run_program(const TransactionProgram& program,
+                              std::span<const TransactionInput> inputs, uint64_t now_ms,
+                              const MutationLimits& limits) {
+  TransactionResult result;
+  result.writes.resize(program.keys.size());
+  std::vector<Workspace> workspaces;
+  for (size_t i = 0; i < program.keys.size(); ++i) {
+    const TransactionProgram::Key& key = program.keys[i];
+    if (key.is_watched && key.expected != witness(*inputs[i].state, now_ms)) {
+      return result;
+    }
+    workspaces.emplace_back(inputs[i].old, now_ms);
   }
-  if (program.expected != witness(state, now_ms)) {
-    return result;
-  }
-  Workspace workspace(old, now_ms);
   std::string outcomes;
-  for (const Operation& step : program.steps) {
-    put_outcome(&outcomes, workspace.run(step, limits));
+  for (const auto& [key, step] : program.steps) {
+    put_outcome(&outcomes, workspaces[key].run(step, limits));
   }
   result.outcome.applied = true;
   result.outcome.has_value = true;
   result.outcome.value = Value::copied(outcomes);
-  if (workspace.changed()) {
-    const Sibling* left = workspace.value();
-    result.effect = left != nullptr ? Mutation::Effect::kRegister : Mutation::Effect::kDelete;
-    if (left != nullptr) {
-      result.value = Value::copied(left->value.bytes());
-      result.expire_at_ms = left->expire_at_ms;
+  for (size_t i = 0; i < workspaces.size(); ++i) {
+    if (workspaces[i].changed()) {
+      const Sibling* left = workspaces[i].value();
+      Mutation& write = result.writes[i];
+      write.effect = left != nullptr ? Mutation::Effect::kRegister : Mutation::Effect::kDelete;
+      if (left != nullptr) {
+        write.value = Value::copied(left->value.bytes());
+        write.expire_at_ms = left->expire_at_ms;
+      }
     }
   }
   return result;
+}
+
+Mutation mutate_transaction(const Operation& operation, const State& state, const Sibling* old,
+                            uint64_t now_ms, const MutationLimits& limits) {
+  Mutation mutation;
+  TransactionProgram program;
+  if (!decode_program(operation.value.bytes(), &program) || program.keys.size() != 1) {
+    mutation.outcome.code = OutcomeCode::kStorageFailed;
+    return mutation;
+  }
+  const TransactionInput input{&state, old};
+  TransactionResult result = run_program(program, {&input, 1}, now_ms, limits);
+  mutation = std::move(result.writes.front());
+  mutation.outcome = std::move(result.outcome);
+  return mutation;
 }
 
 }  // namespace kindred

@@ -33,6 +33,8 @@ struct CoordinatedOp {
     kLoadingRead,   // waits for the local copy, to read
     kReading,       // waits for replicas' answers
     kAnswered,      // the client has its answer; late replies feed read repair
+    kTogether,      // a transaction of several keys: waits for its parts
+    kPrepared,      // a part of one: has been read, and waits for the others
     kLoadingWrite,  // waits for the local copy, to write
     kLoadingRestamp,
     kLoadingRound,  // waits for the local copy, to send it under the step of now
@@ -66,6 +68,9 @@ struct CoordinatedOp {
 
   uint64_t id = 0;
   Origin origin;
+  uint64_t whole = 0;        // the transaction of which this is a key's part; 0: none
+  size_t part = 0;           // which one
+  bool is_together = false;  // such a transaction
   OpKind kind = OpKind::kRead;
   uint16_t flags = 0;  // the operation's
   Phase phase = Phase::kReading;
@@ -116,6 +121,8 @@ struct CoordinatedOp {
 
   void reset() {
     origin = Origin{};
+    whole = 0;
+    is_together = false;
     phase = Phase::kReading;
     tried.clear();
     was_refused_by_step = false;

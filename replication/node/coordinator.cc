@@ -108,6 +108,7 @@ void Coordinator::submit(const Origin& origin, const Operation& operation, Now n
   const uint32_t timeout_ms = operation.quorum.timeout_ms != 0 ? operation.quorum.timeout_ms
                                                                : core_.config.request_timeout_ms;
   op.deadline_us = now.mono_us + timeout_ms * kUsPerMs;
+  op.is_together = is_together(operation);
   deadlines_.add(op.id, op.deadline_us);
   place(op, operation, now);
 }
@@ -209,7 +210,7 @@ void Coordinator::run(Op& op, const Operation& operation, Now now) {
       if (&operation != &op.request) {
         op.keep(operation);
       }
-      return begin_modify(op, now);
+      return op.is_together ? begin_together(op, now) : begin_modify(op, now);
     case OpKind::kSpread:
       op.quorum.write.needed = static_cast<uint8_t>(
           std::clamp<int64_t>(operation.integer, 0, core_.copies_wanted()) + 1);
@@ -252,6 +253,12 @@ void Coordinator::refuse(const Origin& origin) {
 
 void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
   const Origin origin = op.origin;
+  const uint64_t whole = op.whole;
+  const size_t index = op.part;
+  const bool was_written = op.written;
+  if (op.phase == Op::Phase::kTogether) {
+    drop_parts(op.id, now);
+  }
   if (outcome.code == OutcomeCode::kOk) {
     core_.budget.note_request(now.mono_us - op.started_us);
   }
@@ -262,6 +269,9 @@ void Coordinator::finish(Op& op, Outcome&& outcome, Now now) {
     settle(op, now);
   } else {
     table_.free(op);
+  }
+  if (whole != 0) {
+    return part_ended(whole, index, std::move(outcome), was_written, now);
   }
   answer(origin, std::move(outcome));
 }
@@ -350,6 +360,9 @@ ActorId Coordinator::actor_to_write(const Op& op) {
 void Coordinator::renew(Op& op) {
   op.forget_hints();
   table_.renew(op);
+  if (const auto whole = together_.find(op.whole); whole != together_.end()) {
+    whole->second.parts[op.part].id = op.id;
+  }
   deadlines_.add(op.id, op.deadline_us);
 }
 
@@ -500,6 +513,9 @@ void Coordinator::on_due(uint64_t id, Now now) {
         hint_silent(*left, now);
       }
       return;
+    case Op::Phase::kTogether:
+    case Op::Phase::kPrepared:
+      return;  // a part that waits for more tells why
     case Op::Phase::kSettling:
       return hint_silent(*op, now);
   }

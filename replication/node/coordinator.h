@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <deque>
 #include <unordered_map>
+#include <vector>
 
 #include "replication/mutation/mutation.h"
+#include "replication/mutation/transaction.h"
 #include "replication/node/coordinated_op.h"
 #include "replication/node/deadlines.h"
 #include "replication/node/op_table.h"
@@ -50,6 +52,23 @@ class Coordinator {
   using Op = CoordinatedOp;
   struct KeyQueue {
     std::deque<uint64_t> waiting;
+  };
+  /// A transaction of several keys. Each has a part, an operation of its own.
+  struct Together {
+    struct Part {
+      uint64_t id = 0;
+      LiveMark before;  // of the copy, as it was read
+      bool has_ended = false;
+    };
+    TransactionProgram program;  // borrows the request's value
+    std::vector<Part> parts;
+    bool is_stepping = false;      // somebody further up looks at what has become of the parts
+    bool writes = false;           // all were read
+    bool has_written = false;      // some part has
+    bool goes_elsewhere = false;   // nothing was written; to be placed again
+    bool cannot_run_here = false;  // a copy could not be read
+    Outcome outcome;               // to tell once all are through
+    Outcome failure;               // the first one
   };
 
   // coordinator.cc: where a request runs, and how it ends
@@ -166,15 +185,30 @@ class Coordinator {
   void modify_loaded(Op& op, State& local, Now now);
   void apply_modification(Op& op, const Keyspace* keyspace, const Mutation& mutation, Stamp stamp,
                           State& state);
+  void write_modified(Op& op, const LiveMark& before, State& state, const Mutation& mutation,
+                      Now now);
   void modify_again(Op& op, Now now);
   void release_key(const Op& op, Now now);
   void start_runnable(Now now);
+
+  // coordinator_together.cc: transactions on several keys of a partition
+  static bool is_together(const Operation& operation);
+  void begin_together(Op& op, Now now);
+  bool add_parts(const Op& op, Together& whole, Now now);
+  void part_read(Op& op, const State& local, Now now);
+  bool are_prepared(const Together& whole, Now now);
+  void step_together(uint64_t whole_id, Now now);
+  void write_parts(Together& whole, Now now);
+  void part_ended(uint64_t whole_id, size_t index, Outcome&& outcome, bool was_written, Now now);
+  void drop_parts(uint64_t whole_id, Now now);
+  void place_whole_again(const Op& part, Now now);
 
   ShardCore& core_;
   Replica& replica_;
   OpTable<Op> table_;
   Deadlines deadlines_;
   std::unordered_map<uint64_t, KeyQueue> modifying_;  // by key hash: a collision only waits
+  std::unordered_map<uint64_t, Together> together_;   // by the request's id
   std::deque<uint64_t> runnable_;                   // queued read-modify-writes whose turn has come
   std::unordered_map<uint64_t, uint16_t> storing_;  // local stores under way -> partition
   std::unordered_map<uint64_t, KeyHolder> storing_hints_;  // the same of hints coordinated from

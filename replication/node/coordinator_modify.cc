@@ -146,6 +146,9 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   if (op.read_clean < admitted(op)) {
     return modify_again(op, now);  // rounds went on since the quorum was read
   }
+  if (op.whole != 0) {
+    return part_read(op, local, now);
+  }
   const LiveMark before = live_mark(local);
   State state = merge(local, op.read);
   state.round = op.home == 0 ? 0 : std::min(local.round, op.read_clean);
@@ -180,6 +183,12 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
     finish(op, std::move(outcome), now);
     return repair(plan, now);
   }
+  write_modified(op, before, state, mutation, now);
+}
+
+/// `state` is what was read: it becomes what is written.
+void Coordinator::write_modified(Op& op, const LiveMark& before, State& state,
+                                 const Mutation& mutation, Now now) {
   const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
   const Stamp left = std::numeric_limits<Stamp>::max() - stamp;
   if (stamp == 0 || left < state.siblings.size()) {  // an expiry takes a stamp a sibling
@@ -194,7 +203,7 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
     op.is_register = had_register;
     op.has_version = false;
   } else {
-    apply_modification(op, keyspace, mutation, stamp, state);
+    apply_modification(op, core_.keyspace_of(op.key.ref().key), mutation, stamp, state);
   }
   op.acks.clear();
   write_out(op, before, state, now);

@@ -49,8 +49,8 @@ void Coordinator::on_hint_stored(uint64_t id, const KeyRef& hint, bool ok, Now n
 /// Whether a fallback may run the request where no whole primary is in reach. What tells of the
 /// copies themselves needs one.
 bool Coordinator::may_stand_in(const Op& op) const {
-  const bool needs_copies =
-      op.kind == OpKind::kReadLocal || op.kind == OpKind::kExplain || op.kind == OpKind::kSpread;
+  const bool needs_copies = op.kind == OpKind::kReadLocal || op.kind == OpKind::kExplain ||
+                            op.kind == OpKind::kSpread || op.is_together;
   return core_.config.quorum.is_sloppy && !needs_copies &&
          !core_.owners(op.key.partition()).empty();
 }

@@ -46,6 +46,7 @@ void Coordinator::take_step(Op& op, Now now) {
     case Op::Phase::kAnswered:
     case Op::Phase::kSettling:
     case Op::Phase::kLoadingRestamp:
+    case Op::Phase::kTogether:  // its parts look for themselves
       return;
     case Op::Phase::kDelayed:
       return place(op, op.request, now);
@@ -53,6 +54,7 @@ void Coordinator::take_step(Op& op, Now now) {
       return copy_lost(op) ? place_again(op, now) : void();
     case Op::Phase::kLoadingRead:
     case Op::Phase::kReading:
+    case Op::Phase::kPrepared:
       return restart_read(op, now);
     case Op::Phase::kLoadingWrite:
       if (op.kind == OpKind::kModify || op.covers_read) {
@@ -67,6 +69,9 @@ void Coordinator::take_step(Op& op, Now now) {
 
 /// Nothing has been written yet, and this copy may not coordinate any more: somebody else may.
 void Coordinator::place_again(Op& op, Now now) {
+  if (op.whole != 0) {
+    return place_whole_again(op, now);
+  }
   if (op.kind == OpKind::kModify) {
     release_key(op, now);
   }

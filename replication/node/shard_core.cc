@@ -188,6 +188,11 @@ StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const L
   if (!takes_writes()) {
     return StoreStatus::kFailed;  // the engine was not touched: the actor remembers all
   }
+  if (!awaited_keys.empty()) [[unlikely]] {
+    if (const auto awaited = awaited_keys.find(key.hash); awaited != awaited_keys.end()) {
+      awaited->second = true;
+    }
+  }
   const StoreStatus status = ports.store(key, record, durability, token);
   if (status == StoreStatus::kFailed) {
     ++metrics.storage_failures;
@@ -260,6 +265,9 @@ Stamp ShardCore::stamp(Now now, const State& state, Stamp above) {
 }
 
 void ShardCore::end_actor(uint16_t partition) {
+  for (auto& [hash, has_changed] : awaited_keys) {
+    has_changed = true;
+  }
   copies.at(partition).actor = ports.random();
   // A store failed or a record went: what loads show now is not known in all cases.
   copies.at(partition).tree.doubt();

@@ -105,6 +105,9 @@ class ShardCore {
   bool has_new_filling = false;                    // a copy became filling since Fill last looked
   bool has_unfit_tree = true;                      // a copy's tree may have to be built anew
   bool has_to_empty = false;                       // a copy is to be emptied
+  /// Keys whose state was read, to be written by later, and whether the copy's has changed
+  /// meanwhile; by hash, so that two keys may share an entry: then both count as changed.
+  std::unordered_map<uint64_t, bool> awaited_keys;
 
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }

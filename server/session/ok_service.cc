@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "protocol/resp/glob.h"
-#include "replication/mutation/mutation.h"
+#include "replication/mutation/transaction.h"
 #include "server/session/hub.h"
 
 namespace kindred {
@@ -62,11 +62,10 @@ Outcome OkService::carry_out(const Operation& operation) {
   if (operation.kind == OpKind::kSpread) {
     return outcome;  // no copies beyond this one
   }
-  const std::string key(operation.key.key);
   const bool reads = operation.kind == OpKind::kRead || operation.kind == OpKind::kReadLocal ||
                      operation.kind == OpKind::kExplain;
   if (reads) {
-    const auto found = records_.find(key);
+    const auto found = records_.find(std::string(operation.key.key));
     if (found != records_.end()) {
       outcome.state = found->second.state;
     }
@@ -75,9 +74,10 @@ Outcome OkService::carry_out(const Operation& operation) {
     }
     return outcome;
   }
-  Record& record = records_[key];
-  record.slot = operation.key.slot;
-  record.hash = operation.key.hash;
+  if (operation.modification == Modification::kTransaction) {
+    return run_together(operation);
+  }
+  Record& record = record_of(operation.key);
   if (operation.kind == OpKind::kModify) {
     return modify(record, operation);
   }
@@ -98,9 +98,43 @@ Outcome OkService::carry_out(const Operation& operation) {
   return outcome;
 }
 
+OkService::Record& OkService::record_of(const KeyRef& key) {
+  Record& record = records_[std::string(key.key)];
+  record.slot = key.slot;
+  record.hash = key.hash;
+  return record;
+}
+
+Outcome OkService::run_together(const Operation& operation) {
+  TransactionProgram program;
+  Outcome failed;
+  failed.code = OutcomeCode::kStorageFailed;
+  if (!decode_program(operation.value.bytes(), &program)) {
+    return failed;
+  }
+  std::vector<TransactionInput> inputs;
+  for (const TransactionProgram::Key& key : program.keys) {
+    const State& state = record_of(key.ref).state;
+    inputs.push_back({&state, winner(state, now_ms_)});
+  }
+  TransactionResult result = run_program(program, inputs, now_ms_, MutationLimits{});
+  for (size_t i = 0; i < program.keys.size(); ++i) {
+    apply(record_of(program.keys[i].ref), result.writes[i]);
+  }
+  result.outcome.dot = result.writes.front().outcome.dot;
+  return std::move(result.outcome);
+}
+
 Outcome OkService::modify(Record& record, const Operation& operation) {
   Mutation mutation =
       mutate(operation, record.state, winner(record.state, now_ms_), now_ms_, MutationLimits{});
+  apply(record, mutation);
+  mutation.outcome.value.own();
+  return std::move(mutation.outcome);
+}
+
+/// Its outcome gets the dot.
+void OkService::apply(Record& record, Mutation& mutation) {
   const Dot dot = next_dot(record.state);
   NewVersion version;
   version.dot = dot;
@@ -125,8 +159,6 @@ Outcome OkService::modify(Record& record, const Operation& operation) {
   if (mutation.effect != Mutation::Effect::kNothing) {
     mutation.outcome.dot = dot;
   }
-  mutation.outcome.value.own();
-  return std::move(mutation.outcome);
 }
 
 void OkService::submit_scan(ClientToken token, const ScanRequest& request) {

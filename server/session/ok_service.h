@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "replication/causal/clock.h"
+#include "replication/mutation/mutation.h"
 #include "server/session/node_service.h"
 
 namespace kindred {
@@ -86,7 +87,10 @@ class OkService final : public NodeService {
   };
 
   Outcome carry_out(const Operation& operation);
+  Record& record_of(const KeyRef& key);
   Outcome modify(Record& record, const Operation& operation);
+  Outcome run_together(const Operation& operation);
+  void apply(Record& record, Mutation& mutation);
   Dot next_dot(const State& state);
 
   SessionHub& hub_;

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/command/errors.h"
@@ -10,16 +13,18 @@
 #include "server/session/steps.h"
 #include "server/session/watch.h"
 
-// WATCH, and the EXEC that follows it. The queue goes as one read-modify-write to the key's first
-// healthy primary, which carries it out if the key is still as WATCH saw it.
+// WATCH, and the EXEC that follows it. The queue goes as one read-modify-write to the first healthy
+// primary of its keys' partition, which carries it out if the watched ones are still as WATCH saw
+// them.
 
 namespace kindred {
 
 namespace {
 
-constexpr std::string_view kOneKeyOnly =
-    "EXECABORT Transaction discarded: after WATCH it may use one key only, which must be the only "
-    "watched one";
+constexpr std::string_view kSeveralPartitions =
+    "EXECABORT Transaction discarded: after WATCH all its keys, and the watched ones, must be of "
+    "one "
+    "partition; give them a hash tag";
 
 class Watch final : public Steps {
  private:
@@ -45,8 +50,7 @@ class Watch final : public Steps {
 class CheckThenRun final : public Steps {
  private:
   void begin(Call& call) override {
-    watched_ = call.session().watches().all();
-    call.session().watches().clear();
+    watched_ = call.session().watches().take();
     std::vector<Operation> reads;
     for (const auto& [key, seen] : watched_) {
       Operation& read = reads.emplace_back();
@@ -74,27 +78,57 @@ class CheckThenRun final : public Steps {
   std::vector<std::pair<std::string, uint64_t>> watched_;
 };
 
-/// EXEC of a queue on the watched key alone.
+size_t place_of(const std::vector<KeyRef>& keys, std::string_view name) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [name](const KeyRef& key) { return key.key == name; });
+  return static_cast<size_t>(found - keys.begin());
+}
+
+/// EXEC of a queue on keys of one partition, the watched ones among them.
 class RunTogether final : public Steps {
+ public:
+  explicit RunTogether(std::vector<KeyRef> keys) : keys_(std::move(keys)) {}
+
  private:
   void begin(Call& call) override {
     Session& session = call.session();
-    key_ = session.watches().all().front().first;
-    program_.expected = session.watches().all().front().second;
-    session.watches().clear();
-    if (!session.record_transaction(&program_.steps)) {
+    watched_ = session.watches().take();
+    std::vector<Operation> operations;
+    if (!session.record_transaction(&operations)) {
       session.transaction().clear();
       call.error("EXECABORT Transaction discarded: a command of its can't run after WATCH");
       return;
     }
+    make_program(operations);
     const std::string program = encode_program(program_);
     Operation together;
     together.kind = OpKind::kModify;
     together.modification = Modification::kTransaction;
-    together.key = make_key(key_, call.hub().partition_count());
+    together.key = program_.keys.front().ref;
+    key_ = together.key.key;
+    together.key.key = key_;
     together.value = Value::borrowed(program);
     ask_one(call, together,
             [this](Call& answered, std::vector<Outcome>& outcomes) { tell(answered, outcomes); });
+  }
+
+  /// The key that is written last goes first: WAIT speaks of that one.
+  void make_program(std::vector<Operation>& operations) {
+    for (const Operation& operation : operations) {
+      if (operation.kind != OpKind::kRead) {
+        std::swap(keys_.front(), keys_[place_of(keys_, operation.key.key)]);
+      }
+    }
+    for (const KeyRef& key : keys_) {
+      const auto seen = std::find_if(watched_.begin(), watched_.end(),
+                                     [&](const auto& one) { return one.first == key.key; });
+      const bool is_watched = seen != watched_.end();
+      program_.keys.push_back({key, is_watched, is_watched ? seen->second : 0});
+    }
+    for (Operation& operation : operations) {
+      const size_t key = place_of(keys_, operation.key.key);
+      program_.steps.push_back({key, std::move(operation)});
+    }
   }
 
   void tell(Call& call, std::vector<Outcome>& outcomes) {
@@ -115,24 +149,47 @@ class RunTogether final : public Steps {
     }
   }
 
-  std::string key_;
+  std::string key_;           // the operation's, which may outlive the queue
+  std::vector<KeyRef> keys_;  // views of the watched ones, or of the queue
+  std::vector<std::pair<std::string, uint64_t>> watched_;
   TransactionProgram program_;
 };
 
-/// Whether all keys of the queue are that one; `any`: whether there are keys at all.
-bool uses_only(const Transaction& transaction, std::string_view key, bool* any) {
-  *any = false;
-  bool only = true;
+/// What a queue touches, and what is watched: each key once.
+struct KeysOfTransaction {
+  std::vector<KeyRef> keys;
+  bool any_queued = false;   // the queue has keys of its own
+  bool whole_store = false;  // it changes what has no key
+  bool one_partition = true;
+};
+
+KeysOfTransaction keys_of(const Transaction& transaction, const Watches& watches,
+                          uint32_t partition_count) {
+  KeysOfTransaction found;
+  std::set<std::string_view> names;
+  const auto add = [&](std::string_view name) {
+    if (names.insert(name).second) {
+      found.keys.push_back(make_key(name, partition_count));
+      found.one_partition &= found.keys.back().partition == found.keys.front().partition;
+    }
+  };
+  for (const auto& [key, seen] : watches.all()) {
+    add(key);
+  }
   transaction.for_each([&](const CommandSpec& spec, const std::vector<std::string>& args) {
     for_each_key(spec, args.size(), [&](size_t index) {
-      *any = true;
-      only &= args[index] == key;
+      found.any_queued = true;
+      add(args[index]);
     });
-    // What speaks for the whole store has no key of its own.
-    only &= spec.keys.first != 0 || !spec.has(CommandFlag::kWrite);
-    *any |= spec.keys.first == 0 && spec.has(CommandFlag::kWrite);
+    found.whole_store |= spec.keys.first == 0 && spec.has(CommandFlag::kWrite);
   });
-  return only;
+  return found;
+}
+
+void refuse_transaction(Call& call, std::string_view error) {
+  call.session().watches().clear();
+  call.session().transaction().clear();
+  call.error(error);
 }
 
 }  // namespace
@@ -145,17 +202,17 @@ void start_transaction(Call& call) {
 
 void start_watched_transaction(Call& call) {
   Session& session = call.session();
-  const auto& watched = session.watches().all();
-  bool any_keys = false;
-  const bool only = uses_only(session.transaction(), watched.front().first, &any_keys);
-  if (!any_keys) {
+  KeysOfTransaction found =
+      keys_of(session.transaction(), session.watches(), call.hub().partition_count());
+  if (found.whole_store || (found.any_queued && !found.one_partition)) {
+    refuse_transaction(call, kSeveralPartitions);
+  } else if (!found.any_queued) {
     call.start(std::make_unique<CheckThenRun>());
-  } else if (only && watched.size() == 1) {
-    call.start(std::make_unique<RunTogether>());
+  } else if (found.keys.size() > TransactionProgram::kKeysMax) {
+    refuse_transaction(call, "EXECABORT Transaction discarded: after WATCH it may use at most " +
+                                 std::to_string(TransactionProgram::kKeysMax) + " keys");
   } else {
-    session.watches().clear();
-    session.transaction().clear();
-    call.error(kOneKeyOnly);
+    call.start(std::make_unique<RunTogether>(std::move(found.keys)));
   }
 }
 

@@ -29,6 +29,8 @@ class Watches {
   }
   const std::vector<std::pair<std::string, uint64_t>>& all() const { return watched_; }
   void clear() { watched_.clear(); }
+  /// Watches nothing any more. What the keys are stays where it is in memory.
+  std::vector<std::pair<std::string, uint64_t>> take() { return std::exchange(watched_, {}); }
 
  private:
   std::vector<std::pair<std::string, uint64_t>> watched_;

@@ -71,15 +71,59 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(failures, [])
         self.assertEqual(int(self.clients[1].get("sum")), CLIENTS * INCREMENTS)
 
-    def test_more_than_one_key_is_refused_and_changes_nothing(self):
-        mine, other, _ = self.clients
-        for second in ("{tag}b", "elsewhere"):
-            mine.mset({"{tag}a": "1", second: "1"})
-            with mine.pipeline() as pipeline:
-                pipeline.watch("{tag}a")
+    def test_keys_of_one_hash_tag_move_together(self):
+        """Clients at different nodes move amounts between accounts: nothing is made or lost."""
+        accounts = ["{bank}:" + name for name in "abc"]
+        for account in accounts:
+            self.clients[0].set(account, 100)
+        failures = []
+
+        def run(number):
+            client = redis.Redis(port=self.cluster.ports[number % 3])
+            source, target = accounts[number % 3], accounts[(number + 1) % 3]
+
+            def move(pipeline):
+                left = int(pipeline.get(source)) - 1
                 pipeline.multi()
-                pipeline.set("{tag}a", "2")
-                pipeline.set(second, "2")
-                with self.assertRaisesRegex(redis.exceptions.ExecAbortError, "one key only"):
-                    pipeline.execute()
-            self.assertEqual(other.mget("{tag}a", second), [b"1", b"1"])
+                pipeline.set(source, left)
+                pipeline.incr(target)
+            try:
+                for _ in range(INCREMENTS):
+                    client.transaction(move, source, target)
+            except redis.RedisError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        # The fourth client does what the first one does.
+        self.assertEqual([int(value) for value in self.clients[1].mget(accounts)],
+                         [100 - INCREMENTS, 100 + INCREMENTS, 100])
+
+    def test_a_write_to_any_watched_key_ends_it(self):
+        mine, other, _ = self.clients
+        mine.mset({"{w}a": "1", "{w}b": "1"})
+        with mine.pipeline() as pipeline:
+            pipeline.watch("{w}a", "{w}b")
+            other.set("{w}b", "2")
+            pipeline.multi()
+            pipeline.set("{w}a", "mine")
+            pipeline.set("{w}c", "mine")
+            with self.assertRaises(redis.WatchError):
+                pipeline.execute()
+        self.assertEqual(other.mget("{w}a", "{w}b", "{w}c"), [b"1", b"2", None])
+
+    def test_keys_of_several_partitions_are_refused_and_change_nothing(self):
+        mine, other, _ = self.clients
+        mine.mset({"{tag}a": "1", "elsewhere": "1"})
+        with mine.pipeline() as pipeline:
+            pipeline.watch("{tag}a")
+            pipeline.multi()
+            pipeline.set("{tag}a", "2")
+            pipeline.set("elsewhere", "2")
+            with self.assertRaisesRegex(redis.exceptions.ExecAbortError, "one partition"):
+                pipeline.execute()
+        self.assertEqual(other.mget("{tag}a", "elsewhere"), [b"1", b"1"])

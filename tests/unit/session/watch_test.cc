@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "replication/mutation/transaction.h"
 #include "tests/unit/session/harness.h"
 #include "tests/unit/session/like_redis.h"
 #include "tests/unit/session/scripted_service.h"
@@ -124,6 +127,35 @@ EXEC
 WATCH k
 MULTI
 EXEC
+SET {t}a 1
+SET {t}b 2
+WATCH {t}a {t}b
+MULTI
+INCR {t}a
+INCRBY {t}b 10
+SET {t}c new
+GET {t}a
+DEL {t}b
+GET {t}b
+INCR {t}b
+EXEC
+GET {t}a
+GET {t}b
+GET {t}c
+WATCH {t}a {t}b
+>SET {t}b other
+MULTI
+SET {t}a mine
+EXEC
+GET {t}a
+WATCH {t}a
+>SET {t}b another
+MULTI
+INCR {t}a
+INCR {t}b
+GET {t}b
+EXEC
+GET {t}a
 )";
 
 class LikeRedisWatchTest : public LikeRedisTest {};
@@ -203,7 +235,7 @@ TEST_F(WatchTest, AnUnknownOutcomeIsTheWholeTransactions) {
   EXPECT_EQ(sent(session_), "+PONG\r\n");
 }
 
-TEST_F(WatchTest, WhatNeedsMoreThanTheWatchedKeyIsRefusedWhole) {
+TEST_F(WatchTest, WhatIsNotOfOnePartitionIsRefusedWhole) {
   for (const std::string_view queued : {"SET other 1", "MSET k 1 other 2", "RENAME k other",
                                         "FLUSHALL", "BITCOUNT k", "DPUT k \"\" v"}) {
     watch("WATCH k");
@@ -215,12 +247,41 @@ TEST_F(WatchTest, WhatNeedsMoreThanTheWatchedKeyIsRefusedWhole) {
     receive(session_, line("PING"));
     EXPECT_EQ(sent(session_), "+PONG\r\n") << queued;
   }
-}
-
-TEST_F(WatchTest, OfTwoWatchedKeysNoneMayBeWritten) {
   watch("WATCH k other");
   receive(session_, line("MULTI") + line("SET k 1") + line("EXEC"));
   EXPECT_NE(sent(session_).find("-EXECABORT"), std::string::npos);
+}
+
+TEST_F(WatchTest, KeysOfOnePartitionAreOneOperation) {
+  watch("WATCH {t}a {t}b");
+  receive(session_,
+          line("MULTI") + line("SET {t}c 1") + line("INCR {t}b") + line("GET {t}a") + line("EXEC"));
+  ASSERT_EQ(asked().size(), 3U);
+  EXPECT_EQ(asked()[2].operation.modification, Modification::kTransaction);
+  EXPECT_EQ(asked()[2].key, "{t}b") << "written last";
+  TransactionProgram program;
+  ASSERT_TRUE(decode_program(asked()[2].value, &program));
+  ASSERT_EQ(program.keys.size(), 3U);
+  ASSERT_EQ(program.steps.size(), 3U);
+  for (const auto& [key, is_watched] :
+       {std::pair("{t}a", true), std::pair("{t}b", true), std::pair("{t}c", false)}) {
+    const auto found = std::find_if(program.keys.begin(), program.keys.end(),
+                                    [&](const auto& one) { return one.ref.key == key; });
+    ASSERT_NE(found, program.keys.end()) << key;
+    EXPECT_EQ(found->is_watched, is_watched) << key;
+  }
+  EXPECT_EQ(program.keys[program.steps[0].key].ref.key, "{t}c");
+  EXPECT_EQ(program.keys[program.steps[1].key].ref.key, "{t}b");
+}
+
+TEST_F(WatchTest, OneRequestMayUseManyKeysButNotAnyNumber) {
+  watch("WATCH {t}0");
+  std::string queue = line("MULTI");
+  for (size_t i = 0; i < TransactionProgram::kKeysMax; ++i) {
+    queue += line("SET {t}" + std::to_string(i + 1) + " v");
+  }
+  receive(session_, queue + line("EXEC"));
+  EXPECT_NE(sent(session_).find("at most 256 keys"), std::string::npos);
 }
 
 }  // namespace
