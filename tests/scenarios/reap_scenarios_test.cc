@@ -20,6 +20,7 @@ using exchange_test::Peer;
 using exchange_test::World;
 
 constexpr uint64_t kLongAgoMs = 1'600'000'000'000;
+constexpr uint64_t kAfterGraceMs = ShardConfig{}.tombstone_grace_ms + 1;
 constexpr NodeId kDriver = 1;  // the first of every preference list
 constexpr ActorId kDeadActor = 5;
 constexpr ActorId kDeleter = 6;
@@ -93,12 +94,30 @@ void deliver(World& world, NodeId to, const KeyRef& key, const State& state, Rou
   world.settle();
 }
 
+/// What the other nodes think of it.
+void set_seen(World& world, NodeId node, bool alive) {
+  for (NodeId id = 1; id <= 3; ++id) {
+    if (id != node) {
+      world.peer(id).shard().set_alive(node, alive, world.now);
+    }
+  }
+}
+
+void submit(World& world, NodeId at, OpKind kind, const KeyRef& key) {
+  Operation operation;
+  operation.kind = kind;
+  operation.key = key;
+  operation.value = Value::borrowed("value");
+  operation.modification = Modification::kDelete;  // of kModify
+  world.peer(at).shard().submit(1, operation, world.now);
+  world.settle();
+}
+
 const ShardMetrics& metrics(World& world, NodeId id) {
   return world.peer(id).shard().metrics();
 }
 
 // An old frame, duplicate or read repair that comes after the tombstone went is refused.
-// Dynamo-style stores that drop tombstones by their age alone bring such data back (scylladb 3560).
 TEST(ReapScenarios, ALateFrameBringsNothingBack) {
   World world(1, /*nodes=*/3);
   const KeyRef key = world.key(1);
@@ -215,19 +234,46 @@ TEST(ReapScenarios, ASalvageThatLostTheTombstoneKeepsToItsMark) {
   EXPECT_EQ(metrics(world, 3).emptied_copies, 0U);
 }
 
-// A hint from before the tombstone went, delivered after it: in Scylla it brought deleted rows back
-// (scylladb 23712). Here the hint holds the round up.
-TEST(ReapScenarios, AHintHoldsTheRoundUpUntilItIsDelivered) {
+// A node keeps a hint and goes down; what the hint says is deleted, and all who hold a copy agree.
+// Where the tombstone goes then, the hint brings the value back with its node
+// (https://github.com/scylladb/scylladb/issues/23712). Here rounds wait for the node.
+TEST(ReapScenarios, AHintOfANodeThatWasAwayBringsNothingBack) {
   World world(4, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  set_seen(world, 3, false);
+  submit(world, 2, OpKind::kSet, key);
+  ASSERT_EQ(world.peer(2).shard().hints().pending_count(), 1U);
+  set_seen(world, 2, false);
+  world.peer(1).shard().set_alive(3, true, world.now);
+  submit(world, 1, OpKind::kModify, key);
+  world.now.cluster_ms += kAfterGraceMs;
+  exchange(world);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
+  EXPECT_EQ(metrics(world, kDriver).reap_waiting, 1U);
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 2U);
+  EXPECT_TRUE(held(world.peer(3), key).siblings.empty());
+
+  set_seen(world, 2, true);
+  world.peer(2).shard().set_alive(3, true, world.now);
+  world.settle();
+  exchange(world);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
+  EXPECT_EQ(metrics(world, kDriver).reap_waiting, 0U);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+    EXPECT_EQ(world.peer(id).shard().hints().pending_count(), 0U);
+  }
+}
+
+// Also with all members in reach: what a hint says may be from before the tombstone.
+TEST(ReapScenarios, AHintHoldsTheRoundUpUntilItIsDelivered) {
+  World world(17, /*nodes=*/3);
   const KeyRef key = world.key(1);
   hold_everywhere(world, key, tombstone(world));
   world.peer(2).shard().set_alive(3, false, world.now);
-  Operation set;
-  set.kind = OpKind::kSet;
-  set.key = world.key(2);
-  set.value = Value::borrowed("written meanwhile");
-  world.peer(2).shard().submit(1, set, world.now);
-  world.settle();
+  submit(world, 2, OpKind::kSet, world.key(2));
   ASSERT_EQ(world.peer(2).shard().hints().pending_count(), 1U);
   reap(world);
   EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
@@ -242,6 +288,56 @@ TEST(ReapScenarios, AHintHoldsTheRoundUpUntilItIsDelivered) {
   EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
   EXPECT_EQ(metrics(world, kDriver).reap_waiting, 0U);
   EXPECT_FALSE(has(world.peer(1), key));
+}
+
+// A key is deleted while a node is down; with the node, which has not heard of it, the key comes
+// back (https://github.com/Snapchat/KeyDB/issues/83, https://github.com/Snapchat/KeyDB/issues/390).
+TEST(ReapScenarios, ANodeThatWasDownWhileAKeyWasDeletedDoesNotBringItBack) {
+  World world(15, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, old_value(world));
+  set_seen(world, 3, false);
+  submit(world, 1, OpKind::kModify, key);
+  world.now.cluster_ms += kAfterGraceMs;
+  reap(world);
+  EXPECT_TRUE(held(world.peer(1), key).siblings.empty()) << "kept for as long as the node is away";
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 3U);
+
+  world.peers[2] = std::make_unique<Peer>(world, 3);
+  world.install_at(world.peer(3), 1);
+  world.peer(3).hold(key, old_value(world), world.now);
+  set_seen(world, 3, true);
+  world.settle();
+  exchange(world);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
+  }
+}
+
+// Where an engine drops what has expired behind the trees, entries of keys that are gone pile up in
+// them, and copies whose clocks differ repair each other's expired keys
+// (https://github.com/basho/riak/issues/981). Here a key leaves its copy and its tree in one step.
+TEST(ReapScenarios, ExpiredKeysLeaveTheTreesWithTheCopies) {
+  World world(16, /*nodes=*/3);
+  State session = old_value(world);
+  session.siblings[0].expire_at_ms = world.now.cluster_ms + 1000;
+  for (uint64_t i = 0; i < 100; ++i) {
+    hold_everywhere(world, world.key(i), session);
+  }
+  const uint64_t root = world.peer(1).tree().root();
+  world.now.cluster_ms += 2000;
+  exchange(world);
+  EXPECT_EQ(world.peer(1).tree().root(), root) << "time alone changes no digest";
+  world.now.cluster_ms += kAfterGraceMs;
+  reap(world);
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(metrics(world, id).reaped_keys, 100U);
+    EXPECT_EQ(world.peer(id).tree().keys(), 0U);
+    EXPECT_EQ(metrics(world, id).exchange_repairs, 0U);
+  }
 }
 
 // Who vouched for having no hints takes none in that was sent before the owners voted.
@@ -289,7 +385,8 @@ TEST(ReapScenarios, ACopyThatIsNotAsAgreedKeepsItsKey) {
   }
 }
 
-// One copy missed the delete. It would bring the value back if the others let the tombstone go.
+// One copy missed the delete. It would bring the value back if the others let the tombstone go, as
+// they do where a tombstone's age alone decides (https://github.com/scylladb/scylladb/issues/3560).
 TEST(ReapScenarios, ACopyThatMissedTheDeleteHoldsTheRoundUp) {
   World world(12, /*nodes=*/3);
   const KeyRef key = world.key(1);
