@@ -12,6 +12,9 @@ constexpr size_t kItemsMax = 512;  // of one round
 constexpr uint32_t kPageEntriesMax = 256;
 constexpr uint32_t kPageBytesMax = 1U << 20;
 constexpr uint64_t kAnswerWithinUs = 2'000'000;
+// Expired keys have values, which take room; tombstones have none. Also a copy's rest after it was
+// looked through.
+constexpr uint64_t kExpiredGraceMsMax = 60'000;
 
 }  // namespace
 
@@ -50,11 +53,16 @@ bool Reaper::is_due(uint16_t partition, Now now) {
   if (owners.empty() || owners.front() != core_.self) {
     return false;
   }
-  if (const auto pass = passes_.find(partition);
-      pass != passes_.end() && now.cluster_ms < pass->second.rests_until_ms) {
-    return false;
-  }
   Copy& copy = core_.copies.at(partition);
+  if (const auto found = passes_.find(partition); found != passes_.end()) {
+    const Pass& pass = found->second;
+    const bool rests = now.cluster_ms < pass.rests_until_ms;
+    const bool idles =
+        now.cluster_ms < pass.idles_until_ms && copy.count.dead(now.cluster_ms) == pass.dead_left;
+    if (rests || idles) {
+      return false;
+    }
+  }
   // A record put aside and a store that failed leave counts that may be wrong until the next start:
   // then the copy is looked through once a grace, whatever they say.
   const bool is_counted =
@@ -183,6 +191,10 @@ void Reaper::take_page(bool ok, std::span<const RangeEntry> entries, bool done, 
   prepare(now);
 }
 
+uint64_t Reaper::expired_grace_ms() const {
+  return std::min(core_.config.tombstone_grace_ms, kExpiredGraceMsMax);
+}
+
 /// Whether a key is worth being agreed on: dead for as long as the grace says, or its context
 /// crowded with actors of the past.
 std::optional<Reaper::Item> Reaper::judge(const RangeEntry& entry, Now now) {
@@ -199,7 +211,7 @@ std::optional<Reaper::Item> Reaper::judge(const RangeEntry& entry, Now now) {
   if (mark.live) {
     dead_since_ms = mark.dies_at_ms == 0 ? UINT64_MAX : std::max(dead_since_ms, mark.dies_at_ms);
   }
-  const uint64_t grace_ms = core_.config.tombstone_grace_ms;
+  const uint64_t grace_ms = mark.live ? expired_grace_ms() : core_.config.tombstone_grace_ms;
   const uint64_t due_ms =
       dead_since_ms > UINT64_MAX - grace_ms ? UINT64_MAX : dead_since_ms + grace_ms;
   const bool is_drop = due_ms <= now.cluster_ms;
@@ -401,9 +413,10 @@ void Reaper::end_drive(Now now) {
                                       [](const Item& item) { return item.is_agreed; });
   pass.next_due_ms = all_agreed ? pass.next_due_ms : 0;
   if (drive_.is_last) {
-    // What dies from now on is not due before the grace is over.
-    pass.rests_until_ms =
+    pass.rests_until_ms = all_agreed ? now.cluster_ms + expired_grace_ms() : 0;
+    pass.idles_until_ms =
         std::min(pass.next_due_ms, now.cluster_ms + core_.config.tombstone_grace_ms);
+    pass.dead_left = core_.copies.at(drive_.partition).count.dead(now.cluster_ms);
   } else {
     due_.push_back(drive_.partition);
   }

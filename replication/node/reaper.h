@@ -77,6 +77,7 @@ class Reaper {
   bool is_due(uint16_t partition, Now now);
   NodeId who_is_missing(uint16_t partition) const;
   bool still_holds() const;
+  uint64_t expired_grace_ms() const;
   void read_page(Now now);
   void take_page(bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   std::optional<Item> judge(const RangeEntry& entry, Now now);
@@ -106,7 +107,9 @@ class Reaper {
     KeyPlace place;                     // where the next scan goes on
     bool is_begun = false;              // else at the partition's begin
     uint64_t next_due_ms = UINT64_MAX;  // of the keys seen, when the first one may go
-    uint64_t rests_until_ms = 0;        // nothing is due before
+    uint64_t rests_until_ms = 0;        // whatever dies meanwhile
+    uint64_t idles_until_ms = 0;        // where nothing died
+    uint64_t dead_left = 0;             // when it came to the end
   };
   std::map<uint16_t, Pass> passes_;
   bool is_cycle_ = false;

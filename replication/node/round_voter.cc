@@ -9,6 +9,7 @@ namespace kindred {
 namespace {
 
 constexpr size_t kCallsMax = 1000;
+constexpr size_t kItemsAtOnce = 32;  // their values are in memory meanwhile, and with the engine
 
 }  // namespace
 
@@ -208,15 +209,16 @@ uint64_t RoundVoter::wait_for_key(Task& call, size_t index) {
 
 void RoundVoter::take_items(Task& call, Now now) {
   ++call.open;
-  for (size_t i = 0; i < call.items.size() && !call.has_failed; ++i) {
-    const KeyRef key = call.items[i].key.ref();
+  while (call.next < call.items.size() && !call.has_failed && call.open <= kItemsAtOnce) {
+    const size_t index = call.next++;
+    const KeyRef key = call.items[index].key.ref();
     State state;
     switch (core_.load(key, &state)) {
       case LoadStatus::kLoaded:
-        take_item(call, i, state, now);
+        take_item(call, index, state, now);
         break;
       case LoadStatus::kPending:
-        core_.ports.load(key, wait_for_key(call, i));
+        core_.ports.load(key, wait_for_key(call, index));
         break;
       case LoadStatus::kCorrupt:
         core_.quarantine(key);
@@ -251,8 +253,10 @@ void RoundVoter::hold_item(Task& call, size_t index, const State& state, Now now
   const KeyRef key = call.items[index].key.ref();
   const LiveMark mark = live_mark(state);
   const uint64_t id = wait_for_key(call, index);
-  const StoreStatus status = core_.commit(key, mark, mark, core_.ports.encode(key, state),
-                                          core_.config.durability, id, now);
+  const std::string_view record = core_.ports.encode(key, state);
+  core_.budget.spend(BackgroundWork::kReaping, BackgroundBudget::kBytesPerKey + record.size());
+  const StoreStatus status =
+      core_.commit(key, mark, mark, record, core_.config.durability, id, now);
   if (status != StoreStatus::kPending) {
     table_.free(*table_.find(id));
     --call.open;
@@ -286,7 +290,11 @@ void RoundVoter::reap_item(Task& call, size_t index, const State& state, Now now
 }
 
 void RoundVoter::item_done(Task& call, Now now) {
-  if (--call.open == 0) {
+  --call.open;
+  const bool goes_on = call.next < call.items.size() && !call.has_failed;
+  if (goes_on && call.open < kItemsAtOnce) {
+    take_items(call, now);
+  } else if (call.open == 0) {
     items_done(call, now);
   }
 }

@@ -51,7 +51,8 @@ class RoundVoter {
     std::vector<ActorId> in_use;
     std::vector<Item> items;
     std::string agreed;
-    size_t open = 0;  // keys under way, and one while they are being begun
+    size_t next = 0;  // of the items, to be begun
+    size_t open = 0;  // items under way, and one while some are being begun
     bool has_failed = false;
     bool is_marking = false;
     // Of a key.

@@ -280,8 +280,8 @@ constexpr Directive kDirectives[] = {
      "How long a request waits for its quorum.",
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},
     {"tombstone-grace-ms", "MILLISECONDS", "86400000", kRuntime, kOnce,
-     "Age from which tombstones and expired keys are let go, once all owners agree; looked at every "
-     "anti-entropy-interval-ms. Safe at any value: it only spares work.",
+     "Age from which tombstones are let go, once all owners agree; expired keys a minute after their "
+     "time at the latest. Looked at every anti-entropy-interval-ms. Safe at any value: it only spares work.",
      set_number<&Config::tombstone_grace_ms, 0, 31'536'000'000>, print_number<&Config::tombstone_grace_ms>},
     {"anti-entropy-interval-ms", "MILLISECONDS", "10000", kRuntime, kOnce,
      "Time between two comparisons of each copy with the other owners', by their Merkle trees; what "

@@ -1,5 +1,7 @@
 #include "tests/unit/node/exchange_world.h"
 
+#include <algorithm>
+
 #include "protocol/peer/frame_builder.h"
 #include "protocol/peer/message_reader.h"
 
@@ -20,7 +22,10 @@ LoadStatus Peer::try_load(const KeyRef& key, State* state) {
 void Peer::load(const KeyRef& key, StoreToken token) {
   std::string stored;
   encode_stored_key(key, &stored);
+  ++world_.loads_under_way;
+  world_.loads_under_way_max = std::max(world_.loads_under_way_max, world_.loads_under_way);
   world_.later([this, stored, token] {
+    --world_.loads_under_way;
     KeyRef loaded;
     ASSERT_TRUE(decode_stored_key(stored, kPartitions, &loaded));
     const std::string record = engine_[stored];

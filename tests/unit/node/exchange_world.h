@@ -179,6 +179,8 @@ class World {
   uint64_t messages = 0;
   uint64_t bytes = 0;
   uint64_t pending_loads_of_100 = 0;
+  uint64_t loads_under_way = 0;
+  uint64_t loads_under_way_max = 0;
   bool loses_answers = false;
   std::function<void(NodeId from, const Message&)> observe;  // each message sent
 };
