@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "replication/causal/write.h"
@@ -37,6 +38,19 @@ State tombstone(World& world) {
   all.covered = state.context;
   apply_put(state, all, {stamp_at_ms(kLongAgoMs + 1), kDeleter}, nullptr);
   EXPECT_TRUE(state.siblings.empty());
+  return state;
+}
+
+/// A value beside many entries of actors that nobody writes with any more, kDeadActor's among them.
+State crowded(World& world) {
+  State state = tombstone(world);
+  for (ActorId actor = 20; actor < 40; ++actor) {
+    state.context.raise(actor, stamp_at_ms(kLongAgoMs + actor));
+  }
+  NewVersion version;
+  version.dot = {stamp_at_ms(kLongAgoMs + 50), 30};
+  version.value = Value::copied("value");
+  apply_put(state, ClientContext{}, version.dot, &version);
   return state;
 }
 
@@ -460,14 +474,7 @@ TEST(ReapScenarios, ExpiredKeysDoNotWaitForTheGraceOfTombstones) {
 TEST(ReapScenarios, ActorsOfThePastLeaveTheContext) {
   World world(9, /*nodes=*/3);
   const KeyRef key = world.key(1);
-  State state = tombstone(world);
-  for (ActorId actor = 20; actor < 40; ++actor) {
-    state.context.raise(actor, stamp_at_ms(kLongAgoMs + actor));
-  }
-  NewVersion version;
-  version.dot = {stamp_at_ms(kLongAgoMs + 50), 30};
-  version.value = Value::copied("value");
-  apply_put(state, ClientContext{}, version.dot, &version);
+  const State state = crowded(world);
   hold_everywhere(world, key, state);
   reap(world);
   for (NodeId id = 1; id <= 3; ++id) {
@@ -477,6 +484,51 @@ TEST(ReapScenarios, ActorsOfThePastLeaveTheContext) {
     EXPECT_EQ(metrics(world, id).pruned_keys, 1U);
     deliver(world, id, key, old_value(world), Rounds{});
     EXPECT_EQ(held(world.peer(id), key), left) << "the entry that covered it is gone";
+  }
+}
+
+// One copy missed what the entry of such an actor covers: without the entry that would come back.
+TEST(ReapScenarios, ACopyThatMissedTheDeleteKeepsTheEntryThatCoversIt) {
+  World world(19, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  const State state = crowded(world);
+  world.peer(1).hold(key, state, world.now);
+  world.peer(2).hold(key, state, world.now);
+  world.peer(3).hold(key, old_value(world), world.now);
+  reap(world);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
+  EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 3U);
+  exchange(world);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(held(world.peer(id), key), state) << "at node " << id;
+  }
+}
+
+// A write that comes between an owner's vote and the word that all have agreed.
+TEST(ReapScenarios, AWriteAfterTheVoteIsKept) {
+  World world(20, /*nodes=*/3);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  bool is_written = false;
+  world.observe = [&](NodeId, const Message& message) {
+    const auto* call = std::get_if<RoundCall>(&message);
+    if (call == nullptr || call->part != RoundPart::kCommit || is_written) {
+      return;
+    }
+    is_written = true;
+    world.later([&] {
+      Operation set;
+      set.kind = OpKind::kSet;
+      set.key = key;
+      set.value = Value::borrowed("value");
+      world.peer(3).shard().submit(1, set, world.now);
+    });
+  };
+  reap(world);
+  EXPECT_TRUE(is_written);
+  EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(held(world.peer(id), key).siblings.size(), 1U) << "at node " << id;
   }
 }
 
