@@ -19,9 +19,9 @@ LiveMark live_mark(const State& state) {
   LiveMark mark;
   mark.written = !state.never_written();
   mark.siblings = state.siblings.size();
+  mark.clock = state.context.vector().size() + state.context.dots().size();
   mark.live = mark.siblings > 0;
-  mark.is_crowded =
-      state.context.vector().size() + state.context.dots().size() > mark.siblings + kUsualEntries;
+  mark.is_crowded = mark.clock > mark.siblings + kUsualEntries;
   mark.digest = tree_digest(state);
   for (const Sibling& sibling : state.siblings) {
     if (sibling.expire_at_ms == 0) {
@@ -36,16 +36,16 @@ LiveMark live_mark(const State& state) {
 namespace {
 
 // 0, 1, 2, 3-4, 5-8, 9-16, 17 and more.
-size_t histogram_place(size_t siblings) {
+size_t histogram_place(size_t size) {
   constexpr size_t kLast = std::tuple_size_v<LiveCount::SiblingHistogram> - 1;
-  return siblings == 0 ? 0 : std::min<size_t>(1 + std::bit_width(siblings - 1), kLast);
+  return size == 0 ? 0 : std::min<size_t>(1 + std::bit_width(size - 1), kLast);
 }
 
 }  // namespace
 
 void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t now_ms) {
   if (before.written == after.written && before.siblings == after.siblings &&
-      before.dies_at_ms == after.dies_at_ms && before.is_crowded == after.is_crowded) {
+      before.clock == after.clock && before.dies_at_ms == after.dies_at_ms) {
     return;  // one value in place of another
   }
   expire(now_ms);
@@ -53,9 +53,11 @@ void LiveCount::change(const LiveMark& before, const LiveMark& after, uint64_t n
   crowded_ += (after.is_crowded ? 1 : 0) - (before.is_crowded ? 1 : 0);
   if (before.written) {
     --by_siblings_[histogram_place(before.siblings)];
+    --by_clock_[histogram_place(before.clock)];
   }
   if (after.written) {
     ++by_siblings_[histogram_place(after.siblings)];
+    ++by_clock_[histogram_place(after.clock)];
   }
   auto add = [this](const LiveMark& mark, int64_t by) {
     if (!mark.live) {
@@ -98,6 +100,7 @@ uint64_t LiveCount::expiring(uint64_t now_ms) {
 
 void LiveCount::reset() {
   by_siblings_ = {};
+  by_clock_ = {};
   live_ = 0;
   written_ = 0;
   crowded_ = 0;

@@ -35,6 +35,7 @@ struct LiveMark {
   bool written = false;     // live or a tombstone
   size_t siblings = 0;      // expired ones too, as long as they are kept
   bool is_crowded = false;  // its context knows many actors beside those of its siblings
+  size_t clock = 0;         // entries and single dots of its context
   Digest digest = 0;        // tree_digest()
 };
 [[nodiscard]] LiveMark live_mark(const State& state);
@@ -56,6 +57,8 @@ class LiveCount {
   uint64_t dead(uint64_t now_ms);
   /// Keys whose contexts should be pruned.
   uint64_t crowded() const { return static_cast<uint64_t>(std::max<int64_t>(crowded_, 0)); }
+  /// The same by the size of their clocks, tombstones among them; the first is always none.
+  const SiblingHistogram& by_clock() const { return by_clock_; }
   void reset();
 
  private:
@@ -63,6 +66,7 @@ class LiveCount {
   static uint64_t tick_of(uint64_t ms) { return ms / kTickMs + 1; }
 
   SiblingHistogram by_siblings_{};
+  SiblingHistogram by_clock_{};
   int64_t live_ = 0;
   int64_t written_ = 0;
   int64_t crowded_ = 0;

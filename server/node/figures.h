@@ -25,6 +25,7 @@ struct WorkerFigures {
   uint64_t keys = 0;
   uint64_t expiring_keys = 0;
   LiveCount::SiblingHistogram by_siblings{};
+  LiveCount::SiblingHistogram by_clock{};
   ActorId actor = 0;  // of the first partition held
   uint64_t filling_copies = 0;
   uint64_t whole_copies = 0;

@@ -317,15 +317,19 @@ void kindred_section(const NodeFigures& figures, std::string* out) {
   line(out, "gossip_rejected", figures.swim.rejected);
 }
 
+std::string histogram_text(const LiveCount::SiblingHistogram& histogram) {
+  static constexpr std::string_view kSizes[] = {"1", "2", "3-4", "5-8", "9-16", "17+"};
+  for (size_t i = 0; i < std::size(kSizes); ++i) {
+    text += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(histogram[i + 1]);
+  }
+  return text;
+}
+
 void versions_section(const NodeFigures& figures, std::string* out) {
   const LiveCount::SiblingHistogram& keys = figures.sum.by_siblings;
   line(out, "keys_with_siblings", std::accumulate(keys.begin() + 2, keys.end(), uint64_t{0}));
-  std::string histogram;
-  static constexpr std::string_view kSizes[] = {"1", "2", "3-4", "5-8", "9-16", "17+"};
-  for (size_t i = 0; i < std::size(kSizes); ++i) {
-    histogram += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(keys[i + 1]);
-  }
-  line(out, "siblings_histogram", histogram);
+  line(out, "siblings_histogram", histogram_text(keys));
+  line(out, "clock_sizes_histogram", histogram_text(figures.sum.by_clock));
   line(out, "conflicts_hidden", figures.sum.shard.conflicts_hidden);
   line(out, "stale_reads", figures.sum.shard.stale_reads);
   line(out, "tombstones", keys[0]);

@@ -306,6 +306,7 @@ WorkerFigures Worker::figures() {
       figures.expiring_keys += copy.count.expiring(now_.cluster_ms);
       for (size_t i = 0; i < figures.by_siblings.size(); ++i) {
         figures.by_siblings[i] += copy.count.by_siblings()[i];
+        figures.by_clock[i] += copy.count.by_clock()[i];
       }
       figures.actor = figures.actor != 0 ? figures.actor : copy.actor;
     }

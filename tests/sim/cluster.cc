@@ -191,6 +191,7 @@ void SimCluster::collect_probes(Shard& shard) {
   probes_.add("exchange_failed", metrics.failed_exchanges);
   probes_.add("exchange_repair", metrics.exchange_repairs);
   probes_.add("conflict_seen", metrics.conflicts_seen);
+  probes_.add("conflict_hidden", metrics.conflicts_hidden);
   probes_.add("quorum_failed", metrics.quorum_failures);
   probes_.add("fallback_coordinated", metrics.fallback_coordinated);
   const HintCounts& hints = shard.hints().counts();
