@@ -147,7 +147,7 @@ static void tell_partitions(FieldReader& io, std::vector<PartitionIndex>& partit
 
 template <typename Io>
 void tell(Io& io, typename Io::template Value<ProgressReport>& report) {
-  io(report.progress.epoch, report.progress.is_departing);
+  io(report.progress.epoch, report.progress.is_departing, report.progress.read_quorum);
   tell_partitions(io, report.progress.not_whole);
 }
 

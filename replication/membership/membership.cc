@@ -155,6 +155,9 @@ void Membership::tick(LocalTime now) {
     if (next_round_us_ <= now.mono_us + kRoundEarlyUsMax) {
       member_round(now);
     }
+    if (progress_due_us_ <= now.mono_us) {
+      report_progress(now);
+    }
     expire_changes(now);
     tick_proposal(now);
     tick_admissions(now);
@@ -171,7 +174,7 @@ uint64_t Membership::next_deadline_us() const {
   const bool has_rounds = !liveness_.views().empty() || !unchecked_seeds_.empty();
   return std::min({has_rounds ? next_round_us_ : Liveness::kNever, liveness_.next_deadline_us(),
                    flushes_.next_deadline_us(), next_change_us(), next_proposal_us(),
-                   next_admission_us(), next_sent_join_us()});
+                   next_admission_us(), next_sent_join_us(), progress_due_us_});
 }
 
 void Membership::clear_gossip() {

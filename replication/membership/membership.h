@@ -33,7 +33,7 @@ struct MembershipConfig {
   std::vector<Address> seeds;      // at most kSeedsMax; may name this node too
   uint32_t partition_count = 256;  // Q and N, used by the node that founds
   uint32_t replicas = 3;
-  uint32_t read_quorum = 2;            // R: how many old owners must not fall behind in a move
+  uint32_t read_quorum = 2;            // R, see set_read_quorum()
   uint32_t request_timeout_ms = 1000;  // of a FLUSHALL or a ring change
   Keyspaces keyspaces;                 // used by the node that founds
   bool auto_join = true;  // a node that finds a cluster among its seeds joins it without more ado
@@ -86,6 +86,9 @@ class Membership {
   /// How far the shards of this node have come with the document; told to the driver of moves. The
   /// shards of a driver that never calls this count as having done all at once.
   void set_progress(MemberProgress progress, LocalTime now);
+  /// R as this node goes by it from now on, where no keyspace says otherwise; told to the driver of
+  /// moves, as it decides how many old owners may not have heard of a move's end.
+  void set_read_quorum(uint32_t read_quorum, LocalTime now);
   /// A ring change; MembershipPorts::change_done() brings the outcome, perhaps within the call. It
   /// is over when the change is committed, or staged; partitions move after that.
   void request_change(ChangeToken token, const RingChange& change, LocalTime now);
@@ -296,6 +299,7 @@ class Membership {
   bool needs_steps() const;
   NodeId driver() const;
   void report_progress(LocalTime now);
+  uint8_t least_read_quorum() const;
   void apply_steps(LocalTime now, ClusterDocument* next) const;
   void refresh_self(ClusterDocument* next) const;
   void greet_newcomer(const Address& from, const Hello& hello, LocalTime now);
@@ -352,6 +356,8 @@ class Membership {
   uint64_t admit_again_us_ = 0;  // not before
   MemberProgress own_progress_;
   bool is_progress_told_ = false;
+  uint64_t progress_told_us_ = 0;
+  uint64_t progress_due_us_ = Liveness::kNever;  // where own_progress_ is not reported yet
   Progress progress_;
 
   Liveness liveness_;

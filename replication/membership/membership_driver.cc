@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kGatherUs = 1'000'000;  // waiting nodes go in together
 constexpr uint64_t kSpreadUs = 200'000;    // so that not all members propose the same at once
 constexpr uint64_t kAdmitAgainUs = 1'000'000;
+constexpr uint64_t kProgressGatherUs = 100'000;
 constexpr uint64_t kNewcomerKeptUs = 5'000'000;
 
 }  // namespace
@@ -30,18 +31,32 @@ NodeId Membership::driver() const {
   return lowest;
 }
 
+// Copies get whole one after the other, thousands of them where there are that many partitions:
+// those of a while are told together, each report says all.
 void Membership::set_progress(MemberProgress progress, LocalTime now) {
   is_progress_told_ = true;
+  progress.read_quorum = own_progress_.read_quorum;
   if (progress == own_progress_) {
     return;
   }
+  const bool is_step = progress.epoch != own_progress_.epoch ||
+                       progress.is_departing != own_progress_.is_departing ||
+                       progress.not_whole.empty() != own_progress_.not_whole.empty();
   own_progress_ = std::move(progress);
-  if (is_running() && is_member()) {
+  if (!is_running() || !is_member()) {
+    return;
+  }
+  if (is_step || progress_told_us_ + kProgressGatherUs <= now.mono_us) {
     report_progress(now);
+  } else {
+    progress_due_us_ = progress_told_us_ + kProgressGatherUs;
   }
 }
 
 void Membership::report_progress(LocalTime now) {
+  progress_told_us_ = now.mono_us;
+  progress_due_us_ = Liveness::kNever;
+  own_progress_.read_quorum = least_read_quorum();
   progress_[record_.node_id] = own_progress_;
   if (!needs_steps()) {
     return;
@@ -51,6 +66,18 @@ void Membership::report_progress(LocalTime now) {
     propose(now);
   } else {
     ports_.send(liveness_.find(to)->peer_address, ProgressReport{sender(), own_progress_});
+  }
+}
+
+uint8_t Membership::least_read_quorum() const {
+  const auto configured = static_cast<uint8_t>(std::min<uint32_t>(config_.read_quorum, UINT8_MAX));
+  return read_range(document_->keyspaces, configured).least;
+}
+
+void Membership::set_read_quorum(uint32_t read_quorum, LocalTime now) {
+  const bool is_other = std::exchange(config_.read_quorum, read_quorum) != read_quorum;
+  if (is_other && is_running() && is_member()) {
+    report_progress(now);
   }
 }
 
@@ -70,8 +97,7 @@ void Membership::apply_steps(LocalTime now, ClusterDocument* next) const {
     return;
   }
   ClusterDocument stepped = *next;
-  const auto configured = static_cast<uint8_t>(std::min<uint32_t>(config_.read_quorum, UINT8_MAX));
-  if (!take_steps(progress_, read_range(document_->keyspaces, configured).least, &stepped)) {
+  if (!take_steps(progress_, least_read_quorum(), &stepped)) {
     return;
   }
   const bool is_due = steps_due_us_ == Liveness::kNever || steps_due_us_ <= now.mono_us;

@@ -48,14 +48,15 @@ struct MemberProgress {
   std::vector<PartitionIndex> not_whole;  // ascending: its copies that are no part of a read quorum
   /// It has copies or hints to hand over, or does not know yet that it is to leave.
   bool is_departing = false;
+  uint8_t read_quorum = 0;  // the lowest R of any key by which it answers reads; 0: not told
   friend bool operator==(const MemberProgress&, const MemberProgress&) = default;
 };
 /// By member; one that told nothing is missing.
 using Progress = std::map<NodeId, MemberProgress>;
 
 /// Takes each partition that is ready to its next step, and leaving members that hold nothing off
-/// the members. False where nothing was ready, and nothing changed. `read_quorum`: the
-/// lowest R of any key.
+/// the members. False where nothing was ready, and nothing changed. `read_quorum`: the lowest R of
+/// any key, of members that have not told theirs.
 [[nodiscard]] bool take_steps(const Progress& progress, uint32_t read_quorum,
                               ClusterDocument* document);
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -24,12 +25,23 @@ bool has_majority(std::span<const NodeId> list, uint64_t epoch, const Progress& 
   return count_stored(list, epoch, progress) >= list.size() / 2 + 1;
 }
 
-/// No R of the old owners go by an earlier step any more: they would answer reads without what the
-/// new owners alone acknowledge from now on.
+/// No old owner that may go by an earlier step finds R of them that do: they would answer reads
+/// without what the new owners alone acknowledge from now on. R is what each of them goes by, which
+/// its own configuration says.
 bool is_read_no_more(std::span<const NodeId> owners, uint64_t epoch, uint32_t read_quorum,
                      const Progress& progress) {
-  const std::size_t behind = owners.size() - count_stored(owners, epoch, progress);
-  return behind < std::max<uint32_t>(1, read_quorum) || KINDRED_BUG(old_owners_read_on);
+  std::size_t behind = 0;
+  uint32_t least = std::numeric_limits<uint32_t>::max();
+  for (const NodeId node : owners) {
+    const auto told = progress.find(node);
+    if (told != progress.end() && told->second.epoch >= epoch) {
+      continue;
+    }
+    ++behind;
+    const bool has_told = told != progress.end() && told->second.read_quorum != 0;
+    least = std::min(least, has_told ? told->second.read_quorum : read_quorum);
+  }
+  return behind < std::max<uint32_t>(1, least) || KINDRED_BUG(old_owners_read_on);
 }
 
 bool all_whole(std::span<const NodeId> list, PartitionIndex partition, uint64_t epoch,

@@ -59,6 +59,8 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
     config_ = std::make_shared<const Config>(std::move(changed));
     log_.set_level(config_->loglevel);
     access_log_->set_entries_max(config_->acllog_max_len);
+    membership_->set_read_quorum(config_->read_quorum, local_time());
+    after_membership_step();
     post_to_all([config = config_](Worker& worker) { worker.set_config(config); });
     if (sets_password) {
       User changed_user = own_users_->default_user();

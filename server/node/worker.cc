@@ -239,6 +239,7 @@ Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) 
 
 // Only the inventory shows copies that are to be handed over, so nothing is told before.
 void Worker::tell_progress() {
+  is_progress_due_ = false;
   if (!is_inventory_taken_) {
     return;
   }
@@ -505,6 +506,9 @@ void Worker::end_turn() {
       driver_->flush();
     }
     again = clients_.pump() || again;
+  }
+  if (is_progress_due_) {
+    tell_progress();
   }
   for (size_t worker = 0; worker < outboxes_.size(); ++worker) {
     if (!outboxes_[worker].empty()) {

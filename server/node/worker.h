@@ -139,7 +139,7 @@ class Worker final : public ShardOutlet {
   void want_document(NodeId holder) override;
   void copies_changed() override {
     note_filling_copies();
-    tell_progress();
+    is_progress_due_ = true;
   }
   void storage_changed(StorageTrouble trouble, std::string_view text) override;
   void engine_damaged(std::string_view text) override;
@@ -154,6 +154,7 @@ class Worker final : public ShardOutlet {
   const plugins::Capabilities engine_capabilities_;
   std::atomic<uint32_t> filling_copies_{0};
   bool is_inventory_taken_ = false;
+  bool is_progress_due_ = false;  // told at the end of the turn, however many copies changed
   Now now_;
 
   Loop loop_;

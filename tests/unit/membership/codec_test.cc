@@ -49,7 +49,7 @@ TEST(MembershipCodec, GoldenBytes) {
       0x0b5cdd17892f8a31u, 0xef99a5090e10caf3u, 0xfa7fe2f1dda9c12au, 0xc2ce09260f696749u,
       0xd9420ea0b1ced747u, 0x89cf66d4a789cf42u, 0x94e2602be4569232u, 0x69f86d1af8336e21u,
       0xb24ce849c6a140eau, 0x2a4e8ee3dcaf64b5u, 0xb06ae733294efd80u, 0xe976fe263a449efbu,
-      0x6ec4f5696308fccau, 0x0c15ae943449c39eu, 0x19b9ea2f186f3bb4u,
+      0x2a8de86081e4f079u, 0x0c15ae943449c39eu, 0x19b9ea2f186f3bb4u,
   };
   const std::vector<MembershipMessage> messages = sample_messages();
   ASSERT_EQ(messages.size(), golden.size());

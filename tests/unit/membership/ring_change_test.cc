@@ -46,7 +46,7 @@ class RingChanges : public testing::Test {
       all.push_back(i);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      world_.add(all);
+      world_.config(world_.add(all)).partition_count = partition_count_;
     }
     for (const std::size_t node : all) {
       world_.start(node);
@@ -77,6 +77,7 @@ class RingChanges : public testing::Test {
   }
 
   World world_{61};
+  uint32_t partition_count_ = 16;
 };
 
 TEST_F(RingChanges, ANodeWithASeedJoinsAndGetsItsShare) {
@@ -215,6 +216,56 @@ TEST_F(RingChanges, CopiesThatAreNotWholeHoldTheNextStepUp) {
     tell({});
   }
   EXPECT_TRUE(world_.is_settled({0, 1, 2, 3}));
+}
+
+TEST_F(RingChanges, MembersTellTheDriverByWhichRTheyRead) {
+  const std::size_t driver = driver_of(found(3));
+  const std::size_t other = driver == 0 ? 1 : 0;
+  world_.step(other, [](Membership& machine, LocalTime now) { machine.set_read_quorum(1, now); });
+  const std::size_t joining = start_newcomer();
+  const auto is_told = [&] {
+    // The one that joins may have the lowest id.
+    return std::ranges::any_of(Nodes{driver, joining}, [&](std::size_t node) {
+      const Progress& progress = world_.machine(node).progress();
+      const auto told = progress.find(world_.machine(other).self());
+      return told != progress.end() && told->second.read_quorum == 1;
+    });
+  };
+  EXPECT_TRUE(world_.run_until(is_told, 5'000));
+}
+
+TEST_F(RingChanges, ThousandsOfCopiesThatGetWholeAreToldInAFewReports) {
+  partition_count_ = 4'096;
+  const Nodes members = {0, 1, 2, found(3).size()};
+  start_newcomer();
+  ASSERT_TRUE(world_.run_until([&] { return world_.is_one_cluster(members); }, 5'000));
+  const std::size_t driver = driver_of(members);
+  const std::size_t teller = driver == 0 ? 1 : 0;
+  std::vector<PartitionIndex> not_whole(2'000);
+  std::ranges::generate(not_whole, [next = PartitionIndex{0}]() mutable { return next++; });
+  const auto tell = [&] {
+    world_.step(teller, [&](Membership& machine, LocalTime now) {
+      machine.set_progress({machine.document()->epoch, not_whole, false}, now);
+    });
+  };
+  tell();
+  world_.run_ms(1'000);
+  const auto told = [&] {
+    return world_.machine(driver).progress().at(world_.machine(teller).self());
+  };
+  EXPECT_EQ(told().not_whole, not_whole);
+  const uint64_t before = world_.driver(teller).progress_reports_sent;
+  for (int copies = 0; copies < 1'999; ++copies) {
+    not_whole.pop_back();
+    tell();
+    world_.run_ms(1);
+  }
+  EXPECT_LE(told().not_whole.size(), 150u) << "nothing waits for long";
+  EXPECT_LE(world_.driver(teller).progress_reports_sent - before, 40u);
+  not_whole.clear();
+  tell();
+  world_.run_ms(5);
+  EXPECT_TRUE(told().not_whole.empty()) << "the last one makes a step due";
 }
 
 TEST_F(RingChanges, ADeadMemberIsRemovedAndGoesWhenItComesBack) {

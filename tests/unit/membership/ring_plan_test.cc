@@ -145,6 +145,23 @@ TEST(RingPlan, OldOwnersThatMayStillBeReadHoldTheLastStepUp) {
   EXPECT_EQ(next.find_move(partition), nullptr);
 }
 
+TEST(RingPlan, AnOldOwnersOwnRCounts) {
+  ClusterDocument read_new = next_document(after(founded(3, 16, 3), join_of(4)));
+  ASSERT_TRUE(take_steps(all_done(after(founded(3, 16, 3), join_of(4))), 2, &read_new));
+  const PartitionIndex partition = read_new.moves[0].partition;
+  const NodeId behind = read_new.ring.owners(partition)[0];
+  Progress progress = all_done(read_new);
+  progress[behind].epoch = 1;
+  progress[behind].read_quorum = 1;
+  ClusterDocument next = next_document(read_new);
+  (void)take_steps(progress, 2, &next);
+  EXPECT_NE(next.find_move(partition), nullptr) << "it would answer alone";
+  progress[behind].read_quorum = 2;
+  next = next_document(read_new);
+  ASSERT_TRUE(take_steps(progress, 1, &next));
+  EXPECT_EQ(next.find_move(partition), nullptr) << "whatever the driver's own R is";
+}
+
 // Where new owners are read, R of them may not hear of a removal at once: no way back.
 TEST(RingPlan, RemovedMemberDoesNotRollBackWhereNewOwnersAreRead) {
   const ClusterDocument joined = after(after(founded(3, 16, 3), join_of(4)), join_of(5));

@@ -91,7 +91,7 @@ inline std::vector<MembershipMessage> sample_messages() {
           Accept{sender, {1, 2}, {3, 1}, sample_document()},
           Accepted{sender, {1, 2}, {3, 1}},
           Refused{sender, {1, 2}, {3, 1}, {4, 2}},
-          ProgressReport{sender, {5, {0, 1, 7}, true}},
+          ProgressReport{sender, {5, {0, 1, 7}, true, 2}},
           JoinRequest{sender, 8, 77, sample_member(4), true},
           JoinReply{sender, 8, "ERR no", 3}};
 }

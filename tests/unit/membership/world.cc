@@ -34,6 +34,7 @@ class World::Ports final : public MembershipPorts {
 
   void send(const Address& to, const MembershipMessage& message) override {
     ++driver().messages_sent;
+    driver().progress_reports_sent += std::holds_alternative<ProgressReport>(message) ? 1 : 0;
     world_.send(self_, to, message);
   }
   void persist(const NodeRecord& record, PersistToken token) override {

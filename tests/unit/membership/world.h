@@ -41,6 +41,7 @@ class World {
     Stamp shards_highest = 0;
     uint64_t steps = 0;
     uint64_t messages_sent = 0;
+    uint64_t progress_reports_sent = 0;
   };
 
   explicit World(uint64_t prng_seed);
