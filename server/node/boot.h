@@ -29,6 +29,9 @@ struct BootSituation {
 
 std::string_view durability_word(DurabilityDirective durability);
 
+/// The file of the boot record, in the node's directory.
+inline constexpr char kBootFile[] = "boot";
+
 /// What an engine makes of the configured durability: as much of it as it can.
 [[nodiscard]] DurabilityDirective effective_durability(DurabilityDirective configured,
                                                        const plugins::Capabilities& engine);

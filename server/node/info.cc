@@ -319,6 +319,7 @@ void kindred_section(const NodeFigures& figures, std::string* out) {
 
 std::string histogram_text(const LiveCount::SiblingHistogram& histogram) {
   static constexpr std::string_view kSizes[] = {"1", "2", "3-4", "5-8", "9-16", "17+"};
+  std::string text;
   for (size_t i = 0; i < std::size(kSizes); ++i) {
     text += (i == 0 ? "" : ",") + std::string(kSizes[i]) + "=" + std::to_string(histogram[i + 1]);
   }
@@ -462,6 +463,7 @@ void WorkerFigures::add(const WorkerFigures& other) {
   expiring_keys += other.expiring_keys;
   for (size_t i = 0; i < by_siblings.size(); ++i) {
     by_siblings[i] += other.by_siblings[i];
+    by_clock[i] += other.by_clock[i];
   }
   actor = actor != 0 ? actor : other.actor;
   filling_copies += other.filling_copies;

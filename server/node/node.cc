@@ -18,7 +18,6 @@ namespace kindred {
 
 namespace {
 
-constexpr char kBootFile[] = "boot";
 /// Of keys and records as this program stores them in an engine.
 constexpr uint32_t kHostLayout = 1;
 constexpr uint64_t kReadyCheckMs = 20;
@@ -143,10 +142,13 @@ std::string Node::open_engines() {
   if (!error.empty()) {
     return error;
   }
-  const BootRecord now{false, situation.machine_boot_id,
-                       effective_durability(config_->durability, engine_capabilities_),
-                       config_->storage_engine};
-  return directory_->write(kBootFile, encode_boot_record(now));
+  least_durability_ = boot_durability_ =
+      effective_durability(config_->durability, engine_capabilities_);
+  return directory_->write(kBootFile, encode_boot_record(boot_record(least_durability_)));
+}
+
+BootRecord Node::boot_record(DurabilityDirective durability) const {
+  return {false, machine_boot_id(), durability, config_->storage_engine};
 }
 
 // Damaged files are put aside, and what can still be read of them goes into new ones.
@@ -443,9 +445,8 @@ std::string Node::close_engines() {
   if (exit_code_ != 0 || (next_run_ && next_run_->copies_filling)) {
     return "";
   }
-  const BootRecord clean{true, machine_boot_id(),
-                         effective_durability(config_->durability, engine_capabilities_),
-                         config_->storage_engine};
+  BootRecord clean = boot_record(least_durability_);
+  clean.clean_stop = true;
   return directory_->write(kBootFile, encode_boot_record(clean));
 }
 

@@ -18,6 +18,7 @@
 #include "server/io/tcp.h"
 #include "server/log/log.h"
 #include "server/node/background_thread.h"
+#include "server/node/boot.h"
 #include "server/node/figures.h"
 #include "server/node/gossip_count.h"
 #include "server/node/key_counts.h"
@@ -204,7 +205,12 @@ class Node final : public NodeControl,
   void storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) override;
   void engine_damaged(const std::string& text) override;
   void run_again(const NextRun& next, const std::string& why);
+  bool takes_writes() const;
+  void reopen_where_it_may_forget();
   void reopen_when_writable();
+  BootRecord boot_record(DurabilityDirective durability) const;
+  void note_durability(Asker asker, std::vector<std::pair<std::string, std::string>> settings,
+                       DurabilityDirective durability);
   void persist_next();
   void send_frame(NodeId to, std::string_view frame) override;
 
@@ -297,6 +303,8 @@ class Node final : public NodeControl,
   bool is_persist_failing_ = false;
   std::vector<StorageTrouble> troubles_;  // by worker
   std::string trouble_text_;
+  DurabilityDirective least_durability_ = DurabilityDirective::kNone;  // so far in this run
+  DurabilityDirective boot_durability_ = DurabilityDirective::kNone;   // what the boot file gets
   std::optional<Timer> reopen_check_;
   uint64_t salvaged_ranges_lost_ = 0;
 

@@ -8,6 +8,7 @@
 #include "server/config/directives.h"
 #include "server/config/rewrite.h"
 #include "server/config/value_text.h"
+#include "server/node/boot.h"
 #include "server/node/node.h"
 
 namespace kindred {
@@ -45,6 +46,12 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
         "ERR CONFIG SET failed (possibly related to argument 'requirepass') - the default user is "
         "set for the whole cluster, by ACL SETUSER or ACL LOAD";
   }
+  const DurabilityDirective durability =
+      effective_durability(changed.durability, engine_capabilities_);
+  if (error.empty() && durability < least_durability_) {
+    note_durability(asker, std::move(settings), durability);
+    return;
+  }
   const auto touched_tls = std::find_if(settings.begin(), settings.end(), [](const auto& set) {
     return lower_case(set.first).starts_with("tls-");
   });
@@ -72,6 +79,27 @@ void Node::set_config(Asker asker, std::vector<std::pair<std::string, std::strin
     }
   }
   answer_status(asker, error);
+}
+
+// Before anything is acknowledged by it: after a crash the next start goes by the least that there
+// was in this run. Once it is known, the settings are looked at again.
+void Node::note_durability(Asker asker, std::vector<std::pair<std::string, std::string>> settings,
+                           DurabilityDirective durability) {
+  boot_durability_ = std::min(boot_durability_, durability);
+  background_->post([this, asker, wanted = std::move(settings), durability,
+                     record = encode_boot_record(boot_record(boot_durability_))] {
+    const std::string error = directory_->write(kBootFile, record);
+    workers_.front()->post_errand([this, asker, wanted, durability, error] {
+      if (error.empty()) {
+        least_durability_ = std::min(least_durability_, durability);
+        reopen_where_it_may_forget();
+        set_config(asker, wanted);
+        return;
+      }
+      answer_status(asker,
+                    "ERR CONFIG SET failed (possibly related to argument 'durability') - " + error);
+    });
+  });
 }
 
 void Node::rewrite_config(Asker asker) {

@@ -14,28 +14,30 @@ constexpr char kProbeFile[] = "probe";
 }  // namespace
 
 void Node::storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) {
-  const bool was_sound = std::all_of(troubles_.begin(), troubles_.end(), [](StorageTrouble each) {
-    return each == StorageTrouble::kNone;
-  });
+  const bool was_sound = takes_writes();
   troubles_[worker] = trouble;
   if (trouble != StorageTrouble::kNone) {
     if (was_sound || trouble_text_ != text) {
       log_.warning("The storage engine takes no writes: " + text);
     }
     trouble_text_ = text;
-    const bool may_forget = effective_durability(config_->durability, engine_capabilities_) !=
-                            DurabilityDirective::kGroup;
-    if (may_forget) {
-      reopen_check_->start(kReopenCheckMs, kReopenCheckMs);
-    }
+    reopen_where_it_may_forget();
     return;
   }
-  const bool is_sound = std::all_of(troubles_.begin(), troubles_.end(), [](StorageTrouble each) {
-    return each == StorageTrouble::kNone;
-  });
-  if (is_sound) {
+  if (takes_writes()) {
     log_.notice("The storage engine takes writes again");
     trouble_text_.clear();
+  }
+}
+
+bool Node::takes_writes() const {
+  return std::all_of(troubles_.begin(), troubles_.end(),
+                     [](StorageTrouble each) { return each == StorageTrouble::kNone; });
+}
+
+void Node::reopen_where_it_may_forget() {
+  if (least_durability_ != DurabilityDirective::kGroup && !takes_writes()) {
+    reopen_check_->start(kReopenCheckMs, kReopenCheckMs);
   }
 }
 

@@ -34,6 +34,10 @@ ClientToken without_origin(ClientToken token) {
   return token & ((ClientToken{1} << kOriginShift) - 1);
 }
 
+bool syncs_all(const Config& config, const plugins::Capabilities& engine) {
+  return effective_durability(config.durability, engine) == DurabilityDirective::kGroup;
+}
+
 /// What was synced is there when an engine comes back from trouble; the rest need not be, and then
 /// it takes another run of the node, whose copies are filled.
 std::unique_ptr<StateStore> make_store(plugins::Engine& engine, const Config& config,
@@ -42,10 +46,8 @@ std::unique_ptr<StateStore> make_store(plugins::Engine& engine, const Config& co
   if (capabilities.nonblocking) {
     return std::make_unique<DirectStore>(engine);
   }
-  const bool forgets_nothing =
-      effective_durability(config.durability, capabilities) == DurabilityDirective::kGroup;
   return std::make_unique<ThreadedStore>(engine, kReadersPerWorker, std::move(wake),
-                                         forgets_nothing);
+                                         syncs_all(config, capabilities));
 }
 
 Durability durability_of(const Config& config, const plugins::Capabilities& engine) {
@@ -173,6 +175,9 @@ void Worker::set_config(std::shared_ptr<const Config> config) {
   config_ = std::move(config);
   settings_ = session_settings();
   watch_idle_clients();
+  if (!syncs_all(*config_, engine_capabilities_)) {
+    store_->expect_unsynced();
+  }
   if (driver_) {
     driver_->shard().set_config(shard_config());
   }

@@ -56,6 +56,9 @@ class StateStore {
   virtual void flush() = 0;
   /// Tells the client what is finished; returns whether there was anything. Outside of any step.
   virtual bool deliver(StoreClient& client) = 0;
+  /// From here on writes may be acknowledged without a sync, for as long as the store lives: an
+  /// engine that comes back from trouble may have forgotten some.
+  virtual void expect_unsynced() {}
   /// Waits until all that was stored is with the engine. Nothing may be asked afterwards; what is
   /// not delivered is dropped.
   virtual void stop() = 0;

@@ -166,6 +166,10 @@ void StorageThreads::note_refusal(const plugins::Status& status) {
 
 // Written and taken away again, as durably as the engine can.
 void StorageThreads::probe() {
+  if (!probes_) {
+    probe_at_.reset();
+    return;
+  }
   batch_.clear();
   batch_.put(kProbeKey, std::string(kProbeBytes, '\0'));
   const bool can_sync = engine_.capabilities().can_sync;

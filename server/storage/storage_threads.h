@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -65,6 +66,8 @@ class StorageThreads {
   void submit(std::vector<StorageJob>* jobs);
   /// Replaces `results` by what has finished, in the order of finishing.
   void take_results(std::vector<StorageResult>* results);
+  /// For good. Trouble is told as before, its end no more.
+  void stop_probing() { probes_.store(false, std::memory_order_relaxed); }
   /// Finishes all jobs and ends the threads.
   void stop();
 
@@ -96,7 +99,7 @@ class StorageThreads {
   std::vector<StorageResult> results_;
 
   using Clock = std::chrono::steady_clock;
-  const bool probes_;
+  std::atomic<bool> probes_;
   plugins::WriteBatch batch_;  // this and what follows: the writer's
   plugins::StatusCode trouble_ = plugins::StatusCode::kOk;
   std::optional<Clock::time_point> probe_at_;

@@ -29,6 +29,7 @@ class ThreadedStore final : public StateStore {
   void prefetch(std::span<const KeyRef>) override {}
   void flush() override;
   bool deliver(StoreClient& client) override;
+  void expect_unsynced() override { threads_.stop_probing(); }
   void stop() override;
 
  private:

@@ -37,6 +37,13 @@ def storage_status(node):
     return info(node, "persistence")["storage_status"]
 
 
+def sets(node, key, value):
+    try:
+        return client_of(node).set(key, value)
+    except redis.RedisError:
+        return False
+
+
 class DisksTest(unittest.TestCase):
     def make(self, size, directives=None):
         self.cluster = Cluster(size, {**GROUP, **(directives or {})})
@@ -158,13 +165,40 @@ class TroubleTest(DisksTest):
         self.wait_equal(nodes[2], acknowledged, 30)
 
 
+    def test_less_durability_set_while_running_is_remembered(self):
+        node, = self.make(1)
+        disk = ShimmedDisk(node)
+        self.cluster.start()
+
+        def durability_now_and_after_a_crash():
+            boot = (node.data / "boot").read_text()
+            return info(node, "persistence")["storage_durability"], boot.split("durability ")[1].strip()
+        self.assertEqual(durability_now_and_after_a_crash(), ("group", "group"))
+        client_of(node).config_set("durability", "async")
+        self.assertEqual(durability_now_and_after_a_crash(), ("async", "async"))
+        client_of(node).config_set("durability", "group")
+        self.assertEqual(durability_now_and_after_a_crash(), ("group", "async"))
+        disk.turn("read-only")
+        self.write_until(node, "a", 100, lambda errors, _: len(errors) > 5)
+        disk.turn("sound")
+        wait_until(lambda: "starting again" in node.log(), 30, "the node starts anew")
+        node.wait_ready()
+        wait_until(lambda: sets(node, "b", "1"), 30, "it takes writes again")
+        self.assertEqual(node.stop(), 0)
+        node.start()
+        node.wait_ready()
+        self.assertEqual(durability_now_and_after_a_crash(), ("group", "group"))
+
+
 class PowerLossTest(DisksTest):
-    def write_and_lose_power(self, node_count, durability, writes):
+    def write_and_lose_power(self, node_count, durability, writes, then=None):
         """Kills all nodes under load, with what they had not synced. What was acknowledged, and how
-        many bytes went."""
+        many bytes went. `then`: the durability from the start of the load on."""
         nodes = self.make(node_count, {"durability": durability})
         disks = [ShimmedDisk(node) for node in nodes]
         self.cluster.start()
+        for node in nodes if then else ():
+            client_of(node).config_set("durability", then)
         acknowledged = {}
 
         def write(index):
@@ -191,6 +225,10 @@ class PowerLossTest(DisksTest):
         acknowledged, _ = self.write_and_lose_power(3, "group", 3000)
         for node in self.cluster.nodes:
             self.assert_values(node, acknowledged)
+
+    def test_group_durability_set_while_running_loses_nothing_acknowledged_since(self):
+        acknowledged, _ = self.write_and_lose_power(1, "async", 1000, then="group")
+        self.assert_values(self.cluster.nodes[0], acknowledged)
 
     def test_the_shim_does_lose_what_is_not_synced(self):
         acknowledged, lost = self.write_and_lose_power(1, "async", 3000)
