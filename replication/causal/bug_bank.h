@@ -54,6 +54,7 @@
   X(keyspace_write_quorum_forgotten, "a fill reckons with the configured W alone")               \
   X(full_disk_acks, "a node whose engine refuses writes acknowledges them all the same")         \
   X(quarantine_keeps_the_copy, "a copy of which a record was damaged stays whole")               \
+  X(lost_record_keeps_the_actor, "a copy that lost a record stamps on under its actor")          \
   X(silent_peer_loses_writes, "a write that a silent peer has goes to the next one too")         \
   X(minority_decides, "half of the voters are taken for a majority")                             \
   X(accepted_document_ignored, "a proposer ignores what voters have accepted before")            \

@@ -404,7 +404,7 @@ void ShardCore::quarantine(const KeyRef& key) {
     hints.damaged(key);
   } else if (KINDRED_BUG(quarantine_keeps_the_copy)) {
     end_actor(key.partition);
-  } else {
+  } else if (!KINDRED_BUG(lost_record_keeps_the_actor)) {
     lose_writes(key.partition);
   }
 }

@@ -35,6 +35,32 @@ void Peer::load(const KeyRef& key, StoreToken token) {
   });
 }
 
+void World::restart(NodeId id) {
+  auto restarted = std::make_unique<Peer>(*this, id);
+  restarted->engine() = std::exchange(peer(id).engine(), {});
+  std::swap(peers[id - 1], restarted);
+  ended_peers.push_back(std::move(restarted));
+  now.cluster_ms += 100;
+  install_at(peer(id), document.flush_stamp);
+  for (const auto& [stored, record] : peer(id).engine()) {
+    KeyRef key;
+    State state;
+    ASSERT_TRUE(decode_stored_key(stored, kPartitions, &key));
+    ASSERT_TRUE(decode_record(key, record, &state));
+    ASSERT_TRUE(peer(id).shard().count_existing(key, state, now));
+  }
+}
+
+void Peer::document_wanted(NodeId) {
+  if (world_.pulls_documents) {
+    world_.later([this] { world_.install_document(world_.peer(id_)); });
+  }
+}
+
+uint64_t Peer::random() {
+  return id_ * 1'000'000 + ++world_.randoms;
+}
+
 void Peer::read_range(const FetchRange& range, StoreToken token) {
   const StoredKeyRange bounds = fetch_range(range, kPartitions);
   world_.later([this, bounds, token, entries_max = range.entries_max] {
@@ -66,7 +92,8 @@ void Peer::send(NodeId to, const Message& message) {
   ++world_.messages;
   world_.bytes += frame.size() - kFrameHeaderBytes;
   world_.later([this, frame, to] {
-    if (world_.loses_answers && world_.random() % 4 == 0) {
+    const bool is_lost = world_.loses_answers && world_.random() % 4 == 0;
+    if (is_lost || (world_.is_cut && world_.is_cut(id_, to))) {
       return;
     }
     Frame read;

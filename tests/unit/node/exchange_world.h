@@ -59,22 +59,30 @@ class Peer final : public ShardPorts {
     return StoreStatus::kDone;
   }
   void read_range(const FetchRange& range, StoreToken token) override;
-  void quarantine(const KeyRef&) override {}
+  void quarantine(const KeyRef& key) override {
+    std::string stored;
+    encode_stored_key(key, &stored);
+    engine_.erase(stored);
+  }
   void send(NodeId to, const Message& message) override;
-  void reply(ClientToken, Outcome&&) override {}
+  void reply(ClientToken token, Outcome&& outcome) override {
+    outcome.state.own();
+    outcomes[token] = std::move(outcome);
+  }
   void reply_scan(ClientToken, ScanPage&&) override {}
   void reply_repair(RepairToken token, const RepairReport& report) override {
     EXPECT_TRUE(reports.emplace(token, report).second);
   }
-  void document_wanted(NodeId) override {}
+  void document_wanted(NodeId) override;
   void copies_changed() override {}
   bool resolve(std::string_view, const KeyRef&, std::span<const std::string_view>,
                std::string*) override {
     return false;
   }
-  uint64_t random() override { return id_ * 1'000'000 + ++randoms_; }
+  uint64_t random() override;
 
   std::map<RepairToken, RepairReport> reports;
+  std::map<ClientToken, Outcome> outcomes;
   bool refuses_stores = false;
   uint64_t stores = 0;
 
@@ -83,18 +91,40 @@ class Peer final : public ShardPorts {
   const NodeId id_;
   std::map<std::string, std::string> engine_;
   std::string record_;
-  uint64_t randoms_ = 0;
   Shard shard_;
 };
 
-/// Nodes 1..3, which hold all partitions each; messages pass through their bytes.
+/// Nodes 1, 2 and so on, of which the first `copies` (all, where it is 0) hold all partitions;
+/// messages pass through their bytes.
 class World {
  public:
-  explicit World(uint64_t prng_seed, uint32_t nodes = 2) : random(prng_seed) {
+  explicit World(uint64_t prng_seed, uint32_t nodes = 2, uint32_t copies = 0) : random(prng_seed) {
     for (NodeId id = 1; id <= nodes; ++id) {
       peers.push_back(std::make_unique<Peer>(*this, id));
+      Member member;
+      member.id = id;
+      member.name = std::to_string(id);
+      document.members.push_back(member);
     }
+    document.epoch = 1;
+    document.replicas = copies == 0 ? nodes : copies;
+    document.steps.assign(kPartitions, 1);
+    std::vector<NodeId> owners;
+    for (NodeId id = 1; id <= document.replicas; ++id) {
+      owners.push_back(id);
+    }
+    set_owners(owners);
     install(1);
+  }
+
+  /// In the document; the lists of all partitions are as long as before.
+  void set_owners(const std::vector<NodeId>& owners) {
+    std::vector<NodeId> flat;
+    for (uint32_t p = 0; p < kPartitions; ++p) {
+      flat.insert(flat.end(), owners.begin(), owners.end());
+    }
+    const auto copies = static_cast<uint32_t>(owners.size());
+    document.ring = Ring::make(kPartitions, copies, copies, flat).value();
   }
 
   void install(Stamp flush_stamp) {
@@ -103,45 +133,48 @@ class World {
     }
   }
   void install_at(Peer& one, Stamp flush_stamp) {
-    auto document = std::make_shared<ClusterDocument>();
-    document->epoch = 1;
-    document->flush_stamp = flush_stamp;
-    std::vector<NodeId> flat;
-    for (NodeId id = 1; id <= peers.size(); ++id) {
-      Member member;
-      member.id = id;
-      member.name = std::to_string(id);
-      document->members.push_back(member);
-    }
-    const auto copies = static_cast<uint32_t>(peers.size());
-    for (uint32_t p = 0; p < kPartitions; ++p) {
-      for (NodeId id = 1; id <= copies; ++id) {
-        flat.push_back(id);
-      }
-    }
-    document->replicas = copies;
-    document->ring = Ring::make(kPartitions, copies, copies, flat).value();
-    one.shard().set_cluster(document, CopyState::kWhole, now);
+    document.flush_stamp = flush_stamp;
+    install_document(one);
     for (NodeId id = 1; id <= peers.size(); ++id) {
       one.shard().set_alive(id, true, now);
     }
   }
+  /// As the document is now.
+  void install_document(Peer& one) {
+    one.shard().set_cluster(std::make_shared<ClusterDocument>(document), CopyState::kWhole, now);
+  }
+  /// The process ends and starts again on what its engine holds, which is taken for all it had.
+  void restart(NodeId id);
 
   Peer& peer(NodeId id) { return *peers[id - 1]; }
   void later(std::function<void()> what) { events.push_back(std::move(what)); }
+  void tick() {
+    now.mono_us += Shard::kTickMs * 1000;
+    for (auto& one : peers) {
+      one->shard().tick(now);
+    }
+  }
+  void deliver_all() {
+    while (!events.empty()) {
+      const auto event = std::move(events.front());
+      events.pop_front();
+      event();
+    }
+  }
+  /// Delivers and ticks for so long.
+  void pass_ms(uint64_t ms) {
+    for (const uint64_t end_us = now.mono_us + ms * 1000; now.mono_us < end_us;) {
+      deliver_all();
+      tick();
+    }
+    deliver_all();
+  }
   /// Until nothing is under way.
   void settle() {
     for (int quiet = 0; quiet < 3;) {
       quiet = events.empty() ? quiet + 1 : 0;
-      while (!events.empty()) {
-        const auto event = std::move(events.front());
-        events.pop_front();
-        event();
-      }
-      now.mono_us += Shard::kTickMs * 1000;
-      for (auto& one : peers) {
-        one->shard().tick(now);
-      }
+      deliver_all();
+      tick();
     }
   }
   RepairReport repair(NodeId id) {
@@ -172,6 +205,7 @@ class World {
 
   std::mt19937_64 random;
   std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<std::unique_ptr<Peer>> ended_peers;  // of restarted nodes
   std::deque<std::function<void()>> events;
   std::map<uint64_t, std::string> names;
   Now now{1'000'000, 1'700'000'000'000};
@@ -182,6 +216,10 @@ class World {
   uint64_t loads_under_way = 0;
   uint64_t loads_under_way_max = 0;
   bool loses_answers = false;
+  std::function<bool(NodeId from, NodeId to)> is_cut;  // asked when a message would arrive
+  bool pulls_documents = false;                        // who wants a newer document gets it
+  ClusterDocument document;
+  uint64_t randoms = 0;
   std::function<void(NodeId from, const Message&)> observe;  // each message sent
 };
 
