@@ -92,7 +92,9 @@ class Node {
     }
     document->ring = Ring::make(kPartitions, 3, static_cast<uint32_t>(copies), flat).value();
     shard_.set_cluster(std::move(document), fresh_copies, now);
-    tell_rounds();
+    if (tells_rounds) {
+      tell_rounds();
+    }
   }
   /// Nothing was ever reaped: what this node asks when copies begin.
   void tell_rounds() {
@@ -179,6 +181,7 @@ class Node {
 
   RecordingPorts ports;
   Now now{1'000'000, 1'700'000'000'000};
+  bool tells_rounds = true;  // at once, for all owners
 
  private:
   std::vector<NodeId> owners_;  // of kPartition

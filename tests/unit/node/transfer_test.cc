@@ -43,6 +43,27 @@ TEST_F(Arrival, AcksWhatItStoresAndServesNothing) {
   EXPECT_EQ(node.ports.take<PassOn>().size(), 1U);
 }
 
+// Owners that fill themselves wait for it, and it for one of them to be whole.
+TEST(ArrivalUntold, TakesNothingInAndSaysThatItHasNothing) {
+  Node node({2, 3, 4});
+  node.tells_rounds = false;
+  node.move(move_to({1, 3, 4}), kMoved);
+  EXPECT_EQ(replicate(node, some_state(node), kMoved).status, AckStatus::kNotOwner);
+  FetchRange range;
+  range.id = 10;
+  range.step = kMoved;
+  range.partition = kPartition;
+  node.shard().receive(3, range, node.now);
+  ASSERT_EQ(node.ports.range_reads.size(), 1U);
+  node.shard().range_read(node.ports.range_reads[0].token, true, {}, true, node.now);
+  const std::vector<Sent> told = node.ports.take<FetchRangeReply>();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].as<FetchRangeReply>()->status, FetchStatus::kFilling);
+  EXPECT_TRUE(told[0].as<FetchRangeReply>()->done);
+  node.tell_rounds();
+  EXPECT_EQ(replicate(node, some_state(node), kMoved).status, AckStatus::kStored);
+}
+
 TEST_F(Arrival, IsWholeAfterMergingFromEnoughOldOwners) {
   node.pass_ms(5);
   const std::vector<Transfer> transfers = node.shard().transfers();
