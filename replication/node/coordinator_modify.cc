@@ -146,7 +146,7 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
   if (op.read_clean < admitted(op)) {
     return modify_again(op, now);  // rounds went on since the quorum was read
   }
-  if (op.whole != 0) {
+  if (op.whole != 0 && !op.written) {
     return part_read(op, local, now);
   }
   const LiveMark before = live_mark(local);
@@ -162,6 +162,10 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
     return fail(op, OutcomeCode::kConflict, 1, seen.living(), now);
   }
   const bool stands = first_round_stands(op, state, seen);
+  if (op.whole != 0 && !stands) {
+    // The other keys are written: this one can't be computed anew.
+    return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
+  }
   Mutation mutation = stands && !KINDRED_BUG(modify_applied_twice)
                           ? same_again(op, seen)
                           : mutate(op.request, state, old, now.cluster_ms, limits);

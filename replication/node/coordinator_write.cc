@@ -268,10 +268,7 @@ void Coordinator::judge_write(Op& op, Now now) {
     }
     return;
   }
-  // A part of a transaction stays as it is: what is above it was not there when the whole was read,
-  // and counts as written after it.
-  const bool hidden =
-      op.is_register && op.highest > op.dot && op.whole == 0 && !KINDRED_BUG(no_restamp);
+  const bool hidden = op.is_register && op.highest > op.dot && !KINDRED_BUG(no_restamp);
   if (hidden && op.kind == OpKind::kModify && !KINDRED_BUG(modify_restamped)) {
     return modify_again(op, now);
   }
