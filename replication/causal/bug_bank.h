@@ -68,6 +68,13 @@
   X(reap_changed_copy, "a copy drops what was agreed on though it has changed since")            \
   X(reap_without_one_owner, "a round is agreed without the vote of the last owner")              \
   X(reap_ignores_digests, "an owner votes for a tombstone that its copy does not hold")          \
+  X(stamped_below_a_round, "a write after a round is stamped below what it reaped")              \
+  X(hints_begin_below_a_vote, "a fallback labels hints by agreed rounds, not by votes")          \
+  X(newer_hint_dropped, "a hint is void though all of it is newer than the round")               \
+  X(quarantine_keeps_its_vote, "a copy that lost a tombstone vouches for its vote")              \
+  X(page_read_behind_a_commit, "a page is labelled by when it was asked for")                    \
+  X(behind_copy_loses_new_writes, "a copy behind is emptied of newer writes too")                \
+  X(any_round_believed, "a round far ahead of the cluster clock is gone by")                     \
   X(behind_copy_kept, "a copy that comes back from before a reap round is not emptied")          \
   X(refused_tombstone_vouched_for, "a copy that lost a tombstone still says that it is clean")
 

@@ -46,6 +46,10 @@ Stamp State::highest_stamp() const {
   return siblings.empty() ? highest : std::max(highest, siblings.back().dot.stamp);
 }
 
+bool State::is_newer_than(Stamp stamp) const {
+  return highest_stamp() > stamp && (siblings.empty() || siblings.front().dot.stamp > stamp);
+}
+
 Dot State::highest_dot() const {
   return siblings.empty() ? floor : std::max(floor, siblings.back().dot);
 }

@@ -40,6 +40,8 @@ struct State {
   bool has_live_sibling(uint64_t now_ms) const;
   /// The highest stamp anywhere in the state: a write that extends it must stamp above this.
   Stamp highest_stamp() const;
+  /// Whether it was written since that stamp, and shows nothing that was written before.
+  bool is_newer_than(Stamp stamp) const;
   /// The highest dot that a later read could show or that hides others: floor or sibling.
   Dot highest_dot() const;
   /// Keeps borrowed values past the current step.

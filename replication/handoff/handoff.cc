@@ -285,9 +285,7 @@ void Handoff::on_ack(NodeId from, const ReplicateAck& ack, Now now) {
     core_.ports.document_wanted(from);
   }
   if (ack.status == AckStatus::kUnclean && ack.round > item->clean) {
-    // It was here before that round, when this node vouched that it had none: so it had been
-    // delivered, and came back with an older copy of the directory.
-    item->is_void = true;
+    item->voids = ack.round;
     return received(*item, now);
   }
   const bool is_held = ack.status == AckStatus::kStored || ack.status == AckStatus::kFilling;
@@ -337,13 +335,31 @@ void Handoff::on_loaded(uint64_t id, LoadStatus status, const State& state, Now 
 
 void Handoff::verified(Item& item, const State& state, Now now) {
   const KeyRef hint = item.hint.ref();
+  if (item.voids != 0 && state.is_newer_than(item.voids) && !KINDRED_BUG(newer_hint_dropped)) {
+    return relabel(item, state, now);
+  }
+  // One with versions from before that round was here when this node vouched that it had none: so
+  // it had been delivered, and came back with an older copy of the directory.
   if (!state.never_written() && digest(state) == item.digest) {
-    const HintEnd why = item.is_void                 ? HintEnd::kSuperseded
+    const HintEnd why = item.voids != 0              ? HintEnd::kSuperseded
                         : item.way == Way::kExpiring ? HintEnd::kExpired
                                                      : HintEnd::kDelivered;
     core_.erase_hint(hint, hint_mark(hint, state), why);
   }
   item_over(item, /*has_failed=*/false, now);
+}
+
+/// All that it has was written since: it is clean for that round, whatever it was merged into here.
+void Handoff::relabel(Item& item, const State& state, Now now) {
+  const KeyRef hint = item.hint.ref();
+  State clean = state;
+  clean.round = item.voids;
+  const HintMark mark = hint_mark(hint, state);
+  if (core_.commit_hint(hint, mark, clean, core_.ports.encode(hint, clean), core_.config.durability,
+                        0) == StoreStatus::kFailed) {
+    ++core_.metrics.storage_failures;  // it stays as it was
+  }
+  item_over(item, /*has_failed=*/true, now);  // and is sent again
 }
 
 void Handoff::item_over(Item& item, bool has_failed, Now now) {

@@ -57,9 +57,9 @@ class Handoff {
   struct Item {
     uint64_t id = 0;
     KeyHolder hint;
-    Digest digest = 0;     // of the state as it lay in the engine
-    Round clean = 0;       // what that is clean for
-    bool is_void = false;  // a receiver knows that it may show what has been reaped
+    Digest digest = 0;  // of the state as it lay in the engine
+    Round clean = 0;    // what that is clean for
+    Round voids = 0;    // a receiver goes by this round, and the hint may show what it reaped
     Way way = Way::kNone;
     uint8_t acks_missing = 0;
     boost::container::small_vector<NodeId, 3> waiting;
@@ -67,7 +67,7 @@ class Handoff {
     void reset() {
       waiting.clear();
       is_verifying = false;
-      is_void = false;
+      voids = 0;
     }
   };
 
@@ -81,6 +81,7 @@ class Handoff {
   bool store_here(const Replicate& message, Now now);
   void received(Item& item, Now now);
   void verified(Item& item, const State& state, Now now);
+  void relabel(Item& item, const State& state, Now now);
   void item_over(Item& item, bool has_failed, Now now);
   void page_over(Target& target, Now now);
   void drop_page(NodeId whose, Target& target, Now now);

@@ -193,7 +193,7 @@ void Coordinator::modify_loaded(Op& op, State& local, Now now) {
 /// `state` is what was read: it becomes what is written.
 void Coordinator::write_modified(Op& op, const LiveMark& before, State& state,
                                  const Mutation& mutation, Now now) {
-  const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
+  const Stamp stamp = core_.stamp(now, op.key.partition(), state, op.highest.stamp);
   const Stamp left = std::numeric_limits<Stamp>::max() - stamp;
   if (stamp == 0 || left < state.siblings.size()) {  // an expiry takes a stamp a sibling
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);

@@ -23,10 +23,11 @@ auto* hint_place(Op& op, NodeId holder) {
 
 }  // namespace
 
-/// What nothing is known of, this node's bar is as good for as any hint taken in.
+/// What nothing is known of shows nothing that was reaped, by no round that this node has heard of.
 void Coordinator::begin_from_hints(const Op& op, State& state) const {
   if (state.never_written()) {
-    state.round = core_.copies.at(op.key.partition()).mark.bar;
+    const RoundMark& mark = core_.copies.at(op.key.partition()).mark;
+    state.round = std::max(mark.bar, mark.begins);
   }
 }
 

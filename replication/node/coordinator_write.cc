@@ -87,7 +87,7 @@ void Coordinator::write_loaded(Op& op, const Operation& operation, State& state,
   const LiveMark before = live_mark(state);
   const ClientContext shown = op.covers_read ? context_of_read(op.read) : ClientContext{};
   const ClientContext& context = op.covers_read ? shown : operation.context;
-  const Stamp stamp = core_.stamp(now, state, context.highest_stamp());
+  const Stamp stamp = core_.stamp(now, op.key.partition(), state, context.highest_stamp());
   if (stamp == 0) {
     return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
   }
@@ -335,7 +335,7 @@ void Coordinator::restamp_loaded(Op& op, State& state, Now now) {
     return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
   }
   const LiveMark before = live_mark(state);
-  const Stamp stamp = core_.stamp(now, state, op.highest.stamp);
+  const Stamp stamp = core_.stamp(now, op.key.partition(), state, op.highest.stamp);
   if (stamp == 0) {
     return fail(op, OutcomeCode::kNoQuorumWrite, op.quorum.write.needed, 0, now);
   }

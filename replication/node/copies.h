@@ -92,9 +92,10 @@ struct SweepTrack {
 /// Where the reaping of a partition stands at this node (docs/design/reaping.md); kept in the
 /// engine, beside the records. Each number only grows in the life of a copy.
 struct RoundMark {
-  Round round = 0;  // the last one agreed: the copy takes in nothing that is clean for less
-  Round clean = 0;  // the copy shows nothing that a round up to this one reaped
-  Round bar = 0;    // what hints must be clean for to be taken in
+  Round round = 0;   // the last one agreed: the copy takes in nothing that is clean for less
+  Round clean = 0;   // the copy shows nothing that a round up to this one reaped
+  Round bar = 0;     // what hints must be clean for to be taken in
+  Round begins = 0;  // what a hint is clean for that begins here: an owner has voted for it
 };
 
 struct Copy {

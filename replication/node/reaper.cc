@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "replication/causal/bug_bank.h"
+#include "replication/node/deadlines.h"
 
 namespace kindred {
 
@@ -12,9 +13,11 @@ constexpr size_t kItemsMax = 512;  // of one round
 constexpr uint32_t kPageEntriesMax = 256;
 constexpr uint32_t kPageBytesMax = 1U << 20;
 constexpr uint64_t kAnswerWithinUs = 2'000'000;
+constexpr uint64_t kTellAgainUs = 200'000;
 // Expired keys have values, which take room; tombstones have none. Also a copy's rest after it was
 // looked through.
 constexpr uint64_t kExpiredGraceMsMax = 60'000;
+constexpr uint64_t kRestMsMax = 24ULL * 3600 * 1000;
 
 }  // namespace
 
@@ -56,9 +59,9 @@ bool Reaper::is_due(uint16_t partition, Now now) {
   Copy& copy = core_.copies.at(partition);
   if (const auto found = passes_.find(partition); found != passes_.end()) {
     const Pass& pass = found->second;
-    const bool rests = now.cluster_ms < pass.rests_until_ms;
+    const bool rests = now.mono_us < pass.rests_until_us;
     const bool idles =
-        now.cluster_ms < pass.idles_until_ms && copy.count.dead(now.cluster_ms) == pass.dead_left;
+        now.mono_us < pass.idles_until_us && copy.count.dead(now.cluster_ms) == pass.dead_left;
     if (rests || idles) {
       return false;
     }
@@ -83,7 +86,9 @@ void Reaper::tick(Now now) {
       drive_.ends_us = now.mono_us + kAnswerWithinUs;
     }
   }
-  if (drive_.phase != Phase::kIdle && now.mono_us > drive_.ends_us) {
+  if (drive_.phase == Phase::kTelling) {
+    tell_again(now);
+  } else if (drive_.phase != Phase::kIdle && now.mono_us > drive_.ends_us) {
     give_up(drive_.waiting.empty() ? core_.self : drive_.waiting.front());
   }
   go_on(now);
@@ -226,6 +231,7 @@ std::optional<Reaper::Item> Reaper::judge(const RangeEntry& entry, Now now) {
   item.key.assign(entry.key.key);
   item.ref = entry.key;
   item.digest = mark.digest;
+  item.highest = state.highest_stamp();
   item.is_drop = is_drop;
   return item;
 }
@@ -236,10 +242,14 @@ void Reaper::prepare(Now now) {
   }
   const RoundMark& mark = core_.copies.at(drive_.partition).mark;
   drive_.base = mark.round;
-  drive_.round =
-      core_.clock.next(now.cluster_ms, std::max({mark.clean, mark.round, mark.bar, highest_seen_}));
+  // Above all that it reaps: what has a higher stamp was not in it.
+  Stamp above = std::max({mark.clean, mark.round, mark.bar, highest_seen_});
+  for (const Item& item : drive_.items) {
+    above = std::max(above, item.highest);
+  }
+  drive_.round = core_.clock.next(now.cluster_ms, above);
   drive_.in_use.clear();
-  if (drive_.round == 0) {
+  if (drive_.round == 0 || !core_.is_credible(drive_.round)) {
     return give_up(core_.self);
   }
   auto owners = core_.owners(drive_.partition);
@@ -263,6 +273,24 @@ void Reaper::call(Phase phase, std::span<const NodeId> nodes, Now now) {
   drive_.request = next_id();
   drive_.ends_us = now.mono_us + kAnswerWithinUs;
   drive_.waiting.assign(nodes.begin(), nodes.end());
+  send_calls(now);
+}
+
+/// Whoever misses what was agreed may show others what is gone, so it is told until it answers. It
+/// has voted: what it has is clean meanwhile, and the next message of somebody else tells it too.
+void Reaper::tell_again(Now now) {
+  if (now.mono_us > drive_.ends_us) {
+    return end_drive(now);
+  }
+  if (now.mono_us >= drive_.tells_again_us) {
+    send_calls(now);
+  }
+}
+
+/// To whom of the phase's nodes has not answered.
+void Reaper::send_calls(Now now) {
+  const Phase phase = drive_.phase;
+  drive_.tells_again_us = now.mono_us + kTellAgainUs;
   RoundCall message;
   message.id = drive_.request;
   message.part = phase == Phase::kPreparing ? RoundPart::kPrepare
@@ -280,7 +308,7 @@ void Reaper::call(Phase phase, std::span<const NodeId> nodes, Now now) {
     }
   }
   message.items = items;
-  if (phase == Phase::kCommitting) {
+  if (message.part == RoundPart::kCommit) {
     message.in_use = drive_.in_use;
   }
   const std::vector<NodeId> asked = drive_.waiting;
@@ -332,8 +360,16 @@ void Reaper::on_reply(NodeId from, const RoundReply& reply, Now now) {
     return;
   }
   drive_.waiting.erase(place);
-  highest_seen_ = std::max(highest_seen_, reply.rounds.clean);
+  if (core_.is_credible(reply.rounds.clean)) {
+    highest_seen_ = std::max(highest_seen_, reply.rounds.clean);
+  }
   core_.see_round(drive_.partition, reply.rounds.committed);
+  if (drive_.phase == Phase::kTelling) {
+    if (drive_.waiting.empty()) {
+      end_drive(now);
+    }
+    return go_on(now);
+  }
   if (reply.status != RoundStatus::kOk || !still_holds()) {
     give_up(from);
     return go_on(now);
@@ -385,10 +421,13 @@ void Reaper::phase_done(Now now) {
       std::vector<NodeId> others;
       std::copy_if(owners.begin(), owners.end(), std::back_inserter(others),
                    [this](NodeId node) { return node != core_.self; });
-      // Whoever misses it learns from the next message that it is behind.
-      call(Phase::kCommitting, others, now);
-      return end_drive(now);
+      if (others.empty()) {
+        return end_drive(now);
+      }
+      return call(Phase::kTelling, others, now);
     }
+    case Phase::kTelling:
+      return end_drive(now);
     case Phase::kIdle:
     case Phase::kScanning:
       return;
@@ -413,9 +452,11 @@ void Reaper::end_drive(Now now) {
                                       [](const Item& item) { return item.is_agreed; });
   pass.next_due_ms = all_agreed ? pass.next_due_ms : 0;
   if (drive_.is_last) {
-    pass.rests_until_ms = all_agreed ? now.cluster_ms + expired_grace_ms() : 0;
-    pass.idles_until_ms =
-        std::min(pass.next_due_ms, now.cluster_ms + core_.config.tombstone_grace_ms);
+    const uint64_t due_in_ms =
+        pass.next_due_ms > now.cluster_ms ? pass.next_due_ms - now.cluster_ms : 0;
+    const uint64_t idles_ms = std::min({due_in_ms, core_.config.tombstone_grace_ms, kRestMsMax});
+    pass.rests_until_us = all_agreed ? now.mono_us + expired_grace_ms() * kUsPerMs : 0;
+    pass.idles_until_us = now.mono_us + idles_ms * kUsPerMs;
     pass.dead_left = core_.copies.at(drive_.partition).count.dead(now.cluster_ms);
   } else {
     due_.push_back(drive_.partition);
@@ -423,9 +464,20 @@ void Reaper::end_drive(Now now) {
   drive_ = Drive{};
 }
 
+void Reaper::config_changed() {
+  for (auto& [partition, pass] : passes_) {
+    pass.rests_until_us = 0;
+    pass.idles_until_us = 0;
+  }
+}
+
 void Reaper::on_peer_down(NodeId peer, Now now) {
   if (std::find(drive_.waiting.begin(), drive_.waiting.end(), peer) != drive_.waiting.end()) {
-    give_up(peer);
+    if (drive_.phase == Phase::kTelling) {
+      end_drive(now);  // the round is agreed
+    } else {
+      give_up(peer);
+    }
     go_on(now);
   }
 }

@@ -21,7 +21,7 @@ namespace kindred {
 /// a partition stands for copies that begin. docs/design/reaping.md
 class Reaper {
  public:
-  explicit Reaper(ShardCore& core) : core_(core), voter_(core) {}
+  explicit Reaper(ShardCore& core) : core_(core), voter_(core), counter_(core.config.id_seed) {}
 
   /// The time for the next cycle has come: each partition that this node drives and that has
   /// something to reap gets a round. One under way goes on instead.
@@ -37,6 +37,8 @@ class Reaper {
     look_again_us_ = 0;
   }
   void on_peer_down(NodeId peer, Now now);
+  /// Rests are over: the graces may be others now.
+  void config_changed();
 
   void on_call(NodeId from, const RoundCall& call, Now now);
   void on_reply(NodeId from, const RoundReply& reply, Now now);
@@ -45,11 +47,12 @@ class Reaper {
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
 
  private:
-  enum class Phase : uint8_t { kIdle, kScanning, kPreparing, kBarring, kCommitting };
+  enum class Phase : uint8_t { kIdle, kScanning, kPreparing, kBarring, kCommitting, kTelling };
   struct Item {
     std::string key;
     KeyRef ref;
     Digest digest = 0;
+    Stamp highest = 0;  // of what it is about
     bool is_drop = false;
     bool is_agreed = true;
   };
@@ -68,7 +71,8 @@ class Reaper {
     std::vector<ActorId> in_use;
     std::vector<NodeId> waiting;  // asked, not answered
     uint64_t request = 0;         // the calls', or the range read's; 0: none
-    uint64_t ends_us = 0;         // without an answer until then it is given up
+    uint64_t tells_again_us = 0;
+    uint64_t ends_us = 0;  // without an answer until then it is given up
   };
 
   uint64_t next_id();
@@ -84,6 +88,8 @@ class Reaper {
   void prepare(Now now);
   void take_vote(NodeId from, const RoundReply& reply, Now now);
   void call(Phase phase, std::span<const NodeId> nodes, Now now);
+  void send_calls(Now now);
+  void tell_again(Now now);
   void send_call(NodeId to, const RoundCall& message, Now now);
   void phase_done(Now now);
   void give_up(NodeId because_of);
@@ -100,15 +106,15 @@ class Reaper {
 
   ShardCore& core_;
   RoundVoter voter_;
-  uint64_t counter_ = 0;
+  uint64_t counter_;  // each life of a node begins elsewhere: late answers are of no other call
   Drive drive_;
   std::deque<uint16_t> due_;
   struct Pass {
     KeyPlace place;                     // where the next scan goes on
     bool is_begun = false;              // else at the partition's begin
     uint64_t next_due_ms = UINT64_MAX;  // of the keys seen, when the first one may go
-    uint64_t rests_until_ms = 0;        // whatever dies meanwhile
-    uint64_t idles_until_ms = 0;        // where nothing died
+    uint64_t rests_until_us = 0;        // whatever dies meanwhile
+    uint64_t idles_until_us = 0;        // where nothing died
     uint64_t dead_left = 0;             // when it came to the end
   };
   std::map<uint16_t, Pass> passes_;

@@ -60,13 +60,19 @@ void Reaper::ask_where(uint16_t partition) {
 /// An owner said where the partition stands.
 void Reaper::told(uint16_t partition, const RoundReply& reply) {
   Copy& copy = core_.copies.at(partition);
-  if (reply.status != RoundStatus::kOk || copy.knows_round) {
+  const bool is_credible =
+      core_.is_credible(reply.rounds.committed) && core_.is_credible(reply.rounds.clean);
+  if (reply.status != RoundStatus::kOk || copy.knows_round || !is_credible) {
     return;
   }
   copy.knows_round = true;
   RoundMark mark;
   mark.bar = reply.rounds.committed;
   copy.mark.bar = std::max(copy.mark.bar, mark.bar);
+  // It may be agreed already, unheard by the owner that told: whoever voted for it knows the
+  // number.
+  mark.begins = KINDRED_BUG(hints_begin_below_a_vote) ? 0 : reply.rounds.clean;
+  copy.mark.begins = std::max(copy.mark.begins, mark.begins);
   const bool has_keys = copy.tree.tree().keys() != 0;
   if (copy.state != CopyState::kNone && has_keys) {
     core_.see_round(partition, reply.rounds.committed);
@@ -75,7 +81,7 @@ void Reaper::told(uint16_t partition, const RoundReply& reply) {
     copy.mark.round = std::max(copy.mark.round, mark.round);
     copy.mark.clean = std::max(copy.mark.clean, mark.round);
   }
-  if (mark.bar != 0 && core_.save_mark(partition, mark, 0) == StoreStatus::kFailed) {
+  if (mark.begins != 0 && core_.save_mark(partition, mark, 0) == StoreStatus::kFailed) {
     ++core_.metrics.storage_failures;  // it is asked again after a start
   }
 }
@@ -129,6 +135,10 @@ void Reaper::erase_page(bool ok, std::span<const RangeEntry> entries, bool done,
       return core_.quarantine(entry.key);
     }
     core_.filter(state);
+    if (state.is_newer_than(copy.empties_to) && !KINDRED_BUG(behind_copy_loses_new_writes)) {
+      emptying_place_.go_behind(entry.key);
+      continue;
+    }
     const uint64_t id = next_id();
     const StoreStatus status = core_.commit(entry.key, live_mark(state), LiveMark{},
                                             std::string_view(), core_.config.durability, id, now);

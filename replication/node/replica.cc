@@ -497,6 +497,12 @@ void Replica::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> en
   reply.rounds = task->rounds;
   const bool whole = core_.copies.at(task->range.partition).state == CopyState::kWhole;
   reply.status = !ok ? FetchStatus::kFailed : whole ? FetchStatus::kOk : FetchStatus::kFilling;
+  if (core_.rounds(task->range.partition).committed != task->rounds.committed &&
+      !KINDRED_BUG(page_read_behind_a_commit)) {
+    reply.status = FetchStatus::kFailed;  // it may not show what that reaped
+    reply.done = false;
+    entries = {};
+  }
   if (const auto agreed = agreement(task->from, task->range.partition, task->range.step);
       agreed != Agreement::kSame) {
     reply.status = fetch_status(agreed);

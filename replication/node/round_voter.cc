@@ -9,6 +9,7 @@ namespace kindred {
 namespace {
 
 constexpr size_t kCallsMax = 1000;
+constexpr size_t kReapedMax = 8192;  // digests remembered of a copy until the next cycle
 constexpr size_t kItemsAtOnce = 32;  // their values are in memory meanwhile, and with the engine
 
 }  // namespace
@@ -48,7 +49,9 @@ void RoundVoter::end(Task& call, RoundStatus status) {
 void RoundVoter::on_call(NodeId from, const RoundCall& call, Now now) {
   const bool is_known =
       core_.has_cluster() && call.partition < core_.copies.size() && core_.is_mine(call.partition);
-  if (!is_known || table_.size() >= kCallsMax) {
+  const bool is_credible = core_.is_credible(call.round) && core_.is_credible(call.base);
+  core_.metrics.rounds_disbelieved += is_credible ? 0 : 1;
+  if (!is_known || !is_credible || table_.size() >= kCallsMax) {
     return answer(from, call.id, RoundStatus::kNotNow, call.partition);
   }
   if (call.document > core_.document_version()) {
@@ -81,10 +84,14 @@ void RoundVoter::ask(NodeId from, const RoundCall& call) {
 /// transition.
 bool RoundVoter::may_vote(NodeId from, uint16_t partition, Step step, uint64_t document) const {
   const Copy& copy = core_.copies.at(partition);
-  const auto owners = core_.owners(partition);
   return document == core_.document_version() && step == core_.step(partition) &&
          !core_.is_moving(partition) && core_.serves(partition) && !copy.catches_up &&
-         copy.empties_to == 0 && std::find(owners.begin(), owners.end(), from) != owners.end();
+         copy.empties_to == 0 && is_owner_of(from, partition);
+}
+
+bool RoundVoter::is_owner_of(NodeId node, uint16_t partition) const {
+  const auto owners = core_.owners(partition);
+  return std::find(owners.begin(), owners.end(), node) != owners.end();
 }
 
 RoundVoter::Task& RoundVoter::make_task(NodeId from, const RoundCall& call) {
@@ -127,7 +134,8 @@ void RoundVoter::prepare(NodeId from, const RoundCall& call, Now now) {
 void RoundVoter::bar(NodeId from, const RoundCall& call, Now now) {
   Copy& copy = core_.copies.at(call.partition);
   const bool is_owner = core_.cluster().holds(call.partition, core_.self);
-  const bool is_ready = call.document == core_.document_version() && call.round >= copy.mark.bar &&
+  const bool is_ready = call.document == core_.document_version() &&
+                        is_owner_of(from, call.partition) && call.round >= copy.mark.bar &&
                         (!is_owner || core_.rounds(call.partition).clean >= call.round);
   if (!is_ready) {
     return answer(from, call.id, RoundStatus::kNotNow, call.partition);
@@ -145,6 +153,9 @@ void RoundVoter::bar(NodeId from, const RoundCall& call, Now now) {
 
 void RoundVoter::commit(NodeId from, const RoundCall& call, Now now) {
   Copy& copy = core_.copies.at(call.partition);
+  if (!is_owner_of(from, call.partition)) {
+    return answer(from, call.id, RoundStatus::kNotNow, call.partition);
+  }
   core_.see_round(call.partition, call.round);
   if (copy.mark.round != call.round || copy.state != CopyState::kWhole) {
     return answer(from, call.id, RoundStatus::kNotNow, call.partition);
@@ -175,6 +186,9 @@ void RoundVoter::marked(Task& call, bool ok, Now now) {
   }
   if (call.part == RoundPart::kCommit) {
     answer(call.from, call.request, RoundStatus::kOk, call.partition);
+    if (copy.reaped.size() + call.items.size() > kReapedMax) {
+      copy.reaped.clear();  // some may come back once more, to go with another round
+    }
     for (const Item& item : call.items) {
       if (item.is_drop && copy.mark.round == call.round) {
         copy.reaped.emplace_back(item.key.hash(), item.digest);

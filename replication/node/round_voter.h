@@ -66,6 +66,7 @@ class RoundVoter {
   void bar(NodeId from, const RoundCall& call, Now now);
   void commit(NodeId from, const RoundCall& call, Now now);
   Task& make_task(NodeId from, const RoundCall& call);
+  bool is_owner_of(NodeId node, uint16_t partition) const;
   bool may_vote(NodeId from, uint16_t partition, Step step, uint64_t document) const;
   void take_items(Task& call, Now now);
   void take_item(Task& call, size_t index, const State& state, Now now);

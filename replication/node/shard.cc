@@ -174,6 +174,7 @@ void Shard::submit_scan(ClientToken token, const ScanRequest& request, Now now) 
 }
 
 void Shard::receive(NodeId from, const Message& message, Now now) {
+  core_.now_ms = now.cluster_ms;
   std::visit([&](const auto& one) { receive_one(from, one, now); }, message);
 }
 
@@ -441,6 +442,7 @@ void Shard::range_read(StoreToken token, bool ok, std::span<const RangeEntry> en
 }
 
 void Shard::tick(Now now) {
+  core_.now_ms = now.cluster_ms;
   core_.budget.tick(now.mono_us);
   coordinator_.tick(now);
   scanner_.tick(now);

@@ -68,7 +68,10 @@ class Shard {
   /// it, it must hold all that it acknowledged: an engine that may not is for another run.
   void set_storage(StorageTrouble trouble);
   /// Takes new defaults (CONFIG SET); requests under way keep theirs.
-  void set_config(const ShardConfig& config) { core_.set_config(config); }
+  void set_config(const ShardConfig& config) {
+    core_.set_config(config);
+    reaper_.config_changed();
+  }
 
   /// A client's request on a key of this shard's partitions. Answered once through
   /// ShardPorts::reply, perhaps within this call.

@@ -259,7 +259,11 @@ OutcomeCode ShardCore::storage_error() const {
   return OutcomeCode::kStorageFailed;
 }
 
-Stamp ShardCore::stamp(Now now, const State& state, Stamp above) {
+Stamp ShardCore::stamp(Now now, uint16_t partition, const State& state, Stamp above) {
+  const RoundMark& mark = copies.at(partition).mark;
+  if (!KINDRED_BUG(stamped_below_a_round)) {
+    above = std::max({above, mark.round, mark.clean, mark.bar, mark.begins});
+  }
   return clock.next(now.cluster_ms,
                     std::max({above, state.highest_stamp(), cluster_->flush_stamp}));
 }
@@ -280,6 +284,10 @@ uint64_t ShardCore::document_version() const {
 
 void ShardCore::see_round(uint16_t partition, Round agreed) {
   Copy& copy = copies.at(partition);
+  if (!is_credible(agreed)) {
+    ++metrics.rounds_disbelieved;
+    return;
+  }
   if (agreed <= copy.mark.round || agreed <= copy.empties_to || copy.state == CopyState::kNone) {
     return;
   }
@@ -313,6 +321,7 @@ namespace {
 constexpr ActorId kMarkOfRound = 1;
 constexpr ActorId kMarkOfClean = 2;
 constexpr ActorId kMarkOfBar = 3;
+constexpr ActorId kMarkOfBegins = 4;
 
 }  // namespace
 
@@ -321,6 +330,7 @@ StoreStatus ShardCore::save_mark(uint16_t partition, const RoundMark& mark, Stor
   saved.round = std::max(saved.round, mark.round);
   saved.clean = std::max({saved.clean, mark.clean, saved.round});
   saved.bar = std::max(saved.bar, mark.bar);
+  saved.begins = std::max(saved.begins, mark.begins);
   return put_mark(partition, token);
 }
 
@@ -338,6 +348,7 @@ StoreStatus ShardCore::put_mark(uint16_t partition, StoreToken token) {
   note(kMarkOfRound, saved.round);
   note(kMarkOfClean, saved.clean);
   note(kMarkOfBar, saved.bar);
+  note(kMarkOfBegins, saved.begins);
   const KeyRef key =
       KeyRef::round_mark(partition, slot_range(partition, cluster_->ring.partition_count()).first);
   return ports.store(key, ports.encode(key, state), config.durability, token);
@@ -348,10 +359,13 @@ void ShardCore::restore_mark(uint16_t partition, const State& state) {
   copy.mark.round = state.context.stamp_of(kMarkOfRound);
   copy.mark.clean = state.context.stamp_of(kMarkOfClean);
   copy.mark.bar = state.context.stamp_of(kMarkOfBar);
+  copy.mark.begins = state.context.stamp_of(kMarkOfBegins);
   if (config.durability == Durability::kMemory && copy.state == CopyState::kFilling) {
     // Nothing says that the engine kept a tombstone that was written before the mark.
     copy.mark.round = 0;
     copy.mark.clean = 0;
+  } else if (copy.state == CopyState::kFilling) {
+    copy.mark.clean = copy.mark.round;  // what it voted for may be among what it lost
   }
   copy.saved_mark = copy.mark;
   copy.knows_round = true;
@@ -360,6 +374,17 @@ void ShardCore::restore_mark(uint16_t partition, const State& state) {
 void ShardCore::vouch_no_more(uint16_t partition) {
   if (copies.at(partition).empties_to == 0 && !KINDRED_BUG(refused_tombstone_vouched_for)) {
     forget_mark(partition);
+  }
+}
+
+/// A tombstone that was voted for may be gone from here, and what it covers come in once more.
+void ShardCore::vouch_for_agreed_alone(uint16_t partition) {
+  Copy& copy = copies.at(partition);
+  const bool was_saved = copy.saved_mark.clean != copy.saved_mark.round;
+  copy.mark.clean = copy.mark.round;
+  copy.saved_mark.clean = copy.saved_mark.round;
+  if (was_saved && put_mark(partition, 0) == StoreStatus::kFailed) {
+    ++metrics.storage_failures;  // a copy that fills is clean for no more at a start
   }
 }
 
@@ -400,6 +425,9 @@ void ShardCore::lose_writes(uint16_t partition) {
 void ShardCore::quarantine(const KeyRef& key) {
   ++metrics.quarantined_records;
   ports.quarantine(key);
+  if (key.hint_for == 0 && !KINDRED_BUG(quarantine_keeps_its_vote)) {
+    vouch_for_agreed_alone(key.partition);
+  }
   if (key.hint_for != 0) {
     hints.damaged(key);
   } else if (KINDRED_BUG(quarantine_keeps_the_copy)) {

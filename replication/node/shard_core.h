@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/causal/clock.h"
 #include "replication/entropy/budget.h"
 #include "replication/handoff/hint_book.h"
@@ -69,13 +70,14 @@ struct ShardMetrics {
   uint64_t exchanged_bytes = 0;
   uint64_t last_full_cycle_ms = 0;  // how long the last cycle took in which no exchange failed
   uint64_t departed_copies = 0;
-  uint64_t reap_rounds = 0;     // that this shard's partitions agreed on, as their first owner
-  uint64_t reaped_keys = 0;     // tombstones and expired keys gone from this shard's copies
-  uint64_t pruned_keys = 0;     // contexts that lost actors of the past
-  uint64_t emptied_copies = 0;  // came back with what had been reaped meanwhile
-  uint64_t reap_waiting = 0;    // partitions with something to reap whose round did not come about
-  NodeId reap_held_up_by = 0;   // by whom, for one of them; this node: its copy has to be whole
-  uint64_t hints_refused = 0;   // not kept: no room, or the engine failed
+  uint64_t reap_rounds = 0;         // that this shard's partitions agreed on, as their first owner
+  uint64_t reaped_keys = 0;         // tombstones and expired keys gone from this shard's copies
+  uint64_t pruned_keys = 0;         // contexts that lost actors of the past
+  uint64_t emptied_copies = 0;      // came back with what had been reaped meanwhile
+  uint64_t rounds_disbelieved = 0;  // told of, and too far ahead of the cluster clock
+  uint64_t reap_waiting = 0;   // partitions with something to reap whose round did not come about
+  NodeId reap_held_up_by = 0;  // by whom, for one of them; this node: its copy has to be whole
+  uint64_t hints_refused = 0;  // not kept: no room, or the engine failed
   uint64_t fallback_coordinated = 0;  // requests run in place of primaries
 };
 
@@ -94,6 +96,7 @@ class ShardCore {
   const NodeId self;
   ShardPorts& ports;
   HybridClock clock;
+  uint64_t now_ms = 0;  // cluster time of the step under way
   Copies copies;
   BackgroundBudget budget;
   HintBook hints;
@@ -222,6 +225,12 @@ class ShardCore {
   /// The copy shows again what a write had replaced that was refused behind its back: it is clean
   /// for nothing, and emptied once it hears of a round.
   void vouch_no_more(uint16_t partition);
+  void vouch_for_agreed_alone(uint16_t partition);
+  /// Rounds are stamps: one far ahead of the cluster clock is nobody's, and would empty copies.
+  bool is_credible(Round round) const {
+    return KINDRED_BUG(any_round_believed) ||
+           stamp_unix_ms(round) <= now_ms + HybridClock::kJumpMsMax;
+  }
   /// The copy is gone: where it stood means nothing for the next one.
   void forget_mark(uint16_t partition);
   /// Whether the last round agreed that this very state goes.
@@ -230,7 +239,7 @@ class ShardCore {
   uint64_t document_version() const;
 
   /// A stamp for a write that extends `state`, above `above` too. 0: none is left above it.
-  [[nodiscard]] Stamp stamp(Now now, const State& state, Stamp above);
+  [[nodiscard]] Stamp stamp(Now now, uint16_t partition, const State& state, Stamp above);
 
   /// Ends the copy's actor: what it wrote and did not get through has an unknown outcome.
   void end_actor(uint16_t partition);

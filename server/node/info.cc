@@ -341,6 +341,7 @@ void versions_section(const NodeFigures& figures, std::string* out) {
   line(out, "reap_waiting_partitions", shard_counts.reap_waiting);
   line(out, "reap_held_up_by", figures.reap_held_up_by);
   line(out, "emptied_copies", shard_counts.emptied_copies);
+  line(out, "reap_rounds_disbelieved", shard_counts.rounds_disbelieved);
 }
 
 void anti_entropy_section(const NodeFigures& figures, std::string* out) {
@@ -449,6 +450,7 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.reaped_keys += other.shard.reaped_keys;
   shard.pruned_keys += other.shard.pruned_keys;
   shard.emptied_copies += other.shard.emptied_copies;
+  shard.rounds_disbelieved += other.shard.rounds_disbelieved;
   shard.reap_waiting += other.shard.reap_waiting;
   shard.reap_held_up_by =
       shard.reap_held_up_by != 0 ? shard.reap_held_up_by : other.shard.reap_held_up_by;

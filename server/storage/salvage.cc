@@ -72,8 +72,10 @@ void copy_everything(plugins::Engine& from, plugins::Engine& to, Salvage* salvag
   for (uint32_t slot = 0; slot < kSlotCount && salvage->error.empty(); ++slot) {
     copying.copy(partition_range(slot, kSlotCount));
   }
-  if (salvage->error.empty()) {
-    copying.copy(all_hints_range());
+  for (const StoredKeyRange& range : {all_hints_range(), all_round_marks_range()}) {
+    if (salvage->error.empty()) {
+      copying.copy(range);
+    }
   }
   copying.finish();
 }

@@ -26,6 +26,11 @@ constexpr NodeId kDriver = 1;  // the first of every preference list
 constexpr ActorId kDeadActor = 5;
 constexpr ActorId kDeleter = 6;
 
+void pass(World& world, uint64_t ms) {
+  world.now.cluster_ms += ms;
+  world.now.mono_us += ms * 1000;
+}
+
 /// A value that kDeadActor wrote long ago.
 State old_value(World& world) {
   return world.state(kDeadActor, kLongAgoMs, "deleted long ago");
@@ -174,8 +179,7 @@ TEST(ReapScenarios, ATombstoneKeptOverACrashGoesLater) {
   world.peer(3).hold(key, tombstone(world), world.now);
   reap(world);  // the others have forgotten by then what they agreed on
   exchange(world);
-  world.now.cluster_ms +=
-      ShardConfig{}.tombstone_grace_ms;  // a copy without dead rests for so long
+  pass(world, ShardConfig{}.tombstone_grace_ms);  // a copy without dead rests for so long
   reap(world);
   for (NodeId id = 1; id <= 3; ++id) {
     EXPECT_FALSE(has(world.peer(id), key)) << "at node " << id;
@@ -260,7 +264,7 @@ TEST(ReapScenarios, AHintOfANodeThatWasAwayBringsNothingBack) {
   set_seen(world, 2, false);
   world.peer(1).shard().set_alive(3, true, world.now);
   submit(world, 1, OpKind::kModify, key);
-  world.now.cluster_ms += kAfterGraceMs;
+  pass(world, kAfterGraceMs);
   exchange(world);
   reap(world);
   EXPECT_EQ(metrics(world, kDriver).reap_rounds, 0U);
@@ -312,7 +316,7 @@ TEST(ReapScenarios, ANodeThatWasDownWhileAKeyWasDeletedDoesNotBringItBack) {
   hold_everywhere(world, key, old_value(world));
   set_seen(world, 3, false);
   submit(world, 1, OpKind::kModify, key);
-  world.now.cluster_ms += kAfterGraceMs;
+  pass(world, kAfterGraceMs);
   reap(world);
   EXPECT_TRUE(held(world.peer(1), key).siblings.empty()) << "kept for as long as the node is away";
   EXPECT_EQ(metrics(world, kDriver).reap_held_up_by, 3U);
@@ -341,10 +345,10 @@ TEST(ReapScenarios, ExpiredKeysLeaveTheTreesWithTheCopies) {
     hold_everywhere(world, world.key(i), session);
   }
   const uint64_t root = world.peer(1).tree().root();
-  world.now.cluster_ms += 2000;
+  pass(world, 2000);
   exchange(world);
   EXPECT_EQ(world.peer(1).tree().root(), root) << "time alone changes no digest";
-  world.now.cluster_ms += kAfterGraceMs;
+  pass(world, kAfterGraceMs);
   reap(world);
   exchange(world);
   for (NodeId id = 1; id <= 3; ++id) {
@@ -449,22 +453,22 @@ TEST(ReapScenarios, ExpiredKeysDoNotWaitForTheGraceOfTombstones) {
   fresh_tombstone.siblings.clear();
   hold_everywhere(world, world.key(1), expiring(1000));
   hold_everywhere(world, world.key(2), fresh_tombstone);
-  world.now.cluster_ms += 30'000;
+  pass(world, 30'000);
   reap(world);
   EXPECT_TRUE(has(world.peer(1), world.key(1)));
-  world.now.cluster_ms += 61'000;
+  pass(world, 61'000);
   hold_everywhere(world, world.key(3), expiring(0));
   reap(world);
   EXPECT_FALSE(has(world.peer(1), world.key(1)));
   EXPECT_TRUE(has(world.peer(1), world.key(2)));
-  world.now.cluster_ms += 59'000;
+  pass(world, 59'000);
   reap(world);
   EXPECT_EQ(metrics(world, kDriver).reap_rounds, 1U) << "the copy rests";
-  world.now.cluster_ms += 2'000;
+  pass(world, 2'000);
   reap(world);
   EXPECT_FALSE(has(world.peer(1), world.key(3)));
   EXPECT_TRUE(has(world.peer(1), world.key(2)));
-  world.now.cluster_ms += kAfterGraceMs;
+  pass(world, kAfterGraceMs);
   reap(world);
   EXPECT_FALSE(has(world.peer(1), world.key(2)));
 }

@@ -80,9 +80,25 @@ void Peer::read_range(const FetchRange& range, StoreToken token) {
   });
 }
 
+namespace {
+
+ShardConfig config_of_life(uint64_t number) {
+  ShardConfig config;
+  config.id_seed = number << 20;
+  return config;
+}
+
+}  // namespace
+
+Peer::Peer(World& world, NodeId id)
+    : world_(world), id_(id), shard_(config_of_life(++world.lives), id, *this) {}
+
 void Peer::send(NodeId to, const Message& message) {
   if (world_.observe) {
     world_.observe(id_, message);
+  }
+  if (world_.drops && world_.drops(id_, to, message)) {
+    return;
   }
   FrameBuilder builder;
   ASSERT_TRUE(builder.append(message));

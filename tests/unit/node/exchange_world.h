@@ -26,7 +26,7 @@ class World;
 /// A node with one shard. Storage answers in its own time, after the step.
 class Peer final : public ShardPorts {
  public:
-  Peer(World& world, NodeId id) : world_(world), id_(id), shard_(ShardConfig{}, id, *this) {}
+  Peer(World& world, NodeId id);
 
   Shard& shard() { return shard_; }
   const MerkleTree& tree() { return shard_.copies().at(kPartition).tree.tree(); }
@@ -206,6 +206,7 @@ class World {
   std::mt19937_64 random;
   std::vector<std::unique_ptr<Peer>> peers;
   std::vector<std::unique_ptr<Peer>> ended_peers;  // of restarted nodes
+  uint64_t lives = 0;  // of nodes: the ids of calls begin elsewhere in each
   std::deque<std::function<void()>> events;
   std::map<uint64_t, std::string> names;
   Now now{1'000'000, 1'700'000'000'000};
@@ -216,6 +217,7 @@ class World {
   uint64_t loads_under_way = 0;
   uint64_t loads_under_way_max = 0;
   bool loses_answers = false;
+  std::function<bool(NodeId from, NodeId to, const Message&)> drops;  // what is sent
   std::function<bool(NodeId from, NodeId to)> is_cut;  // asked when a message would arrive
   bool pulls_documents = false;                        // who wants a newer document gets it
   ClusterDocument document;
