@@ -9,6 +9,7 @@
 
 #include "replication/causal/write.h"
 #include "replication/ring/slot.h"
+#include "tests/scenarios/reaping.h"
 #include "tests/unit/node/exchange_world.h"
 
 namespace kindred {
@@ -18,8 +19,12 @@ using exchange_test::kPartition;
 using exchange_test::kPartitions;
 using exchange_test::Peer;
 using exchange_test::World;
-
-constexpr uint64_t kLongAgoMs = 1'600'000'000'000;
+using reaping_test::exchange;
+using reaping_test::held;
+using reaping_test::hold_everywhere;
+using reaping_test::kLongAgoMs;
+using reaping_test::reap;
+using reaping_test::stored_name;
 
 State old_value(World& world, uint64_t ms = kLongAgoMs) {
   return world.state(5, ms, "deleted long ago");
@@ -29,36 +34,6 @@ State tombstone(World& world, uint64_t ms = kLongAgoMs) {
   apply_register(state, {stamp_at_ms(ms + 1), 6}, nullptr);  // DEL
   EXPECT_TRUE(state.siblings.empty());
   return state;
-}
-void hold_everywhere(World& world, const KeyRef& key, const State& state) {
-  for (auto& one : world.peers) {
-    one->hold(key, state, world.now);
-  }
-}
-std::string stored_name(const KeyRef& key) {
-  std::string stored;
-  encode_stored_key(key, &stored);
-  return stored;
-}
-State held(Peer& peer, const KeyRef& key) {
-  State state;
-  EXPECT_TRUE(decode_record(key, peer.engine()[stored_name(key)], &state));
-  state.own();
-  return state;
-}
-void reap(World& world) {
-  for (auto& one : world.peers) {
-    one->shard().start_reaping(world.now);
-  }
-  world.settle();
-}
-void exchange(World& world) {
-  for (int cycle = 0; cycle < 2; ++cycle) {
-    for (auto& one : world.peers) {
-      one->shard().start_anti_entropy(world.now);
-    }
-    world.settle();
-  }
 }
 const RoundMark& mark(World& world, NodeId id) {
   return world.peer(id).shard().copies().at(kPartition).mark;
@@ -372,6 +347,31 @@ TEST(ReapRaces, ACopyThatPutsATombstoneAsideAfterItsVoteVouchesForNothing) {
   ASSERT_EQ(world.peer(3).shard().copies().at(kPartition).state, CopyState::kWhole);
   for (NodeId id = 1; id <= 3; ++id) {
     EXPECT_TRUE(held(world.peer(id), key).siblings.empty()) << "back at node " << id;
+  }
+}
+
+// Who owns no copy of the partition drives none of its rounds.
+TEST(ReapRaces, AStrangersCommitReapsNothing) {
+  World world(30, /*nodes=*/4, /*copies=*/3);
+  const KeyRef key = world.key(1);
+  const State deleted = tombstone(world);
+  hold_everywhere(world, key, deleted);
+  RoundCall commit;
+  commit.id = 1;
+  commit.part = RoundPart::kCommit;
+  commit.step = world.peer(1).shard().cluster().step(kPartition);
+  commit.partition = kPartition;
+  commit.round = stamp_at_ms(world.now.cluster_ms);
+  const ReapItem items[] = {{key, tree_digest(deleted), true}};
+  commit.items = items;
+  for (NodeId id = 1; id <= 3; ++id) {
+    world.peer(id).shard().receive(4, commit, world.now);
+  }
+  world.settle();
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_EQ(mark(world, id).round, 0U);
+    EXPECT_EQ(world.peer(id).shard().copies().at(kPartition).state, CopyState::kWhole);
+    EXPECT_FALSE(held(world.peer(id), key).never_written()) << "gone at node " << id;
   }
 }
 

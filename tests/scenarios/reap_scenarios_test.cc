@@ -10,6 +10,7 @@
 
 #include "replication/causal/write.h"
 #include "replication/ring/slot.h"
+#include "tests/scenarios/reaping.h"
 #include "tests/unit/node/exchange_world.h"
 
 namespace kindred {
@@ -19,8 +20,13 @@ using exchange_test::kPartition;
 using exchange_test::kPartitions;
 using exchange_test::Peer;
 using exchange_test::World;
+using reaping_test::exchange;
+using reaping_test::held;
+using reaping_test::hold_everywhere;
+using reaping_test::kLongAgoMs;
+using reaping_test::reap;
+using reaping_test::stored_name;
 
-constexpr uint64_t kLongAgoMs = 1'600'000'000'000;
 constexpr uint64_t kAfterGraceMs = ShardConfig{}.tombstone_grace_ms + 1;
 constexpr NodeId kDriver = 1;  // the first of every preference list
 constexpr ActorId kDeadActor = 5;
@@ -59,44 +65,9 @@ State crowded(World& world) {
   return state;
 }
 
-void hold_everywhere(World& world, const KeyRef& key, const State& state) {
-  for (auto& one : world.peers) {
-    one->hold(key, state, world.now);
-  }
-}
-
-std::string stored_name(const KeyRef& key) {
-  std::string stored;
-  encode_stored_key(key, &stored);
-  return stored;
-}
-
 bool has(Peer& peer, const KeyRef& key) {
   const auto place = peer.engine().find(stored_name(key));
   return place != peer.engine().end() && !place->second.empty();
-}
-
-State held(Peer& peer, const KeyRef& key) {
-  State state;
-  EXPECT_TRUE(decode_record(key, peer.engine()[stored_name(key)], &state));
-  state.own();
-  return state;
-}
-
-void reap(World& world) {
-  for (auto& one : world.peers) {
-    one->shard().start_reaping(world.now);
-  }
-  world.settle();
-}
-
-void exchange(World& world) {
-  for (int cycle = 0; cycle < 2; ++cycle) {
-    for (auto& one : world.peers) {
-      one->shard().start_anti_entropy(world.now);
-    }
-    world.settle();
-  }
 }
 
 /// A frame with `state`, as a copy at `rounds` sent it.
