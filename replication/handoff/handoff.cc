@@ -250,25 +250,31 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
     }
   }
   if (std::find(nodes.begin(), nodes.end(), core_.self) != nodes.end()) {
-    ReplicateAck own;
-    own.id = id;
-    own.status = store_here(message, now) ? AckStatus::kStored : AckStatus::kFailed;
-    on_ack(core_.self, own, now);
+    on_ack(core_.self, store_here(message, now), now);
   }
   if (Item* left = items_.find(id); left != nullptr && KINDRED_BUG(hint_dropped_unstored)) {
     core_.erase_hint(entry.key, mark, HintEnd::kDelivered);
   }
 }
 
-/// Where this node itself is among those who should have it. False: not known to be stored.
-bool Handoff::store_here(const Replicate& message, Now now) {
+/// Where this node itself is among those who should have it. kFailed: not known to be stored.
+ReplicateAck Handoff::store_here(const Replicate& message, Now now) {
   Replicate own = message;
   own.id = 0;
   replica_.on_replicate(core_.self, own, now);
+  ReplicateAck ack;
+  ack.id = message.id;
+  ack.status = AckStatus::kFailed;
   State held;
   State hinted;
-  return core_.load(message.key, &held) == LoadStatus::kLoaded &&
-         core_.ports.decode(message.key, message.record, &hinted) && includes(held, hinted);
+  if (core_.load(message.key, &held) == LoadStatus::kLoaded &&
+      core_.ports.decode(message.key, message.record, &hinted) && includes(held, hinted)) {
+    ack.status = AckStatus::kStored;
+  } else if (message.rounds.clean < core_.admitted(message.key)) {
+    ack.status = AckStatus::kUnclean;
+    ack.round = core_.admitted(message.key);
+  }
+  return ack;
 }
 
 void Handoff::on_ack(NodeId from, const ReplicateAck& ack, Now now) {

@@ -78,7 +78,7 @@ class Handoff {
   void go_on(NodeId whose, Target& target, Now now);
   void read_page(NodeId whose, Target& target, Now now);
   void deliver(Target& target, const RangeEntry& entry, Now now);
-  bool store_here(const Replicate& message, Now now);
+  ReplicateAck store_here(const Replicate& message, Now now);
   void received(Item& item, Now now);
   void verified(Item& item, const State& state, Now now);
   void relabel(Item& item, const State& state, Now now);

@@ -73,7 +73,8 @@ void Reaper::told(uint16_t partition, const RoundReply& reply) {
   // number.
   mark.begins = KINDRED_BUG(hints_begin_below_a_vote) ? 0 : reply.rounds.clean;
   copy.mark.begins = std::max(copy.mark.begins, mark.begins);
-  const bool has_keys = copy.tree.tree().keys() != 0;
+  // A tree in doubt, after a flush or an engine's trouble, does not tell.
+  const bool has_keys = copy.tree.tree().keys() != 0 || !copy.tree.is_exact();
   if (copy.state != CopyState::kNone && has_keys) {
     core_.see_round(partition, reply.rounds.committed);
   } else if (copy.state != CopyState::kNone) {

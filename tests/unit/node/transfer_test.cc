@@ -64,6 +64,26 @@ TEST(ArrivalUntold, TakesNothingInAndSaysThatItHasNothing) {
   EXPECT_EQ(replicate(node, some_state(node), kMoved).status, AckStatus::kStored);
 }
 
+// What it came back with may have been reaped since, though its tree has been begun anew.
+TEST(ArrivalUntold, IsEmptiedWhereAFlushLeftItsTreeInDoubt) {
+  Node node({2, 3, 4});
+  node.tells_rounds = false;
+  node.move(move_to({1, 3, 4}), kMoved);
+  node.ports.take<RoundCall>();
+  ASSERT_TRUE(node.shard().count_existing(Node::key("k"), some_state(node), node.now));
+  node.install(CopyState::kWhole, stamp_ms_from(node.now, -100));
+  const std::vector<Sent> asked = node.ports.take<RoundCall>();
+  ASSERT_FALSE(asked.empty());
+  RoundReply reply;
+  reply.id = asked.front().as<RoundCall>()->id;
+  reply.rounds.committed = stamp_ms_from(node.now, -1);
+  reply.rounds.clean = reply.rounds.committed;
+  node.shard().receive(asked.front().to, reply, node.now);
+  const Copy& copy = node.shard().copies().at(kPartition);
+  EXPECT_EQ(copy.mark.round, 0U);
+  EXPECT_EQ(copy.empties_to, reply.rounds.committed);
+}
+
 TEST_F(Arrival, IsWholeAfterMergingFromEnoughOldOwners) {
   node.pass_ms(5);
   const std::vector<Transfer> transfers = node.shard().transfers();
