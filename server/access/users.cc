@@ -44,10 +44,10 @@ std::string unmatched_text(const std::string& begin) {
   return "Unmatched parenthesis in acl selector starting at '" + begin + "'.";
 }
 
-/// A user as configurations define one: from nothing.
-std::string configured_user(std::string_view name, std::span<const std::string_view> words,
-                            std::optional<User>* made) {
-  std::vector<std::string> rules = {"reset"};
+/// A user out of its rules and nothing else.
+std::string made_user(std::string_view name, std::span<const std::string_view> words,
+                      std::optional<User>* made) {
+  std::vector<std::string> rules;
   std::string unmatched;
   if (!join_selectors(words, &rules, &unmatched)) {
     return unmatched_text(unmatched);
@@ -59,6 +59,14 @@ std::string configured_user(std::string_view name, std::span<const std::string_v
   }
   *made = std::move(user);
   return "";
+}
+
+/// As a line of a configuration or a file makes one: what is not said of it is as after `reset`.
+std::string configured_user(std::string_view name, std::span<const std::string_view> words,
+                            std::optional<User>* made) {
+  std::vector<std::string_view> rules = {"reset"};
+  rules.insert(rules.end(), words.begin(), words.end());
+  return made_user(name, rules, made);
 }
 
 }  // namespace
@@ -165,7 +173,7 @@ Users with_committed(Users users, const std::vector<CommittedUser>& committed) {
       continue;
     }
     std::optional<User> made;
-    const std::string wrong = configured_user(user.name, words_of(user.rules, kBlanks), &made);
+    const std::string wrong = made_user(user.name, words_of(user.rules, kBlanks), &made);
     users.put(wrong.empty() ? std::move(*made) : User(user.name));
   }
   return users;

@@ -51,6 +51,16 @@ TEST(CommittedUsers, RulesThatAreNotKnownHereAllowNothing) {
   EXPECT_FALSE(all.find("app")->is_enabled());
 }
 
+TEST(CommittedUsers, AreListedAsTheyWereMade) {
+  Users users;
+  const std::vector<std::string_view> rules = {"on", "nopass", "resetchannels", "&foo", "+@all"};
+  ASSERT_EQ(set_user(users, "app", rules), "");
+  std::vector<CommittedUser> committed;
+  ASSERT_TRUE(commit_users(users, std::vector<std::string>{"app"}, &committed));
+  EXPECT_EQ(rules_of(with_committed(Users(), committed), "app"),
+            "on nopass resetchannels &foo +@all");
+}
+
 TEST(CommittedUsers, WhatIsCommittedMakesTheSameUser) {
   const Users users = users_of({"app on >secret ~a* %R~b* &c -@all +get +config|get (~d +set)"});
   std::vector<CommittedUser> committed = {{"aaa", "off"}, {"zzz", ""}};
