@@ -34,6 +34,7 @@ enum class CommandId : uint8_t {
   kReset,
   kSelect,
   // server
+  kBgrewriteaof,
   kBgsave,
   kCommand,
   kCommandCount,

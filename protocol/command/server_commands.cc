@@ -183,6 +183,14 @@ constexpr CommandSpec kMemorySubcommands[] = {
 };
 
 constexpr CommandSpec kCommands[] = {
+    {.name = "bgrewriteaof",
+     .id = CommandId::kBgrewriteaof,
+     .arity = 1,
+     .flags = {CommandFlag::kAdmin, CommandFlag::kNoscript, CommandFlag::kNoAsyncLoading},
+     .group = "server",
+     .since = "1.0.0",
+     .complexity = "O(1)",
+     .summary = "Answers as Redis does; the engine keeps its log in order by itself."},
     {.name = "bgsave",
      .id = CommandId::kBgsave,
      .arity = -1,

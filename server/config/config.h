@@ -44,6 +44,7 @@ struct Config {
   uint16_t port = 6379;
   uint16_t peer_port = 0;  // 0: port + 10000
   std::string announce_host;
+  uint16_t admin_port = 0;  // 0: none
   uint16_t announce_port = 0;
   uint16_t announce_peer_port = 0;
   std::string dir = ".";

@@ -90,9 +90,6 @@ std::vector<std::pair<std::string, std::string>> matching_directives(
 std::string directives_help() {
   std::string out;
   for (const Directive& directive : directives()) {
-    if (!directive.is_built()) {
-      continue;
-    }
     std::string left = "  --" + std::string(directive.name) + " " + std::string(directive.argument);
     left.resize(std::max<size_t>(left.size() + 2, 46), ' ');
     out += left + std::string(directive.summary);
@@ -124,24 +121,10 @@ std::string directives_page() {
     return text.empty() ? std::string() : "`" + std::string(text) + "`";
   };
   for (const Directive& directive : directives()) {
-    if (directive.is_built()) {
-      out += "| `" + std::string(directive.name) + "`" +
-             (directive.repeatable ? " (repeatable)" : "") + " | " + escaped(directive.argument) +
-             " | " + code(directive.default_text) + " | " +
-             (directive.settable_at_runtime ? "yes" : "") + " | " + escaped(directive.summary) +
-             " |\n";
-    }
-  }
-  out +=
-      "\n## Not built yet\n\nThese names are taken. A node refuses to start when one of them asks "
-      "for something that this release can't do.\n\n"
-      "| directive | value | accepted now | what it will do |\n|---|---|---|---|\n";
-  for (const Directive& directive : directives()) {
-    if (!directive.is_built()) {
-      out += "| `" + std::string(directive.name) + "` | " + escaped(directive.argument) + " | " +
-             std::string(directive.default_text.empty() ? "nothing" : directive.default_text) +
-             " | " + escaped(directive.summary) + " |\n";
-    }
+    out +=
+        "| `" + std::string(directive.name) + "`" + (directive.repeatable ? " (repeatable)" : "") +
+        " | " + escaped(directive.argument) + " | " + code(directive.default_text) + " | " +
+        (directive.settable_at_runtime ? "yes" : "") + " | " + escaped(directive.summary) + " |\n";
   }
   return out;
 }

@@ -199,7 +199,9 @@ constexpr Directive kDirectives[] = {
     {"announce-peer-port", "PORT", "0", kStart, kOnce,
      "The peer port that others are told; 0: peer-port.",
      set_number<&Config::announce_peer_port, 0, 65535>, print_number<&Config::announce_peer_port>},
-    {"admin-port", "PORT", "0", kStart, kOnce, "Port of the HTTP admin pages; 0: off.", nullptr, nullptr},
+    {"admin-port", "PORT", "0", kStart, kOnce,
+     "Port of the admin pages, HTTP without TLS: /metrics, /healthz, /readyz, /ring; 0: off.",
+     set_number<&Config::admin_port, 0, 65535>, print_number<&Config::admin_port>},
     {"dir", "DIRECTORY", ".", kStart, kOnce,
      "Where the node keeps its data. One process a directory.",
      set_text<&Config::dir>, print_text<&Config::dir>},
@@ -407,17 +409,6 @@ std::string set_directive(Config& config, std::string_view name,
   const std::string subject = "directive '" + std::string(directive->name) + "' ";
   if (words.empty()) {
     return subject + "needs a value: " + std::string(directive->argument);
-  }
-  if (!directive->is_built()) {
-    if (words.size() == 1 && !directive->default_text.empty() &&
-        lower_case(words[0]) == directive->default_text) {
-      return "";
-    }
-    std::string why = subject + "is not built yet in this release";
-    if (!directive->default_text.empty()) {
-      why += "; only '" + std::string(directive->default_text) + "' is accepted";
-    }
-    return why;
   }
   const std::string wrong = directive->set(config, words);
   return wrong.empty() ? "" : subject + wrong;

@@ -14,7 +14,7 @@ namespace kindred {
 struct Directive {
   std::string_view name;
   std::string_view argument;      // what may be given, for people
-  std::string_view default_text;  // as CONFIG GET shows it; of an unbuilt one, the value that rules
+  std::string_view default_text;  // as CONFIG GET shows it
   bool settable_at_runtime = false;
   bool repeatable = false;
   std::string_view summary;
@@ -22,9 +22,6 @@ struct Directive {
   std::string (*set)(Config& config, std::span<const std::string> words) = nullptr;
   /// Null: CONFIG GET does not show it.
   std::string (*print)(const Config& config) = nullptr;
-
-  /// Named by the contract, not built yet: refused unless it asks for what is so anyway.
-  bool is_built() const { return set != nullptr; }
 };
 
 std::span<const Directive> directives();

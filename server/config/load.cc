@@ -106,6 +106,11 @@ std::string check_whole(Config* config) {
       config->effective_peer_port() == config->tls_port) {
     return "directive 'peer-port' must differ from port and tls-port";
   }
+  const uint16_t admin = config->admin_port;
+  if (admin != 0 && (admin == config->port || admin == config->tls_port ||
+                     admin == config->effective_peer_port())) {
+    return "directive 'admin-port' must differ from port, tls-port and peer-port";
+  }
   if (!config->users.empty() && !config->aclfile.empty()) {
     return "directives 'user' and 'aclfile' can't be given together";
   }

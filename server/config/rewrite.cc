@@ -80,7 +80,7 @@ std::string rewrite_config(const std::string& file, std::string_view text, const
   }
   std::map<std::string_view, std::string> changed;  // by name, the new line
   for (const Directive& directive : directives()) {
-    if (directive.settable_at_runtime && directive.is_built() &&
+    if (directive.settable_at_runtime &&
         value_of(directive, config) != value_of(directive, as_written)) {
       changed.emplace(directive.name, line_of(directive, config));
     }

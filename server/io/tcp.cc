@@ -102,14 +102,14 @@ struct TcpConnection::Handle {
   // A closed() from within send() would reach an owner in the middle of its own work.
   void break_later() {
     broken = true;
-    shutdown_socket();
+    shutdown_socket(SHUT_RDWR);
     start_reading();  // the end shows up as a read
   }
 
-  void shutdown_socket() {
+  void shutdown_socket(int ways) {
     uv_os_fd_t descriptor = -1;
     if (uv_fileno(reinterpret_cast<uv_handle_t*>(&raw), &descriptor) == 0) {
-      ::shutdown(descriptor, SHUT_RDWR);
+      ::shutdown(descriptor, ways);
     }
   }
 };
@@ -217,6 +217,10 @@ size_t TcpConnection::send(std::string_view bytes) {
 
 bool TcpConnection::draining() const {
   return handle_->writing;
+}
+
+void TcpConnection::finish_sending() {
+  handle_->shutdown_socket(SHUT_WR);
 }
 
 SocketAddress TcpConnection::local_address() const {

@@ -86,6 +86,8 @@ class TcpConnection final : public Connection {
   bool draining() const override;
   SocketAddress local_address() const override;
   SocketAddress remote_address() const override;
+  /// Tells the other side that nothing more comes. Not while draining(), and nothing is sent after.
+  void finish_sending();
 
  private:
   struct Handle;

@@ -261,7 +261,7 @@ std::string Node::listen() {
     open(host, config_->tls_port, [this](int socket) { accept(socket, true); });
     open(host, config_->effective_peer_port(), [this](int socket) { links_->serve(socket); });
   }
-  return error;
+  return error.empty() ? open_admin() : error;
 }
 
 void Node::accept(int socket, bool with_tls) {

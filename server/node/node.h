@@ -14,13 +14,14 @@
 #include "plugins/api/registry.h"
 #include "replication/membership/membership.h"
 #include "server/config/config.h"
+#include "server/figures/figures.h"
+#include "server/figures/gossip_count.h"
 #include "server/io/loop.h"
 #include "server/io/tcp.h"
 #include "server/log/log.h"
+#include "server/node/admin_server.h"
 #include "server/node/background_thread.h"
 #include "server/node/boot.h"
-#include "server/node/figures.h"
-#include "server/node/gossip_count.h"
 #include "server/node/key_counts.h"
 #include "server/node/node_directory.h"
 #include "server/node/node_shared.h"
@@ -69,13 +70,6 @@ class Node final : public NodeControl,
     size_t answers_missing = 0;
     uint64_t deadline_us = 0;
   };
-  struct InfoRequest {
-    Asker asker;
-    std::vector<std::string> sections;
-    WorkerFigures sum;
-    size_t answers_missing = 0;
-  };
-
   struct BackupQuestion {
     Asker asker;
     std::string name;
@@ -123,6 +117,12 @@ class Node final : public NodeControl,
   void set_users(std::shared_ptr<const Users> users, bool end_changed,
                  const std::function<void()>& done);
 
+  // The admin pages (node_admin.cc).
+  std::string open_admin();
+  void answer_admin(AdminPage page, const AdminServer::Respond& respond);
+  std::string why_not_ready() const;
+  std::string ring_status(const RingFigures& sum) const;
+
   // Membership's driver (node_membership.cc).
   static LocalTime local_time();
   Address announced(uint16_t announce_port, uint16_t port) const;
@@ -145,7 +145,10 @@ class Node final : public NodeControl,
   void say_hello();
   bool is_yielding(NodeId member) const;
   void tell_yielding();
-  void sum_ring_figures(Asker asker, const std::function<void(Worker&, const FiguresAnswer&)>& ask);
+  void sum_ring_figures(const std::function<void(Worker&, const FiguresAnswer&)>& ask,
+                        const FiguresAnswer& done);
+  FiguresAnswer to_asker(Asker asker);
+  void sum_worker_figures(const std::function<void(const WorkerFigures&)>& done);
   void hear_yielding(NodeId member);
 
   // Questions to the whole node (node_questions.cc).
@@ -256,6 +259,7 @@ class Node final : public NodeControl,
   // All below live on worker 0's loop and go before it.
   std::optional<PeerLinks> links_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
+  std::unique_ptr<AdminServer> admin_;  // null: no admin-port
   std::optional<Membership> membership_;
   std::optional<Timer> membership_timer_;
   std::optional<Timer> ready_timer_;
@@ -281,7 +285,6 @@ class Node final : public NodeControl,
 
   KeyCounts key_counts_{*this};
   std::map<uint64_t, ActorQuestion> actor_questions_;
-  std::map<uint64_t, InfoRequest> info_requests_;
   std::map<uint64_t, BackupQuestion> backup_questions_;
   SaveFigures saves_;
   std::map<FlushToken, Asker> flushes_;

@@ -327,26 +327,28 @@ void Node::publish(const Publication& publication) {
 }
 
 void Node::tell_info(Asker asker, std::vector<std::string> sections) {
-  const uint64_t id = ++last_question_;
-  InfoRequest& request = info_requests_[id];
-  request.asker = asker;
-  request.sections = std::move(sections);
-  request.answers_missing = workers_.size();
-  post_to_all([this, id](Worker& worker) {
+  sum_worker_figures([this, asker, sections](const WorkerFigures& sum) {
+    Worker& asking = *workers_[asker.worker];
+    asking.post_errand([&asking, token = asker.token, text = info_text(figures(sum), sections)] {
+      asking.hub().text_done(token, std::string(text));
+    });
+  });
+}
+
+// `done` runs on this thread, in a later turn.
+void Node::sum_worker_figures(const std::function<void(const WorkerFigures&)>& done) {
+  struct Sum {
+    size_t missing;
+    WorkerFigures figures;
+  };
+  const auto sum = std::make_shared<Sum>(Sum{workers_.size(), {}});
+  post_to_all([this, sum, done](Worker& worker) {
     const auto taken = std::make_shared<WorkerFigures>(worker.figures());
-    workers_.front()->post_errand([this, id, taken] {
-      const auto found = info_requests_.find(id);
-      InfoRequest& asked = found->second;
-      asked.sum.add(*taken);
-      if (--asked.answers_missing > 0) {
-        return;
+    workers_.front()->post_errand([sum, taken, done] {
+      sum->figures.add(*taken);
+      if (--sum->missing == 0) {
+        done(sum->figures);
       }
-      Worker& asking = *workers_[asked.asker.worker];
-      asking.post_errand([&asking, token = asked.asker.token,
-                          text = info_text(figures(asked.sum), asked.sections)] {
-        asking.hub().text_done(token, std::string(text));
-      });
-      info_requests_.erase(found);
     });
   });
 }

@@ -12,33 +12,39 @@ constexpr uint64_t kYieldingUs = 4 * Membership::kRoundUs;  // good for so long 
 
 void Node::tell_ring_figures(Asker asker) {
   sum_ring_figures(
-      asker, [](Worker& worker, const FiguresAnswer& answer) { answer(worker.ring_figures()); });
+      [](Worker& worker, const FiguresAnswer& answer) { answer(worker.ring_figures()); },
+      to_asker(asker));
 }
 
 void Node::repair(Asker asker, std::optional<PartitionIndex> partition) {
-  sum_ring_figures(asker, [partition](Worker& worker, const FiguresAnswer& answer) {
-    worker.repair(partition, answer);
-  });
+  sum_ring_figures([partition](Worker& worker,
+                               const FiguresAnswer& answer) { worker.repair(partition, answer); },
+                   to_asker(asker));
 }
 
-// Asks each worker, on its thread; it may answer later.
-void Node::sum_ring_figures(Asker asker,
-                            const std::function<void(Worker&, const FiguresAnswer&)>& ask) {
+FiguresAnswer Node::to_asker(Asker asker) {
+  return [&asking = *workers_[asker.worker], token = asker.token](RingFigures&& sum) {
+    const auto taken = std::make_shared<RingFigures>(std::move(sum));
+    asking.post_errand(
+        [&asking, token, taken] { asking.hub().ring_figures_done(token, std::move(*taken)); });
+  };
+}
+
+// Asks each worker, on its thread; it may answer later. `done` runs on this one.
+void Node::sum_ring_figures(const std::function<void(Worker&, const FiguresAnswer&)>& ask,
+                            const FiguresAnswer& done) {
   struct Sum {
     size_t missing;
     RingFigures figures;
   };
   const auto sum = std::make_shared<Sum>(Sum{workers_.size(), {}});
-  post_to_all([this, asker, sum, ask](Worker& worker) {
-    ask(worker, [this, asker, sum](RingFigures&& figures) {
+  post_to_all([this, done, sum, ask](Worker& worker) {
+    ask(worker, [this, done, sum](RingFigures&& figures) {
       const auto taken = std::make_shared<RingFigures>(std::move(figures));
-      workers_.front()->post_errand([this, asker, sum, taken] {
+      workers_.front()->post_errand([done, sum, taken] {
         sum->figures.add(*taken);
         if (--sum->missing == 0) {
-          Worker& asking = *workers_[asker.worker];
-          asking.post_errand([&asking, token = asker.token, sum] {
-            asking.hub().ring_figures_done(token, std::move(sum->figures));
-          });
+          done(std::move(sum->figures));
         }
       });
     });

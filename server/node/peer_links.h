@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "protocol/peer/frame.h"
+#include "server/figures/peer_link_metrics.h"
 #include "server/io/loop.h"
 #include "server/io/tcp.h"
 #include "server/node/peer_messages.h"
@@ -28,17 +29,6 @@ class PeerLinkEvents {
   [[nodiscard]] virtual bool frame_arrived(const LinkHello& from, const Frame& frame) = 0;
   /// Bytes that were no good; the link is being closed.
   virtual void frame_rejected(const std::string& from, std::string_view why) = 0;
-};
-
-struct PeerLinkMetrics {
-  uint64_t frames_sent = 0;
-  uint64_t bytes_sent = 0;
-  uint64_t frames_received = 0;
-  uint64_t bytes_received = 0;
-  uint64_t frames_dropped = 0;  // for a link that was not up or was full
-  uint64_t rejected_frames = 0;
-  uint64_t checksum_failures = 0;
-  uint64_t unproven_links = 0;  // ended for want of the cluster's secret, or by a wrong tag
 };
 
 /// The node's links to other nodes: one that it dials to each address, over which it says all that

@@ -286,6 +286,9 @@ WorkerFigures Worker::figures() {
   WorkerFigures figures;
   hub_.sample_rates();
   figures.sessions = hub_.stats();
+  for (size_t kind = 0; kind < figures.listened.size(); ++kind) {
+    figures.listened[kind] = hub_.channels().name_hashes(static_cast<ListenKind>(kind));
+  }
   figures.clients = clients_.count();
   figures.failed_writes = store_->failed_writes();
   if (engine_capabilities_.thread_bound || setup_.index == 0) {

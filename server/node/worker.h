@@ -11,9 +11,9 @@
 
 #include "plugins/api/engine.h"
 #include "server/config/config.h"
+#include "server/figures/figures.h"
 #include "server/io/loop.h"
 #include "server/node/client_connections.h"
-#include "server/node/figures.h"
 #include "server/node/mailbox.h"
 #include "server/node/node_shared.h"
 #include "server/node/shard_driver.h"

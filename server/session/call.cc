@@ -3,6 +3,7 @@
 #include "protocol/record/key.h"
 #include "server/session/invariant.h"
 #include "server/session/outcome_text.h"
+#include "server/session/read.h"
 
 namespace kindred {
 
@@ -60,6 +61,19 @@ bool Call::failed(const Outcome& outcome) {
   return true;
 }
 
+void Call::note_lookup(const Outcome& outcome) {
+  const CommandSpec& command = spec();
+  const bool returns_old = command.id == CommandId::kGetdel || command.id == CommandId::kGetex ||
+                           command.id == CommandId::kGetset;
+  const bool reads = command.has(CommandFlag::kReadonly) && command.id != CommandId::kDexplain;
+  if (outcome.code != OutcomeCode::kOk || !(reads || returns_old)) {
+    return;
+  }
+  const bool is_found = outcome.has_value || found_sibling(outcome, now_ms()) != nullptr;
+  SessionStats& stats = hub().stats();
+  ++(is_found ? stats.keyspace_hits : stats.keyspace_misses);
+}
+
 Operation Call::operation(OpKind kind, size_t key_index) {
   Operation operation;
   operation.kind = kind;
@@ -89,6 +103,7 @@ bool Call::taken_by_transaction(const Operation& operation, OutcomeRenderer rend
   if (transaction.has_answer()) {
     Outcome& outcome = transaction.take_answer();
     hub().publish_step(spec(), operation, outcome);
+    note_lookup(outcome);
     render(*this, outcome);
     return true;
   }

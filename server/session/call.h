@@ -49,6 +49,8 @@ class Call {
   void no_reply();
   /// Writes the error of an outcome that is not kOk and returns true.
   [[nodiscard]] bool failed(const Outcome& outcome);
+  /// Counts whether a command that reads found its key (keyspace_hits).
+  void note_lookup(const Outcome& outcome);
 
   /// An operation on the key at that argument.
   Operation operation(OpKind kind, size_t key_index = 1);

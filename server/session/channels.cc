@@ -1,6 +1,7 @@
 #include "server/session/channels.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace kindred {
 
@@ -38,6 +39,16 @@ void Channels::remove(ListenKind kind, std::string_view name, SessionId listener
   if (found->second.empty()) {
     listeners.erase(found);
   }
+}
+
+std::vector<uint64_t> Channels::name_hashes(ListenKind kind) const {
+  std::vector<uint64_t> hashes;
+  hashes.reserve(count(kind));
+  for_each(kind, [&](const std::string& name, const auto&) {
+    hashes.push_back(std::hash<std::string>()(name));
+  });
+  std::sort(hashes.begin(), hashes.end());
+  return hashes;
 }
 
 const std::vector<SessionId>* Channels::listeners(ListenKind kind, std::string_view name) const {

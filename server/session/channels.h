@@ -56,6 +56,8 @@ class Channels {
     }
   }
   size_t count(ListenKind kind) const { return of(kind).size(); }
+  /// A hash of each name that somebody listens to, in order.
+  std::vector<uint64_t> name_hashes(ListenKind kind) const;
 
  private:
   using Listeners = std::map<std::string, std::vector<SessionId>, std::less<>>;

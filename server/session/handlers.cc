@@ -55,6 +55,7 @@ constexpr Entry kEntries[] = {
     {CommandId::kReset, {run_reset, kAll}},
     {CommandId::kSelect, {run_select}},
 
+    {CommandId::kBgrewriteaof, {run_bgrewriteaof, kAll}},
     {CommandId::kBgsave, {run_bgsave, kAll, kCluster}},
     {CommandId::kCommand, {run_command}},
     {CommandId::kCommandCount, {run_command_count}},

@@ -140,6 +140,7 @@ void run_ring_clear(Call& call);
 void run_ring_commit(Call& call);
 void run_ring_drain(Call& call);
 void run_ring_backup(Call& call);
+void run_bgrewriteaof(Call& call);
 void run_bgsave(Call& call);
 void run_lastsave(Call& call);
 void run_save(Call& call);

@@ -33,6 +33,21 @@ struct RingView {
 /// order. While the partition moves, its next owners follow its present ones.
 void write_preference_list(ReplyWriter& reply, const RingView& view, PartitionIndex partition);
 
+/// RING MEMBERS: an array of maps.
+void write_members(ReplyWriter& reply, const RingView& view);
+
+/// What RING STATUS tells beside the ring.
+struct RingStatusFacts {
+  uint64_t read_quorum = 0;
+  uint64_t write_quorum = 0;
+  bool sloppy_quorum = false;
+  uint64_t hints = 0;  // kept here
+};
+/// RING STATUS: an array of one map.
+void write_ring_status(ReplyWriter& reply, const RingView& view, const RingStatusFacts& facts);
+/// All hints of `figures`.
+uint64_t hint_count(const RingFigures& figures);
+
 void write_text_field(ReplyWriter& reply, std::string_view name, std::string_view value);
 void write_number_field(ReplyWriter& reply, std::string_view name, uint64_t value);
 /// A field whose value is an array of members' names.

@@ -1,4 +1,4 @@
-// SAVE, BGSAVE and LASTSAVE.
+// SAVE, BGSAVE, BGREWRITEAOF and LASTSAVE.
 #include <memory>
 #include <string>
 
@@ -48,6 +48,11 @@ void run_bgsave(Call& call) {
     return;
   }
   call.start(std::make_unique<Save>(true));
+}
+
+/// There is no such file: engines keep their logs in order by themselves.
+void run_bgrewriteaof(Call& call) {
+  call.reply().simple_string("Background append only file rewriting started");
 }
 
 void run_lastsave(Call& call) {

@@ -463,6 +463,7 @@ void Session::operation_done(const TokenParts& token, Outcome& outcome) {
     last_written_dot_ = outcome.dot;
   }
   answered(token, [&](Call& call, ReplySlot& slot) {
+    call.note_lookup(outcome);
     if (slot.task != nullptr) {
       slot.task->operation_done(call, token.part, outcome);
       return;

@@ -59,6 +59,8 @@ void SessionStats::add(const SessionStats& other) {
   error_replies += other.error_replies;
   protocol_errors += other.protocol_errors;
   rejected_contexts += other.rejected_contexts;
+  keyspace_hits += other.keyspace_hits;
+  keyspace_misses += other.keyspace_misses;
   commands_per_s += other.commands_per_s;
   received_bytes_per_s += other.received_bytes_per_s;
   sent_bytes_per_s += other.sent_bytes_per_s;

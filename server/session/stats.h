@@ -14,14 +14,24 @@ namespace kindred {
 
 /// How long calls took: powers of two of microseconds.
 class LatencyHistogram {
+  static constexpr size_t kBuckets = 25;  // the last one for all above
+
  public:
-  void note(uint64_t us) { ++counts_[bucket_of(us)]; }
+  /// That of the last bucket, which has all above too.
+  static constexpr uint64_t kLastBoundUs = uint64_t{1} << (kBuckets - 1);
+
+  void note(uint64_t us) {
+    ++counts_[bucket_of(us)];
+    sum_us_ += us;
+  }
   void add(const LatencyHistogram& other) {
+    sum_us_ += other.sum_us_;
     for (size_t i = 0; i < counts_.size(); ++i) {
       counts_[i] += other.counts_[i];
     }
   }
   uint64_t count() const;
+  uint64_t sum_us() const { return sum_us_; }
   /// Calls visit(bound, count of calls that took no longer) for bounds of 1, 2, 4 ... microseconds.
   template <typename Visit>
   void for_each_bound(Visit visit) const {
@@ -35,13 +45,13 @@ class LatencyHistogram {
   uint64_t bound_of(uint64_t per_mille) const;
 
  private:
-  static constexpr size_t kBuckets = 25;  // the last one for all above
   static size_t bucket_of(uint64_t us) {
     const auto bits = us <= 1 ? size_t{0} : static_cast<size_t>(std::bit_width(us - 1));
     return std::min(bits, kBuckets - 1);
   }
 
   std::array<uint64_t, kBuckets> counts_{};
+  uint64_t sum_us_ = 0;
 };
 
 /// How much a count grew in a second of late, over the last span of a second or more.
@@ -93,6 +103,8 @@ struct SessionStats {
   uint64_t error_replies = 0;
   uint64_t protocol_errors = 0;
   uint64_t rejected_contexts = 0;
+  uint64_t keyspace_hits = 0;  // keys that reading commands asked for and found
+  uint64_t keyspace_misses = 0;
   // Of late, as the hub sampled them last.
   uint64_t commands_per_s = 0;
   uint64_t received_bytes_per_s = 0;

@@ -54,6 +54,18 @@ class PubsubTest(unittest.TestCase):
         received = [int(self.next_message(listener)["data"]) for _ in range(500)]
         self.assertEqual(received, list(range(500)))
 
+    def test_info_counts_what_this_nodes_clients_listen_to(self):
+        def counts(client):
+            told = client.info("stats")
+            return told["pubsub_channels"], told["pubsub_patterns"]
+
+        wait_until(lambda: [counts(client) for client in self.clients[:2]] == [(0, 0)] * 2, 10,
+                   "clients that listened before are gone")
+        for _ in range(3):  # of several workers, which know the same channels
+            self.listen(self.clients[0], "counted:1", "counted:2", patterns=["counted:*"])
+        self.assertEqual(counts(self.clients[0]), (2, 1))
+        self.assertEqual(counts(self.clients[1]), (0, 0))
+
     def test_large_messages_arrive_whole(self):
         listener = self.listen(self.clients[2], "large")
         message = bytes(range(256)) * 4096

@@ -107,15 +107,6 @@ TEST(ConfigText, EveryKindOfValueIsChecked) {
   }
 }
 
-TEST(ConfigText, WhatIsNotBuiltIsRefusedByName) {
-  for (const char* line : {"admin-port 8080"}) {
-    const std::string name = std::string(line).substr(0, std::string(line).find(' '));
-    EXPECT_THAT(error_of_text(line),
-                StartsWith("k.conf, line 1: directive '" + name + "' is not built yet"))
-        << line;
-  }
-}
-
 TEST(ConfigText, UsersAreReadAndTheirMistakesNamed) {
   Config config;
   ASSERT_EQ(
@@ -137,10 +128,6 @@ TEST(ConfigText, UsersAreReadAndTheirMistakesNamed) {
     EXPECT_NE(name, "user");
     EXPECT_THAT(value, Not(HasSubstr(">pw")));
   }
-}
-
-TEST(ConfigText, WhatIsNotBuiltMayBeAskedToStayOff) {
-  EXPECT_EQ(error_of_text("admin-port 0\n"), "");
 }
 
 TEST(CommandLine, FlagsWinOverTheFile) {
@@ -187,14 +174,15 @@ TEST(CommandLine, ChecksWhatSingleDirectivesCantSee) {
               HasSubstr("directive 'write-quorum' is 3, more than the 2 copies"));
   EXPECT_THAT(error_of_flags({"--replicas", "2", "--keyspace", "a*", "w", "3"}),
               HasSubstr("directive 'keyspace' asks for 3 copies of 'a*', more than the 2"));
-  EXPECT_EQ(error_of_flags({"--bind", "127.0.0.2"}), "");
+  EXPECT_THAT(error_of_flags({"--port", "7001", "--admin-port", "17001"}),
+              HasSubstr("directive 'admin-port' must differ from port, tls-port and peer-port"));
+  EXPECT_EQ(error_of_flags({"--bind", "127.0.0.2", "--admin-port", "8080"}), "");
 }
 
-TEST(CommandLine, HelpNamesEveryBuiltDirective) {
+TEST(CommandLine, HelpNamesEveryDirective) {
   const std::string help = directives_help();
   for (const Directive& directive : directives()) {
-    const bool shown = help.find("--" + std::string(directive.name) + " ") != std::string::npos;
-    EXPECT_EQ(shown, directive.is_built()) << directive.name;
+    EXPECT_THAT(help, HasSubstr("--" + std::string(directive.name) + " "));
   }
 }
 
@@ -254,7 +242,6 @@ TEST(ConfigGet, MatchesGlobsAndAnswersWhatToolsAsk) {
   EXPECT_EQ(matching_directives(config, {"appendonly"}), (Pairs{{"appendonly", "no"}}));
   EXPECT_EQ(matching_directives(config, {"REPLICA*"}), (Pairs{{"replicas", "3"}}));
   EXPECT_EQ(matching_directives(config, {"no-such-name"}), Pairs{});
-  EXPECT_EQ(matching_directives(config, {"admin-port"}), Pairs{});
   EXPECT_GT(matching_directives(config, {"*"}).size(), 30U);
 }
 

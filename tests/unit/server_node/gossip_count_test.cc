@@ -1,4 +1,4 @@
-#include "server/node/gossip_count.h"
+#include "server/figures/gossip_count.h"
 
 #include <gtest/gtest.h>
 

@@ -180,6 +180,7 @@ TEST(LatencyHistogram, CountsUpToBounds) {
   for (const uint64_t us : {0, 1, 2, 3, 4, 1000}) {
     histogram.note(us);
   }
+  EXPECT_EQ(histogram.sum_us(), 1010U);
   histogram.note(UINT64_MAX);
   EXPECT_EQ(histogram.count(), 7U);
   EXPECT_EQ(histogram.bound_of(500), 4U);
@@ -191,6 +192,42 @@ TEST(LatencyHistogram, CountsUpToBounds) {
   });
   EXPECT_EQ(up_to_4, 5U);
   EXPECT_EQ(up_to_1024, 6U);
+}
+
+TEST_F(OkDiagnosisTest, KeysLookedForAreCounted) {
+  struct Case {
+    const char* command;
+    uint64_t hits;
+    uint64_t misses;
+  };
+  say(session_, "SET k v");
+  // As Redis 7.0 counts them.
+  for (const Case& asked : std::initializer_list<Case>{{"SET k v", 0, 0},
+                                                       {"GET k", 1, 0},
+                                                       {"GET none", 0, 1},
+                                                       {"MGET k none k", 2, 1},
+                                                       {"EXISTS k none", 1, 1},
+                                                       {"TTL none", 0, 1},
+                                                       {"STRLEN k", 1, 0},
+                                                       {"GETEX k", 1, 0},
+                                                       {"GETEX none", 0, 1},
+                                                       {"GETEX k EX 9", 1, 0},
+                                                       {"GETSET k w", 1, 0},
+                                                       {"INCR n", 0, 0},
+                                                       {"DEL none", 0, 0},
+                                                       {"PING", 0, 0},
+                                                       {"GETDEL k", 1, 0},
+                                                       {"GETDEL k", 0, 1}}) {
+    const SessionStats before = worker_.hub().stats();
+    say(session_, asked.command);
+    const SessionStats& now = worker_.hub().stats();
+    EXPECT_EQ(now.keyspace_hits - before.keyspace_hits, asked.hits) << asked.command;
+    EXPECT_EQ(now.keyspace_misses - before.keyspace_misses, asked.misses) << asked.command;
+  }
+}
+
+TEST_F(OkDiagnosisTest, RewritingTheLogAnswersAsInRedis) {
+  EXPECT_EQ(say(session_, "BGREWRITEAOF"), "+Background append only file rewriting started\r\n");
 }
 
 class PauseTest : public OkTest {

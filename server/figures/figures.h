@@ -1,17 +1,24 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugins/api/engine.h"
 #include "replication/membership/swim.h"
 #include "replication/node/shard.h"
-#include "server/node/gossip_count.h"
-#include "server/node/peer_links.h"
+#include "server/figures/gossip_count.h"
+#include "server/figures/peer_link_metrics.h"
+#include "server/session/channels.h"
 #include "server/session/stats.h"
 
 namespace kindred {
+
+/// By BackgroundWork.
+inline constexpr std::string_view kBackgroundWorkNames[kBackgroundWorks] = {
+    "transfers", "hints", "anti_entropy", "read_repair", "tree_rebuilds", "sweeps", "reaping"};
 
 /// What one worker counts, taken on its thread; sums over the workers are the node's.
 struct WorkerFigures {
@@ -33,7 +40,13 @@ struct WorkerFigures {
   uint64_t failed_writes = 0;
   uint64_t dropped_messages = 0;
   plugins::EngineStats engine;
+  /// Hashes of the names that clients listen to, in order, by ListenKind: workers may have the
+  /// same.
+  std::array<std::vector<uint64_t>, static_cast<size_t>(ListenKind::kCount)> listened;
 
+  size_t listened_count(ListenKind kind) const {
+    return listened[static_cast<size_t>(kind)].size();
+  }
   void add(const WorkerFigures& other);
 };
 

@@ -1,5 +1,3 @@
-#include <malloc.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -7,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <numeric>
 #include <span>
@@ -15,7 +12,8 @@
 
 #include "protocol/command/command_table.h"
 #include "server/config/value_text.h"
-#include "server/node/figures.h"
+#include "server/figures/figures.h"
+#include "server/figures/process_figures.h"
 
 namespace kindred {
 
@@ -56,14 +54,6 @@ std::string hex(uint64_t number) {
   return text;
 }
 
-uint64_t resident_bytes() {
-  std::ifstream stream("/proc/self/statm");
-  uint64_t total = 0;
-  uint64_t resident = 0;
-  stream >> total >> resident;
-  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 void server_section(const NodeFigures& figures, std::string* out) {
   utsname system{};
   ::uname(&system);
@@ -98,26 +88,20 @@ void clients_section(const NodeFigures& figures, std::string* out) {
 }
 
 void memory_section(const NodeFigures& figures, std::string* out) {
-  const struct mallinfo2 heap = ::mallinfo2();
-  const uint64_t used = heap.uordblks + heap.hblkhd;
-  const uint64_t resident = resident_bytes();
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const uint64_t peak = std::max(resident, static_cast<uint64_t>(usage.ru_maxrss) * 1024);
-  const uint64_t total = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-                         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const ProcessFigures process = process_figures();
   char fragmentation[32];
   std::snprintf(fragmentation, sizeof fragmentation, "%.2f",
-                static_cast<double>(resident) / static_cast<double>(std::max<uint64_t>(used, 1)));
-  line(out, "used_memory", used);
-  line(out, "used_memory_human", human_bytes(used));
-  line(out, "used_memory_rss", resident);
-  line(out, "used_memory_rss_human", human_bytes(resident));
-  line(out, "used_memory_peak", peak);
-  line(out, "used_memory_peak_human", human_bytes(peak));
+                static_cast<double>(process.resident_bytes) /
+                    static_cast<double>(std::max<uint64_t>(process.used_bytes, 1)));
+  line(out, "used_memory", process.used_bytes);
+  line(out, "used_memory_human", human_bytes(process.used_bytes));
+  line(out, "used_memory_rss", process.resident_bytes);
+  line(out, "used_memory_rss_human", human_bytes(process.resident_bytes));
+  line(out, "used_memory_peak", process.resident_peak_bytes);
+  line(out, "used_memory_peak_human", human_bytes(process.resident_peak_bytes));
   line(out, "used_memory_dataset", figures.sum.engine.data_bytes);
-  line(out, "total_system_memory", total);
-  line(out, "total_system_memory_human", human_bytes(total));
+  line(out, "total_system_memory", process.machine_bytes);
+  line(out, "total_system_memory_human", human_bytes(process.machine_bytes));
   line(out, "maxmemory", uint64_t{0});
   line(out, "maxmemory_human", human_bytes(0));
   line(out, "maxmemory_policy", "noeviction");
@@ -179,6 +163,11 @@ void stats_section(const NodeFigures& figures, std::string* out) {
   line(out, "rejected_connections", figures.rejected_connections);
   line(out, "expired_keys", uint64_t{0});
   line(out, "evicted_keys", uint64_t{0});
+  line(out, "keyspace_hits", sessions.keyspace_hits);
+  line(out, "keyspace_misses", sessions.keyspace_misses);
+  line(out, "pubsub_channels", figures.sum.listened_count(ListenKind::kChannel));
+  line(out, "pubsub_patterns", figures.sum.listened_count(ListenKind::kPattern));
+  line(out, "pubsubshard_channels", figures.sum.listened_count(ListenKind::kShardChannel));
   line(out, "total_error_replies", sessions.error_replies);
   line(out, "peer_input_bytes", figures.links.bytes_received);
   line(out, "peer_output_bytes", figures.links.bytes_sent);
@@ -215,16 +204,15 @@ void replication_section(const NodeFigures& figures, std::string* out) {
 }
 
 void cpu_section(const NodeFigures&, std::string* out) {
-  const auto seconds = [](const timeval& time) {
+  const auto seconds = [](uint64_t us) {
     char text[32];
-    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(time.tv_sec),
-                  static_cast<long long>(time.tv_usec));
+    std::snprintf(text, sizeof text, "%llu.%06llu", static_cast<unsigned long long>(us / 1'000'000),
+                  static_cast<unsigned long long>(us % 1'000'000));
     return std::string(text);
   };
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  line(out, "used_cpu_sys", seconds(usage.ru_stime));
-  line(out, "used_cpu_user", seconds(usage.ru_utime));
+  const ProcessFigures process = process_figures();
+  line(out, "used_cpu_sys", seconds(process.system_cpu_us));
+  line(out, "used_cpu_user", seconds(process.user_cpu_us));
 }
 
 void command_line(const CommandSpec& spec, const SessionStats& stats, std::string* out) {
@@ -356,8 +344,6 @@ void anti_entropy_section(const NodeFigures& figures, std::string* out) {
 }
 
 void background_section(const NodeFigures& figures, std::string* out) {
-  static constexpr std::string_view kNames[kBackgroundWorks] = {
-      "transfers", "hints", "anti_entropy", "read_repair", "tree_rebuilds", "sweeps", "reaping"};
   const BudgetFigures& budget = figures.sum.background;
   line(out, "background_rate", budget.bytes_per_s);
   line(out, "background_rate_max", budget.bytes_per_s_max);
@@ -366,7 +352,8 @@ void background_section(const NodeFigures& figures, std::string* out) {
   line(out, "background_slowdowns", budget.slowdowns);
   line(out, "background_speedups", budget.speedups);
   for (size_t work = 0; work < kBackgroundWorks; ++work) {
-    line(out, "background_bytes_" + std::string(kNames[work]), budget.spent_bytes[work]);
+    line(out, "background_bytes_" + std::string(kBackgroundWorkNames[work]),
+         budget.spent_bytes[work]);
   }
 }
 
@@ -476,6 +463,12 @@ void WorkerFigures::add(const WorkerFigures& other) {
   engine.data_bytes += other.engine.data_bytes;
   engine.memory_bytes += other.engine.memory_bytes;
   engine.disk_bytes += other.engine.disk_bytes;
+  for (size_t kind = 0; kind < listened.size(); ++kind) {
+    std::vector<uint64_t> all;
+    std::set_union(listened[kind].begin(), listened[kind].end(), other.listened[kind].begin(),
+                   other.listened[kind].end(), std::back_inserter(all));
+    listened[kind] = std::move(all);
+  }
 }
 
 std::string info_text(const NodeFigures& figures, const std::vector<std::string>& sections) {
