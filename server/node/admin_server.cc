@@ -8,7 +8,7 @@
 namespace kindred {
 
 namespace {
-constexpr size_t kReadBytes = 4096;
+constexpr size_t kRoomBytes = 4096;
 }
 
 /// One connection: reads a request, waits for its response, sends it, reads the next one.
@@ -157,7 +157,7 @@ class AdminServer::Client final : public TcpHandler {
   bool keeps_alive_ = false;
   std::string output_;
   size_t sent_ = 0;
-  std::array<char, kReadBytes> room_{};
+  std::array<char, kRoomBytes> room_{};
 };
 
 AdminServer::AdminServer(Loop& loop, Setup setup) : loop_(loop), setup_(std::move(setup)) {}

@@ -15,12 +15,12 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr uint64_t kHangGuardMs = 20'000;
+constexpr uint64_t kHungAfterMs = 20'000;
 
 class AdminServerTest : public testing::Test {
  protected:
   AdminServerTest() : guard_(loop_, [] { std::abort(); }), stop_(loop_, [this] { loop_.stop(); }) {
-    guard_.start(kHangGuardMs);
+    guard_.start(kHungAfterMs);
     setup_.hosts = {"127.0.0.1"};
     setup_.access = [this] { return AdminAccess{&users_, needs_login_}; };
     setup_.is_stranger = [this](int) { return is_stranger_; };
