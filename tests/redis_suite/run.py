@@ -5,9 +5,11 @@ unit how many tests passed, how many pass on Redis itself in the same way, and w
 that fails on a type that is not there yet, or is explained below, counts as explained. Exit code 0:
 nothing else failed."""
 
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,13 +96,15 @@ def run_unit(checkout, port, unit):
     command = ["./runtest", "--host", "127.0.0.1", "--port", str(port), "--baseport",
                str(BASE_PORT), "--cluster-mode", "--durable", "--ignore-encoding",
                "--ignore-digest", "--tags", TAGS, "--single", unit]
+    # A group of their own: the script's tclsh and its clients outlive it, and keep the port.
+    runner = subprocess.Popen(command, cwd=checkout, stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                              start_new_session=True)
     try:
-        done = subprocess.run(command, cwd=checkout, stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=UNIT_TIMEOUT_S, errors="replace")
-        output = done.stdout
-    except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode(errors="replace") + "\n[exception]: timed out\n"
+        output = runner.communicate(timeout=UNIT_TIMEOUT_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(runner.pid, signal.SIGKILL)
+        output = runner.communicate()[0] + "\n[exception]: timed out\n"
     return COLOURS.sub("", output)
 
 
@@ -130,7 +134,11 @@ def run_and_explain(checkout, unit):
         output = run_unit(checkout, cluster.ports[0], unit)
     passed = len(re.findall("^.ok.: ", output, re.MULTILINE))
     print(f"{unit}: {passed} passed of {UNITS.get(unit, '?')}", flush=True)
-    for name, said in misses_of(output):
+    misses = list(misses_of(output))
+    if passed == 0 and not misses:
+        misses.append(("did not run", output))
+        print(output[-1000:])
+    for name, said in misses:
         reason = explanation(unit, name, said)
         unexplained += reason is None
         print(f"    {name}: {reason or 'UNEXPLAINED'}", flush=True)
