@@ -13,7 +13,7 @@ namespace kindred {
 [[nodiscard]] KeyRef make_key(std::string_view key, uint32_t partition_count);
 
 /// First byte of a key at an engine: what is stored under it.
-enum class StoredKind : uint8_t { kRecord = 1, kHint = 2, kRoundMark = 3 };
+enum class StoredKind : uint8_t { kRecord = 1, kHint = 2, kRoundMark = 3, kSave = 4 };
 
 /// What encode_stored_key() adds to a key of up to 254 bytes; a hint has its target's id besides.
 inline constexpr size_t kStoredKeyOverhead = 12;

@@ -64,6 +64,8 @@
   X(gossip_not_exchanged, "members never compare what they know of each other")                  \
   X(own_pause_blamed, "a node that stood still blames others for the silence")                   \
   X(old_round_merges, "a state from before a reap round is merged after it")                     \
+  X(write_after_the_save, "a node that has saved its trees stores writes")                       \
+  X(save_mark_kept, "a start believes trees that were saved before an earlier one")              \
   X(reap_without_hints_report, "a round is agreed while members have hints, and take more in")   \
   X(reap_changed_copy, "a copy drops what was agreed on though it has changed since")            \
   X(reap_without_one_owner, "a round is agreed without the vote of the last owner")              \

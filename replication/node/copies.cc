@@ -108,6 +108,35 @@ void LiveCount::reset() {
   dying_.clear();
 }
 
+CountFigures LiveCount::figures() const {
+  CountFigures figures;
+  figures.by_siblings = by_siblings_;
+  figures.by_clock = by_clock_;
+  figures.live = static_cast<uint64_t>(live_);
+  figures.written = static_cast<uint64_t>(written_);
+  figures.crowded = static_cast<uint64_t>(crowded_);
+  figures.expiring = static_cast<uint64_t>(expiring_);
+  figures.passed_tick = passed_tick_;
+  for (const auto& [tick, keys] : dying_) {
+    figures.dying.emplace_back(tick, static_cast<uint64_t>(keys));
+  }
+  return figures;
+}
+
+void LiveCount::restore(const CountFigures& figures) {
+  by_siblings_ = figures.by_siblings;
+  by_clock_ = figures.by_clock;
+  live_ = static_cast<int64_t>(figures.live);
+  written_ = static_cast<int64_t>(figures.written);
+  crowded_ = static_cast<int64_t>(figures.crowded);
+  expiring_ = static_cast<int64_t>(figures.expiring);
+  passed_tick_ = figures.passed_tick;
+  dying_.clear();
+  for (const auto& [tick, keys] : figures.dying) {
+    dying_.emplace_hint(dying_.end(), tick, static_cast<int64_t>(keys));
+  }
+}
+
 void LiveCount::expire(uint64_t now_ms) {
   // The clock may step back: what was taken off stays off, so counts never go wrong twice.
   passed_tick_ = std::max(passed_tick_, now_ms / kTickMs);

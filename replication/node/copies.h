@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "replication/causal/state.h"
+#include "replication/entropy/saved_copy.h"
 #include "replication/node/copy_tree.h"
 #include "replication/node/messages.h"
 #include "replication/node/operation.h"
@@ -60,6 +61,9 @@ class LiveCount {
   /// The same by the size of their clocks, tombstones among them; the first is always none.
   const SiblingHistogram& by_clock() const { return by_clock_; }
   void reset();
+  /// All that it knows, and what another one knew.
+  CountFigures figures() const;
+  void restore(const CountFigures& figures);
 
  private:
   void expire(uint64_t now_ms);

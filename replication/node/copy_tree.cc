@@ -1,6 +1,7 @@
 #include "replication/node/copy_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kindred {
 
@@ -20,11 +21,20 @@ Digest tree_digest(const State& state) {
 void CopyTree::shape(SlotRange slots) {
   tree_ = MerkleTree(slots);
   is_exact_ = true;
+  is_unchecked_ = false;
+  build_.reset();
+}
+
+void CopyTree::restore(MerkleTree&& saved) {
+  tree_ = std::move(saved);
+  is_exact_ = true;
+  is_unchecked_ = true;
   build_.reset();
 }
 
 void CopyTree::doubt() {
   is_exact_ = false;
+  is_unchecked_ = false;  // it is built anew
   build_.reset();
 }
 
@@ -64,10 +74,26 @@ void CopyTree::begin_build(uint8_t level_max) {
                                        MerkleTree::level_for(tree_.keys() * kGrowth, level_max));
 }
 
+void CopyTree::begin_check() {
+  build_ = std::make_unique<TreeBuild>(tree_.slots(), tree_.level());
+}
+
+bool CopyTree::finish_check() {
+  MerkleTree found = build_->take();
+  build_.reset();
+  is_unchecked_ = false;
+  found.fold(tree_.level());
+  const bool is_right = found == tree_;
+  tree_ = std::move(found);
+  built_root_ = tree_.root();
+  return is_right;
+}
+
 void CopyTree::finish_build() {
   tree_ = build_->take();
   build_.reset();
   is_exact_ = true;
+  is_unchecked_ = false;
   built_root_ = tree_.root();
 }
 

@@ -38,6 +38,15 @@ class CopyTree {
   /// next fit().
   void deepen(uint8_t level_max);
 
+  /// The copy holds what `saved` says, as far as anybody knows: is_unchecked() until a check or a
+  /// rebuild has gone over what is stored.
+  void restore(MerkleTree&& saved);
+  bool is_unchecked() const { return is_unchecked_; }
+  /// As begin_build(), to compare with.
+  void begin_check();
+  /// The check is complete. False: the tree was wrong. What was found is the tree from now on.
+  [[nodiscard]] bool finish_check();
+
   /// Whether it tells what the copy holds. Where not, it is to be built anew.
   bool is_exact() const { return is_exact_; }
   /// Folds a tree that is deeper than suits. True where it should be built anew: in doubt, or with
@@ -58,6 +67,7 @@ class CopyTree {
  private:
   MerkleTree tree_;
   bool is_exact_ = true;
+  bool is_unchecked_ = false;
   std::unique_ptr<TreeBuild> build_;
   std::optional<uint64_t> fruitless_root_;  // at the last exchange that found no key
   std::optional<uint64_t> built_root_;      // when it was last built from what is stored

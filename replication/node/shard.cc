@@ -35,7 +35,7 @@ Shard::Shard(const ShardConfig& config, NodeId self, ShardPorts& ports)
       handoff_(core_, replica_),
       scanner_(core_),
       sweep_(core_),
-      tree_keeper_(core_),
+      tree_keeper_(core_, sweep_),
       tree_answers_(core_),
       anti_entropy_(core_),
       reaper_(core_) {}
@@ -480,6 +480,17 @@ bool Shard::needs_tick() const {
          (core_.has_cluster() && reaper_.active());
 }
 
+/// The partition's copy, in which a start found something.
+Copy& Shard::note_found(uint16_t partition) {
+  Copy& copy = core_.copies.at(partition);
+  if (copy.state == CopyState::kNone) {
+    copy.state = CopyState::kDeparting;  // it was on its way when the process ended
+    copy.actor = core_.ports.random();
+    departure_.look_again();
+  }
+  return copy;
+}
+
 bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
   if (key.hint_for == kRoundMarks) {
     core_.restore_mark(key.partition, state);
@@ -495,12 +506,7 @@ bool Shard::count_existing(const KeyRef& key, const State& state, Now now) {
     sweep_.add(key.partition);
     return false;
   }
-  Copy& copy = core_.copies.at(key.partition);
-  if (copy.state == CopyState::kNone) {
-    copy.state = CopyState::kDeparting;  // it was on its way when the process ended
-    copy.actor = core_.ports.random();
-    departure_.look_again();
-  }
+  Copy& copy = note_found(key.partition);
   if (copy.tree.tree().keys() == 0) {
     copy.tree.deepen(core_.tree_level_max());
   }

@@ -109,6 +109,15 @@ class Shard {
   /// dead: it may be erased. A record of a partition that this node does not hold makes its copy
   /// depart.
   bool count_existing(const KeyRef& key, const State& state, Now now);
+  /// The last step of a clean stop: nothing is stored from here on, so that what saved_copy() tells
+  /// stays true.
+  void seal();
+  /// What to keep of a copy for the next start, after seal(); none where the copy is not known
+  /// exactly. Flush stamp and number of partitions must be the same then.
+  [[nodiscard]] std::optional<SavedCopy> saved_copy(uint16_t partition);
+  /// Takes a copy over as saved_copy() told it, in place of count_existing() for each of its
+  /// records; it is compared with them later. False: it can't be true, the records must be counted.
+  [[nodiscard]] bool restore_copy(uint16_t partition, SavedCopy&& saved);
   /// The engine holds a damaged record (found by a scan): its copy is filled again.
   void found_corrupt(const KeyRef& key);
 
@@ -152,6 +161,7 @@ class Shard {
   [[nodiscard]] bool place_copy(uint16_t partition, bool is_first, Step step_before,
                                 CopyState fresh_copies);
   void note_round_known(Copy& copy, bool is_first, CopyState before);
+  Copy& note_found(uint16_t partition);
   void refuse_pass_on(NodeId from, const PassOn& message, Step mine);
 
   ShardCore core_;

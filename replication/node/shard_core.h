@@ -73,6 +73,9 @@ struct ShardMetrics {
   uint64_t reap_rounds = 0;         // that this shard's partitions agreed on, as their first owner
   uint64_t reaped_keys = 0;         // tombstones and expired keys gone from this shard's copies
   uint64_t pruned_keys = 0;         // contexts that lost actors of the past
+  uint64_t restored_copies = 0;     // taken over as a clean stop left them
+  uint64_t checked_copies = 0;      // of those, compared with their records since
+  uint64_t mended_copies = 0;       // of those, found wrong
   uint64_t emptied_copies = 0;      // came back with what had been reaped meanwhile
   uint64_t rounds_disbelieved = 0;  // told of, and too far ahead of the cluster clock
   uint64_t reap_waiting = 0;   // partitions with something to reap whose round did not come about

@@ -32,6 +32,16 @@ void Sweep::add(uint16_t partition) {
   }
 }
 
+void Sweep::count_anew(uint16_t partition) {
+  Copy& copy = core_.copies.at(partition);
+  if (copy.sweep || copy.state == CopyState::kNone) {
+    return;  // a flush's counts anew by itself
+  }
+  copy.count.reset();
+  copy.sweep.emplace().counts_anew = true;
+  partitions_.insert(partitions_.begin(), partition);
+}
+
 void Sweep::tick(Now now) {
   if (!partitions_.empty() && request_ == 0) {
     read(now);

@@ -18,6 +18,8 @@ class Sweep {
   void start();
   /// Goes over one copy, which was found to hold something dead; its count stays.
   void add(uint16_t partition);
+  /// Goes over one copy, whose count was found to be wrong and begins at nothing.
+  void count_anew(uint16_t partition);
   void tick(Now now);
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);
   bool active() const { return !partitions_.empty(); }

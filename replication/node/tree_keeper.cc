@@ -8,6 +8,8 @@ namespace {
 
 constexpr uint32_t kBuildPageEntriesMax = 256;
 constexpr uint32_t kBuildPageBytesMax = 1U << 20;
+/// A check rests so many times as long as its page took.
+constexpr uint64_t kCheckRest = 19;
 
 }  // namespace
 
@@ -25,18 +27,41 @@ void TreeKeeper::tick(Now now) {
   if (!core_.has_cluster()) {
     return;
   }
-  if (partition_ == kNone) {
+  if (partition_ == kNone || is_check_) {
     find_work();
   }
-  if (partition_ != kNone && request_ == 0) {
+  if (partition_ != kNone && request_ == 0 && (!is_check_ || now.mono_us >= rests_until_us_)) {
     read(now);
   }
 }
 
+/// A check under way makes room for what can't wait.
 void TreeKeeper::find_work() {
-  if (!core_.has_unfit_tree) {
-    return;
+  const bool is_found = core_.has_unfit_tree && find_unfit();
+  if (!is_found && partition_ == kNone && has_unchecked_) {
+    find_unchecked();
   }
+}
+
+void TreeKeeper::begin(uint32_t partition) {
+  partition_ = partition;
+  place_.go_to_begin(static_cast<uint16_t>(partition), core_.cluster().ring.partition_count());
+  request_ = 0;
+}
+
+void TreeKeeper::find_unchecked() {
+  for (uint32_t p = 0; p < core_.copies.size(); ++p) {
+    CopyTree& tree = core_.copies.at(static_cast<uint16_t>(p)).tree;
+    if (tree.is_unchecked()) {
+      tree.begin_check();
+      is_check_ = true;
+      return begin(p);
+    }
+  }
+  has_unchecked_ = false;
+}
+
+bool TreeKeeper::find_unfit() {
   for (uint32_t looked = 0; looked < core_.copies.size(); ++looked) {
     const uint32_t p = (next_ + looked) % core_.copies.size();
     Copy& copy = core_.copies.at(static_cast<uint16_t>(p));
@@ -44,13 +69,16 @@ void TreeKeeper::find_work() {
       continue;
     }
     next_ = p + 1;
-    partition_ = p;
+    if (is_check_ && partition_ != kNone) {
+      core_.copies.at(static_cast<uint16_t>(partition_)).tree.abandon_build();
+    }
     copy.tree.begin_build(core_.tree_level_max());
-    place_.go_to_begin(static_cast<uint16_t>(p), core_.cluster().ring.partition_count());
-    request_ = 0;
-    return;
+    is_check_ = false;
+    begin(p);
+    return true;
   }
   core_.has_unfit_tree = false;
+  return false;
 }
 
 void TreeKeeper::read(Now now) {
@@ -70,6 +98,7 @@ void TreeKeeper::read(Now now) {
   range.bytes_max = kBuildPageBytesMax;
   range.values_wanted = false;
   request_ = range.id;
+  asked_us_ = now.mono_us;
   tree.building()->begin_page();
   core_.ports.read_range(range, range.id);
 }
@@ -102,16 +131,37 @@ void TreeKeeper::on_range_read(uint64_t id, bool ok, std::span<const RangeEntry>
   }
   if (done) {
     tree.building()->end_last_page();
-    tree.finish_build();
-    partition_ = kNone;
-    return;
+    return walk_done();
   }
   if (!entries.empty()) {
     const KeyRef& last = entries.back().key;
     place_.go_behind(last);
     tree.building()->end_page({last.slot, last.hash});
   }
-  read(now);
+  page_taken(now);
+}
+
+void TreeKeeper::page_taken(Now now) {
+  if (is_check_) {
+    rests_until_us_ = now.mono_us + kCheckRest * (now.mono_us - asked_us_);
+  } else {
+    read(now);
+  }
+}
+
+void TreeKeeper::walk_done() {
+  const auto partition = static_cast<uint16_t>(partition_);
+  CopyTree& tree = core_.copies.at(partition).tree;
+  partition_ = kNone;
+  if (!is_check_) {
+    return tree.finish_build();
+  }
+  is_check_ = false;
+  ++core_.metrics.checked_copies;
+  if (!tree.finish_check()) {
+    ++core_.metrics.mended_copies;
+    sweep_.count_anew(partition);
+  }
 }
 
 }  // namespace kindred

@@ -341,6 +341,9 @@ void anti_entropy_section(const NodeFigures& figures, std::string* out) {
   line(out, "bytes", shard.exchanged_bytes);
   line(out, "last_full_cycle_ms", shard.last_full_cycle_ms);
   line(out, "tree_bytes", figures.sum.tree_bytes);
+  line(out, "copies_restored", shard.restored_copies);
+  line(out, "copies_checked", shard.checked_copies);
+  line(out, "copies_mended", shard.mended_copies);
 }
 
 void background_section(const NodeFigures& figures, std::string* out) {
@@ -437,6 +440,9 @@ void WorkerFigures::add(const WorkerFigures& other) {
   shard.reaped_keys += other.shard.reaped_keys;
   shard.pruned_keys += other.shard.pruned_keys;
   shard.emptied_copies += other.shard.emptied_copies;
+  shard.restored_copies += other.shard.restored_copies;
+  shard.checked_copies += other.shard.checked_copies;
+  shard.mended_copies += other.shard.mended_copies;
   shard.rounds_disbelieved += other.shard.rounds_disbelieved;
   shard.reap_waiting += other.shard.reap_waiting;
   shard.reap_held_up_by =

@@ -142,6 +142,10 @@ std::string Node::open_engines() {
   if (!error.empty()) {
     return error;
   }
+  error = take_saved_copies(situation);
+  if (!error.empty()) {
+    return error;
+  }
   least_durability_ = boot_durability_ =
       effective_durability(config_->durability, engine_capabilities_);
   return directory_->write(kBootFile, encode_boot_record(boot_record(least_durability_)));
@@ -338,6 +342,7 @@ int Node::run() {
     }
   }
   main_worker.close_storage();
+  save_copies();
   backup_thread_.reset();
   background_.reset();
   const std::string error = close_engines();
@@ -378,7 +383,9 @@ void Node::finish_install(const Inventory& inventory) {
   if (inventory.damaged > 0) {
     log_.warning(std::to_string(inventory.damaged) + " damaged records were put aside");
   }
+  known_copies_ += inventory.known_copies;
   if (--installs_missing_ == 0) {
+    drop_taken_copies();
     ready_ = true;
     ready_us_ = Loop::mono_us();
     ready_timer_->start(0, kReadyCheckMs);

@@ -94,6 +94,9 @@ class Node final : public NodeControl,
   void finish_install(const Inventory& inventory);
   void announce_when_ready();
   void tell_manager(std::string_view state);
+  std::string take_saved_copies(const BootSituation& situation);
+  void save_copies();
+  void drop_taken_copies();
   std::string close_engines();
   void post_to_all(const std::function<void(Worker&)>& run);
   void write_pidfile();
@@ -207,6 +210,7 @@ class Node final : public NodeControl,
   void want_document(NodeId holder) override;
   void storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) override;
   void engine_damaged(const std::string& text) override;
+  void copies_mended(uint64_t copies) override;
   void run_again(const NextRun& next, const std::string& why);
   bool takes_writes() const;
   void reopen_where_it_may_forget();
@@ -282,6 +286,8 @@ class Node final : public NodeControl,
   std::optional<LiveMembers> members_of_view_;  // that view_ was made with
   GossipCount gossip_;
   uint64_t inventory_damaged_ = 0;
+  std::optional<SaveMark> save_;  // of the last clean stop, until all workers have begun
+  uint64_t known_copies_ = 0;     // at the start, without reading their records
 
   KeyCounts key_counts_{*this};
   std::map<uint64_t, ActorQuestion> actor_questions_;

@@ -259,7 +259,7 @@ void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId sel
   const auto install = [this, is_first, fresh, view = view_](Worker& worker) {
     worker.set_cluster(view, fresh);
     if (is_first) {
-      const Inventory inventory = worker.take_inventory([this](uint64_t records) {
+      const Inventory inventory = worker.take_inventory(save_, [this](uint64_t records) {
         log_.notice("Checked " + std::to_string(records) + " stored records so far");
       });
       workers_.front()->post_errand([this, inventory] { finish_install(inventory); });

@@ -89,6 +89,8 @@ class NodeControl {
   virtual void want_document(NodeId holder) = 0;
   /// A worker's engine refuses writes, for another reason than before, or takes them again.
   virtual void storage_changed(uint8_t worker, StorageTrouble trouble, const std::string& text) = 0;
+  /// Saved trees of a worker's copies did not tell what is stored, and do now.
+  virtual void copies_mended(uint64_t copies) = 0;
   /// A worker's engine found bytes of its own damaged.
   virtual void engine_damaged(const std::string& text) = 0;
 

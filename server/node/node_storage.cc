@@ -70,4 +70,52 @@ void Node::run_again(const NextRun& next, const std::string& why) {
   stop();
 }
 
+// The mark goes in any case: what is written from here on is not in what was saved.
+std::string Node::take_saved_copies(const BootSituation& situation) {
+  if (!can_save_copies(engine_capabilities_)) {
+    return "";
+  }
+  const TakenSave taken = take_save(*engines_.front());
+  if (!taken.status.ok()) {
+    return "storage engine '" + config_->storage_engine + "': " + taken.status.text();
+  }
+  const bool is_believed = !inherited_.copies_filling && !inherited_.salvages &&
+                           situation.before.clean_stop && !copies_need_filling(situation);
+  save_ = is_believed ? taken.mark : std::nullopt;
+  return "";
+}
+
+// Behind the last write of all workers, which have stopped.
+void Node::save_copies() {
+  const bool is_last_word = exit_code_ == 0 && !next_run_ && installs_missing_ == 0;
+  if (document_ == nullptr || !is_last_word || !can_save_copies(engine_capabilities_)) {
+    return;
+  }
+  const SaveMark mark{random(), document_->ring.partition_count(), document_->flush_stamp};
+  const plugins::Status status =
+      kindred::save_copies(*engines_.front(), mark, [this](uint16_t partition) {
+        return workers_[partition % workers_.size()]->saved_copy(partition);
+      });
+  if (!status.ok()) {
+    log_.warning("Can't save trees, so the next start reads all records: " + status.text());
+  }
+}
+
+void Node::drop_taken_copies() {
+  if (!save_) {
+    return;
+  }
+  save_.reset();
+  log_.notice("Took over " + std::to_string(known_copies_) +
+              " copies' trees and counts as they were saved; they are checked in the background");
+  if (const plugins::Status status = drop_saved_copies(*engines_.front()); !status.ok()) {
+    log_.warning("Can't free the space of saved trees: " + status.text());
+  }
+}
+
+void Node::copies_mended(uint64_t copies) {
+  log_.warning("The saved trees of " + std::to_string(copies) +
+               " copies did not tell what is stored; both trees and counts are right again");
+}
+
 }  // namespace kindred

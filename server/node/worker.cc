@@ -91,6 +91,7 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
             [this] {
               driver_->shard().tick(refresh_now());
               note_filling_copies();
+              note_mended_copies();
               if (!driver_->shard().needs_tick()) {
                 tick_.stop();
               }
@@ -220,17 +221,29 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   await_exchanges();
 }
 
-Inventory Worker::take_inventory(const std::function<void(uint64_t)>& progress) {
+Inventory Worker::take_inventory(const std::optional<SaveMark>& save,
+                                 const std::function<void(uint64_t)>& progress) {
   Shard& shard = driver_->shard();
   const Now at_start = refresh_now();
+  const bool has_save = save && fits(*save, *view_->document);
   std::vector<std::pair<std::string, KeyRef>> damaged;
-  Inventory inventory = kindred::take_inventory(
-      engine_, view_->document->ring.partition_count(),
-      [this](uint32_t partition) {
-        return worker_of(static_cast<uint16_t>(partition)) == setup_.index;
-      },
-      [&](const KeyRef& key, const State& state) { shard.count_existing(key, state, at_start); },
-      [&](const KeyRef& key) { damaged.emplace_back(key.key, key); }, progress);
+  InventoryTaker taker;
+  taker.wanted = [this](uint32_t partition) {
+    return worker_of(static_cast<uint16_t>(partition)) == setup_.index;
+  };
+  taker.knows = [&](uint32_t wanted) {
+    const auto partition = static_cast<uint16_t>(wanted);
+    SavedCopy saved;
+    return has_save && load_saved_copy(engine_, *save, partition, &saved) &&
+           shard.restore_copy(partition, std::move(saved));
+  };
+  taker.found = [&](const KeyRef& key, const State& state) {
+    shard.count_existing(key, state, at_start);
+  };
+  taker.damaged = [&](const KeyRef& key) { damaged.emplace_back(key.key, key); };
+  taker.progress = progress;
+  const Inventory inventory =
+      kindred::take_inventory(engine_, view_->document->ring.partition_count(), taker);
   for (auto& [bytes, key] : damaged) {
     key.key = bytes;
     shard.found_corrupt(key);
@@ -267,6 +280,25 @@ void Worker::note_filling_copies() {
   const uint32_t before = filling_copies_.exchange(filling, std::memory_order_relaxed);
   if ((before == 0) != (filling == 0)) {
     workers_.front()->post_errand([&control = control_] { control.copies_changed(); });
+  }
+}
+
+void Worker::close_storage() {
+  if (driver_) {
+    driver_->shard().seal();
+  }
+  store_->stop();
+}
+
+std::optional<SavedCopy> Worker::saved_copy(uint16_t partition) {
+  const bool is_known = is_inventory_taken_ && store_->failed_writes() == 0;
+  return is_known ? driver_->shard().saved_copy(partition) : std::nullopt;
+}
+
+void Worker::note_mended_copies() {
+  const uint64_t mended = driver_->shard().metrics().mended_copies;
+  if (const uint64_t news = mended - std::exchange(mended_copies_told_, mended); news != 0) {
+    workers_.front()->post_errand([&control = control_, news] { control.copies_mended(news); });
   }
 }
 

@@ -21,6 +21,7 @@
 #include "server/node/worker_service.h"
 #include "server/session/hub.h"
 #include "server/storage/range_scan.h"
+#include "server/storage/saved_copies.h"
 #include "server/storage/state_store.h"
 
 namespace kindred {
@@ -83,12 +84,16 @@ class Worker final : public ShardOutlet {
   }
 
   /// Counts and checks what the engine holds, after the first set_cluster() and before traffic.
-  Inventory take_inventory(const std::function<void(uint64_t)>& progress);
+  /// `save`: where copies that it holds need not be counted.
+  Inventory take_inventory(const std::optional<SaveMark>& save,
+                           const std::function<void(uint64_t)>& progress);
 
   /// Orderly stop: no more input; `done` once nothing is in flight or the time is over;
   /// close_storage() last.
   void drain(uint64_t timeout_ms, std::function<void()> done);
-  void close_storage() { store_->stop(); }
+  void close_storage();
+  /// After that, on any thread: what the next start need not count (Shard::saved_copy()).
+  std::optional<SavedCopy> saved_copy(uint16_t partition);
 
   WorkerFigures figures();
   /// This worker's part of RING HINTS and RING TRANSFERS.
@@ -127,6 +132,7 @@ class Worker final : public ShardOutlet {
   void end_turn();
   bool is_idle();
   void note_filling_copies();
+  void note_mended_copies();
   void tell_progress();
   void watch_idle_clients();
   void await_exchanges();
@@ -154,6 +160,7 @@ class Worker final : public ShardOutlet {
   const plugins::Capabilities engine_capabilities_;
   std::atomic<uint32_t> filling_copies_{0};
   bool is_inventory_taken_ = false;
+  uint64_t mended_copies_told_ = 0;
   bool is_progress_due_ = false;  // told at the end of the turn, however many copies changed
   Now now_;
 

@@ -82,31 +82,30 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
 }
 
 Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
-                         const std::function<bool(uint32_t)>& wanted,
-                         const std::function<void(const KeyRef&, const State&)>& found,
-                         const std::function<void(const KeyRef&)>& damaged,
-                         const std::function<void(uint64_t)>& progress) {
+                         const InventoryTaker& taker) {
   Inventory inventory;
   State state;
   const auto look = [&](std::string_view stored_key, std::string_view record) {
     KeyRef key;
     if (!decode_stored_key(stored_key, partition_count, &key)) {
       ++inventory.damaged;
-    } else if (!wanted(key.partition)) {
+    } else if (!taker.wanted(key.partition)) {
       return true;
     } else if (!decode_record(key, record, &state)) {
       ++inventory.damaged;
-      damaged(key);
+      taker.damaged(key);
     } else {
-      found(key, state);
+      taker.found(key, state);
     }
     if (++inventory.records % kRecordsBetweenProgress == 0) {
-      progress(inventory.records);
+      taker.progress(inventory.records);
     }
     return true;
   };
   for (uint32_t partition = 0; partition < partition_count && inventory.status.ok(); ++partition) {
-    if (wanted(partition)) {
+    if (taker.wanted(partition) && taker.knows(partition)) {
+      ++inventory.known_copies;
+    } else if (taker.wanted(partition)) {
       const StoredKeyRange bounds = partition_range(partition, partition_count);
       inventory.status = engine.scan(bounds.begin, bounds.end, look);
     }

@@ -47,15 +47,21 @@ struct Inventory {
   plugins::Status status;
   uint64_t records = 0;
   uint64_t damaged = 0;
+  uint64_t known_copies = 0;  // whose records were not read
 };
 
-/// Reads all records and hints of the partitions that `wanted` picks and checks them. `found` and
-/// `damaged` must not use the engine; `progress` is told the count now and then.
+/// Who takes an inventory. `found` and `damaged` must not use the engine.
+struct InventoryTaker {
+  std::function<bool(uint32_t partition)> wanted;  // its records, marks and hints
+  std::function<bool(uint32_t partition)> knows;   // its records need not be read; asked once
+  std::function<void(const KeyRef&, const State&)> found;
+  std::function<void(const KeyRef&)> damaged;
+  std::function<void(uint64_t records)> progress;  // now and then
+};
+
+/// Reads records, round marks and hints, and checks them.
 Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
-                         const std::function<bool(uint32_t)>& wanted,
-                         const std::function<void(const KeyRef&, const State&)>& found,
-                         const std::function<void(const KeyRef&)>& damaged,
-                         const std::function<void(uint64_t)>& progress);
+                         const InventoryTaker& taker);
 
 /// The key under which a damaged record is put aside.
 std::string quarantine_key(std::string_view stored_key);

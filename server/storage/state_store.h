@@ -65,7 +65,7 @@ class StateStore {
 
   /// Needed for reading ranges; before the first of them.
   void set_partition_count(uint32_t count) { partition_count_ = count; }
-  /// Writes that the engine refused, for INFO and the log.
+  /// Writes that the engine refused; after stop() of all.
   uint64_t failed_writes() const { return failed_writes_; }
 
  protected:

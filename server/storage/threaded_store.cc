@@ -225,6 +225,12 @@ void ThreadedStore::finish_load(const StorageResult& result, StoreClient& client
 void ThreadedStore::stop() {
   flush();
   threads_.stop();
+  threads_.take_results(&results_);
+  for (const StorageResult& result : results_) {
+    const bool is_write =
+        result.kind == StorageJob::Kind::kPut || result.kind == StorageJob::Kind::kQuarantine;
+    failed_writes_ += is_write && !result.ok ? 1 : 0;
+  }
   pinned_.reset();  // may hold a block of the engine, which is closed next
 }
 

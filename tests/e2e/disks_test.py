@@ -252,6 +252,16 @@ class DamageTest(DisksTest):
             path.write_bytes(content)
         node.start()
         node.wait_ready()
+        wait_until(lambda: self.has_read_all(node), 60, "all that it holds has been read")
+
+    def has_read_all(self, node):
+        """After a clean stop that takes a while, and the node starts anew where it finds damage."""
+        try:
+            figures = info(node, "antientropy")
+            is_serving = info(node, "persistence")["loading"] == 0
+            return is_serving and figures["copies_restored"] == figures["copies_checked"]
+        except redis.RedisError:
+            return False
 
     def test_bytes_flipped_in_the_files_of_a_stopped_node(self):
         nodes = self.make(3, {"storage-engine-setting": ("write-buffer-bytes", "262144")})

@@ -12,6 +12,7 @@
 #include "protocol/record/key.h"
 #include "protocol/record/node_file.h"
 #include "protocol/record/record.h"
+#include "protocol/record/saved_copy.h"
 #include "protocol/record/state_bytes.h"
 
 namespace kindred {
@@ -84,6 +85,25 @@ void check_cluster(std::string_view fields) {
   require(decode_cluster(fields, &cluster) != ClusterBytes::kValid || fields.size() >= 18);
 }
 
+void check_saved_copy(std::string_view fields) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.u8(1);
+  writer.u64(7);  // the save's id
+  writer.u16(9);
+  writer.raw(fields);
+  writer.u64(hash64(bytes));
+  SavedCopy copy;
+  if (decode_saved_copy(bytes, 7, 9, &copy)) {
+    std::string again;
+    encode_saved_copy(7, 9, copy, &again);
+    require(again == bytes);
+  }
+  require(!decode_saved_copy(bytes, 8, 9, &copy) && !decode_saved_copy(bytes, 7, 8, &copy));
+  SaveMark mark;
+  require(!decode_save_mark(fields, &mark) || fields.size() == 29);
+}
+
 }  // namespace
 }  // namespace kindred
 
@@ -93,6 +113,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const std::string_view rest = input.substr(1);
+  if ((input.front() & 4) != 0) {
+    kindred::check_saved_copy(rest);
+    return 0;
+  }
   switch (input.front() & 3) {
     case 0:
       kindred::check_state(rest);

@@ -147,14 +147,20 @@ TEST_F(DirectStoreTest, AHintAndTheCopyAreTwoKeys) {
   const auto note = [&](const KeyRef& key, const State& one) {
     found.push_back(std::to_string(key.hint_for) + ":" + value_in(one));
   };
-  (void)take_inventory(
-      *engine_, kTestPartitions, [](uint32_t) { return true; }, note, [](const KeyRef&) {},
-      [](uint64_t) {});
+  InventoryTaker taker;
+  taker.wanted = [](uint32_t) { return true; };
+  taker.knows = [](uint32_t) { return false; };
+  taker.found = note;
+  taker.damaged = [](const KeyRef&) {};
+  (void)take_inventory(*engine_, kTestPartitions, taker);
   EXPECT_EQ(found, (std::vector<std::string>{"0:copy", "9:hint"}));
   found.clear();
-  (void)take_inventory(
-      *engine_, kTestPartitions, [&](uint32_t one) { return one != hint.partition; }, note,
-      [](const KeyRef&) {}, [](uint64_t) {});
+  taker.knows = [&](uint32_t one) { return one == hint.partition; };
+  EXPECT_EQ(take_inventory(*engine_, kTestPartitions, taker).known_copies, 1U);
+  EXPECT_EQ(found, std::vector<std::string>{"9:hint"}) << "hints are looked at all the same";
+  found.clear();
+  taker.wanted = [&](uint32_t one) { return one != hint.partition; };
+  (void)take_inventory(*engine_, kTestPartitions, taker);
   EXPECT_TRUE(found.empty());
   ASSERT_EQ(store_->store(hint, {}, Durability::kMemory, 1), StoreStatus::kDone);
   EXPECT_EQ(load("k"), "copy");
@@ -166,10 +172,12 @@ TEST_F(DirectStoreTest, InventoryFindsSoundAndDamagedRecords) {
   ASSERT_EQ(store_->store(bad, "nonsense", Durability::kMemory, 1), StoreStatus::kDone);
   std::vector<std::string> found;
   std::vector<std::string> damaged;
-  const Inventory inventory = take_inventory(
-      *engine_, kTestPartitions, [](uint32_t) { return true; },
-      [&](const KeyRef& key, const State&) { found.emplace_back(key.key); },
-      [&](const KeyRef& key) { damaged.emplace_back(key.key); }, [](uint64_t) {});
+  InventoryTaker taker;
+  taker.wanted = [](uint32_t) { return true; };
+  taker.knows = [](uint32_t) { return false; };
+  taker.found = [&](const KeyRef& key, const State&) { found.emplace_back(key.key); };
+  taker.damaged = [&](const KeyRef& key) { damaged.emplace_back(key.key); };
+  const Inventory inventory = take_inventory(*engine_, kTestPartitions, taker);
   EXPECT_TRUE(inventory.status.ok());
   EXPECT_EQ(inventory.records, 2U);
   EXPECT_EQ(inventory.damaged, 1U);
