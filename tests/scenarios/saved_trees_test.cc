@@ -11,7 +11,7 @@
 #include "protocol/record/saved_copy.h"
 #include "replication/causal/write.h"
 #include "replication/ring/slot.h"
-#include "tests/scenarios/reaping.h"
+#include "tests/unit/node/exchange_world.h"
 
 namespace kindred {
 namespace {
@@ -20,7 +20,6 @@ using exchange_test::kPartition;
 using exchange_test::kPartitions;
 using exchange_test::Peer;
 using exchange_test::World;
-using reaping_test::held;
 
 constexpr uint64_t kSaveId = 77;
 constexpr NodeId kStopped = 2;
