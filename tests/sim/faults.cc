@@ -191,7 +191,7 @@ void Faults::end_process(SimNode& node, bool with_machine, bool forgets) {
 void Faults::refresh_loss() {
   for (Number number = 1; number <= cluster_.node_count(); ++number) {
     SimNode& node = cluster_.node(number);
-    if (node.is_lossy && node.all_whole() && node.has_vote()) {
+    if (node.is_lossy && !node.is_stopping() && node.all_whole() && node.has_vote()) {
       node.is_lossy = false;
       for (uint32_t i = 0; i < cluster_.plan().keys.size(); ++i) {
         node.is_lossy = node.is_lossy || node.disk().at(i).is_damaged;

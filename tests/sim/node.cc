@@ -66,6 +66,7 @@ void SimNode::stop(bool with_machine) {
     cluster_.collect_probes(host->shard());
   }
   ++incarnation;
+  is_stopping_ = false;
   membership_.reset();
   document_.reset();
   std::fill(mail_us_.begin(), mail_us_.end(), 0);
@@ -93,6 +94,7 @@ void SimNode::stop(bool with_machine) {
 
 void SimNode::stop_orderly(const std::function<void()>& stopped) {
   note("is asked to stop");
+  is_stopping_ = true;
   for (ShardHost* host : shards()) {
     host->shard().drain();
   }

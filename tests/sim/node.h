@@ -86,6 +86,7 @@ class SimNode final : public MembershipPorts {
   void stop(bool with_machine);
   /// Ends what is in flight, then the process, all that it wrote synced.
   void stop_orderly(const std::function<void()>& stopped);
+  bool is_stopping() const { return is_stopping_; }
   /// Takes a frame in; false where it is no good.
   [[nodiscard]] bool deliver(Number from, const Parcel& parcel);
   void link_changed(Number to, bool is_up);
@@ -206,6 +207,7 @@ class SimNode final : public MembershipPorts {
   uint64_t last_store_ = 0;
   StorageTrouble disk_trouble_ = StorageTrouble::kNone;
   bool is_trouble_told_ = false;
+  bool is_stopping_ = false;
 };
 
 }  // namespace kindred::sim

@@ -22,6 +22,11 @@ bool covers(const CausalContext& context, const Dot& dot) {
   return false;
 }
 
+/// Whether its values may be others' than the newest.
+bool resolves(std::string_view resolver) {
+  return resolver != kResolverLww && resolver != kResolverSiblings;
+}
+
 const char* kind_name(const Write& write) {
   switch (write.kind) {
     case OpKind::kPut:
@@ -158,6 +163,7 @@ uint32_t Oracle::add_dot(uint32_t key, const Dot& dot, const StoreCause& cause) 
   const uint32_t number = place->second;
   DotRecord record;
   record.dot = dot;
+  record.modify = cause.modify;
   if (cause.put != kNone) {
     record.is_put = true;
     record.past = writes_[cause.put].past;
@@ -233,7 +239,9 @@ void Oracle::check_values(uint32_t key, const State& state, const char* where) {
       return fail("phantom: nobody wrote '" + dot.value + "'");
     }
     if (key_class != KeyClass::kExpiry && dot.write == kNone) {
-      bind(key, number, written->second);
+      // Computed again, it stores what the resolver made of its first round and others.
+      const bool is_made = dot.modify != kNone && resolves(plan_.resolver(key));
+      bind(key, number, is_made ? dot.modify : written->second);
     }
     if (key_class == KeyClass::kShortLived &&
         sibling.expire_at_ms != writes_[written->second].expire_at_ms) {

@@ -56,6 +56,7 @@ struct Write {
 struct DotRecord {
   Dot dot;
   uint32_t write = kNone;
+  uint32_t modify = kNone;  // the read-modify-write that computed it
   bool has_value = false;
   bool is_put = false;
   std::string value;
@@ -66,6 +67,7 @@ struct DotRecord {
 /// What the step that stores a state is about.
 struct StoreCause {
   uint32_t put = kNone;            // the DPUT or DDEL being coordinated
+  uint32_t modify = kNone;         // the read-modify-write being coordinated
   uint32_t restamped_dot = kNone;  // the first round of a register write being stamped again
   Knowledge met;                   // held before, and brought by this step
   Knowledge shown_before;          // the siblings that the copy held before

@@ -315,7 +315,11 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   }
   const uint32_t write = write_of(token);
   StoreCause cause;
-  cause.put = write != kNone && cluster_.oracle().write(write).is_put() ? write : kNone;
+  if (write != kNone) {
+    const Write& asked = cluster_.oracle().write(write);
+    cause.put = asked.is_put() ? write : kNone;
+    cause.modify = asked.kind == OpKind::kModify ? write : kNone;
+  }
   cause.restamped_dot = restamped_dot(write);
   cause.met = join(join(held(index), step_.brought), read_by_step(index));
   if (is_hint && TableId::kind_of(token) == IdKind::kReplica) {
