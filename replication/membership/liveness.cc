@@ -60,6 +60,13 @@ void Liveness::look_at(NodeId member, LocalTime now, SwimEffects* effects) {
   }
 }
 
+void Liveness::expect(NodeId member, LocalTime now, SwimEffects* effects) {
+  if (swim_) {
+    swim_->expect(member, now.mono_us, effects);
+    refresh(now);
+  }
+}
+
 void Liveness::link_lost(NodeId member, LocalTime now, SwimEffects* effects) {
   if (swim_) {
     swim_->link_lost(member, now.mono_us, effects);

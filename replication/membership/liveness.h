@@ -44,6 +44,8 @@ class Liveness {
   /// before set_members(). `gossip` is a watched member's.
   void receive(const Gossip& gossip, LocalTime now, SwimEffects* effects);
   void look_at(NodeId member, LocalTime now, SwimEffects* effects);
+  /// See Swim::expect().
+  void expect(NodeId member, LocalTime now, SwimEffects* effects);
   void link_lost(NodeId member, LocalTime now, SwimEffects* effects);
   void tick(LocalTime now, SwimEffects* effects);
   uint64_t next_deadline_us() const;

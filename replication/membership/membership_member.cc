@@ -263,8 +263,10 @@ void Membership::install(std::shared_ptr<const ClusterDocument> document, LocalT
   }
   SwimEffects effects;
   for (const MemberView& member : liveness_.views()) {
-    if (before == document_ || before->find_member(member.id) == nullptr) {
+    if (before == document_) {
       liveness_.look_at(member.id, now, &effects);
+    } else if (before->find_member(member.id) == nullptr) {
+      liveness_.expect(member.id, now, &effects);
     }
   }
   follow(effects, now);

@@ -64,6 +64,21 @@ void Swim::look_at(NodeId member, uint64_t now_us, SwimEffects* effects) {
   end_step();
 }
 
+void Swim::expect(NodeId member, uint64_t now_us, SwimEffects* effects) {
+  effects_ = effects;
+  now_us_ = begin_step(now_us);
+  SwimPeer* peer = find_peer(member);
+  if (peer != nullptr && peer->link == LinkState::kUnknown &&
+      peer->word.state == SwimState::kUnknown) {
+    if (!peer->is_up) {
+      peer->is_up = true;
+      effects_->changes.push_back({member, true});
+    }
+    ask_sooner(*peer);
+  }
+  end_step();
+}
+
 void Swim::link_lost(NodeId member, uint64_t now_us, SwimEffects* effects) {
   effects_ = effects;
   now_us_ = begin_step(now_us);

@@ -109,6 +109,7 @@ class Coordinator {
   Outstanding may_still_answer(const Op& op) const;
   bool readers_are_up(Op& op, Now now);
   bool writers_are_up(Op& op, Now now);
+  void lack_replicas(Op& op, size_t needed, size_t nodes, Now now);
   bool are_up(Op& op, const QuorumRule& rule, size_t primaries, size_t owners, Now now);
   OutstandingOfLists may_still_ack(const Op& op) const;
   Ack own_fallback_ack(const Op& op, Durability durability, bool is_empty) const;

@@ -79,7 +79,21 @@ void Coordinator::stand_in(Op& op, const Operation& operation, Now now) {
   run(op, operation, now);
 }
 
-/// False where those who are up can't meet the rule: the request has failed then. `primaries` of
+/// Too few are up, as this node sees it. Who passed the request on may see more, and a node that
+/// has just joined, or was cut off, has not met all that others have; but read-modify-writes of a
+/// key stay at its first primary.
+void Coordinator::lack_replicas(Op& op, size_t needed, size_t nodes, Now now) {
+  const bool may_move = op.origin.passed_on() && !op.written && op.kind != OpKind::kModify;
+  if (!may_move) {
+    return fail(op, OutcomeCode::kNoReplicas, needed, nodes, now);
+  }
+  ++core_.metrics.quorum_failures;
+  const Origin origin = op.origin;
+  table_.free(op);
+  refuse(origin);
+}
+
+/// False where those who are up can't meet the rule: the request has ended then. `primaries` of
 /// `owners` are up, and each of the others may be stood in for.
 bool Coordinator::are_up(Op& op, const QuorumRule& rule, size_t primaries, size_t owners, Now now) {
   const uint8_t needed = std::max(rule.needed, rule.durable);
@@ -88,11 +102,11 @@ bool Coordinator::are_up(Op& op, const QuorumRule& rule, size_t primaries, size_
     nodes = std::min<size_t>(owners, primaries + core_.fallbacks_up(op.key.partition()));
   }
   if (nodes < needed) {
-    fail(op, OutcomeCode::kNoReplicas, needed, nodes, now);
+    lack_replicas(op, needed, nodes, now);
     return false;
   }
   if (primaries < rule.primary) {
-    fail(op, OutcomeCode::kNoReplicas, rule.primary, nodes, now);
+    lack_replicas(op, rule.primary, nodes, now);
     return false;
   }
   return true;

@@ -68,7 +68,8 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
   ReplicateAck ack;
   ack.id = message.id;
   if (!core_.has_cluster()) {
-    ack.status = AckStatus::kNotOwner;
+    // Where this node is about to join, the document is on its way.
+    ack.status = is_hint ? AckStatus::kNotOwner : AckStatus::kBehind;
     return acknowledge(from, ack);
   }
   if (is_hint && from != core_.self && core_.is_leaving() && !KINDRED_BUG(leaver_takes_hints)) {
@@ -84,8 +85,12 @@ void Replica::on_replicate(NodeId from, const Replicate& asked, Now now) {
     core_.see_round(message.key.partition, message.rounds.committed);
     // One that is being emptied, or does not know yet what it must not take in, is not there.
     const Copy& copy = core_.copies.at(message.key.partition);
-    if (copy.empties_to != 0 || !copy.knows_round) {
+    if (copy.empties_to != 0) {
       ack.status = AckStatus::kNotOwner;
+      return acknowledge(from, ack);
+    }
+    if (!copy.knows_round) {
+      ack.status = AckStatus::kBehind;  // it will know as soon as an owner has answered
       return acknowledge(from, ack);
     }
   }

@@ -1,6 +1,7 @@
 #include "replication/node/shard_core.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "replication/causal/bug_bank.h"
 #include "replication/ring/slot.h"
@@ -20,13 +21,15 @@ constexpr size_t kTreeBytesMax = 64U << 20;
 }  // namespace
 
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
-  cluster_ = std::move(document);
+  const auto before = std::exchange(cluster_, std::move(document));
   ++quorum_version_;
   const Member* own = cluster_->find_member(self);
   is_leaving_ = own != nullptr && own->is_leaving;
   for (const Member& member : cluster_->members) {
+    // Who was just taken in is up until membership, which expects the same, says otherwise.
+    const bool is_new = before != nullptr && before->find_member(member.id) == nullptr;
     bool& up = peers_[member.id];
-    up = up || member.id == self;
+    up = up || is_new || member.id == self;
   }
   fallbacks_.clear();
   claim_members_.clear();
@@ -290,6 +293,9 @@ void ShardCore::see_round(uint16_t partition, Round agreed) {
   }
   if (agreed <= copy.mark.round || agreed <= copy.empties_to || copy.state == CopyState::kNone) {
     return;
+  }
+  if (copy.state == CopyState::kArriving && !copy.knows_round) {
+    return;  // it takes nothing in before an owner has told where it begins
   }
   if (agreed > copy.mark.clean && !KINDRED_BUG(behind_copy_kept)) {
     return fall_behind(partition, agreed);

@@ -67,9 +67,10 @@ void Client::think() {
   });
 }
 
-/// In calm seeds, once all nodes see each other: read-modify-writes of a key then meet at one node.
+/// Where nothing fails, once all nodes see each other: read-modify-writes of a key then meet at one
+/// node.
 bool Client::may_begin() {
-  has_begun_ = has_begun_ || !cluster_.plan().is_calm() || cluster_.all_see_each_other();
+  has_begun_ = has_begun_ || !cluster_.plan().is_peaceful() || cluster_.all_see_each_other();
   return has_begun_;
 }
 
@@ -242,6 +243,9 @@ void Client::ask(Request request, Write event, const KeptContext& given) {
 
 void Client::took(const Asked& asked, Reply&& reply) {
   check_time(reply, asked.at_us, asked.timeout_ms);
+  if (cluster_.oracle().write(asked.write).kind != OpKind::kModify) {
+    check_served(reply, asked.quorum, asked.at_us, asked.timeout_ms);
+  }
   const Write& write = cluster_.oracle().write(asked.write);
   const Fate fate = fate_of(reply);
   if (cluster_.trace().on()) {
@@ -286,8 +290,10 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
   }
   CopiesSeen copies;
   // The configured W is capped at the length of the list, which is one less while the place of a
-  // member that was removed is open.
-  const auto cap = static_cast<uint8_t>(plan.replicas - (plan.ring_change_every_ms == 0 ? 0 : 1));
+  // member that was removed is open, and as long as a cluster that is growing.
+  const bool grows = plan.nodes < plan.replicas;
+  const auto cap = static_cast<uint8_t>(
+      grows ? plan.nodes : plan.replicas - (plan.ring_change_every_ms == 0 ? 0 : 1));
   const auto configured = [cap](uint8_t number, uint8_t otherwise) {
     return number == QuorumSpec::kAsConfigured ? std::min(otherwise, cap) : number;
   };
@@ -311,6 +317,28 @@ void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_
   if (!reply.is_lost && took_us > bound_us + cluster_.paused_since(asked_us)) {
     cluster_.oracle().fail("answered after " + std::to_string(took_us / 1000) +
                            " ms, the timeout being " + std::to_string(timeout_ms) + " ms");
+  }
+}
+
+/// Where nothing fails, nothing that goes by the configured quorums is refused or given up: not
+/// while nodes join and leave either. Read-modify-writes may end unknown as their primary changes,
+/// and what a slow message delays over several epochs as its coordinator does.
+void Client::check_served(const Reply& reply, const QuorumSpec& quorum, uint64_t asked_us,
+                          uint32_t timeout_ms) {
+  const OutcomeCode code = reply.outcome.code;
+  const bool is_failure = code == OutcomeCode::kNoReplicas || code == OutcomeCode::kNoQuorumRead ||
+                          code == OutcomeCode::kNoQuorumWrite;
+  constexpr uint64_t kSlowUs = 100'000;
+  const uint64_t took_us = cluster_.queue().now_us() - asked_us;
+  const uint64_t timeout_us = timeout_ms * 1000ULL;
+  const bool is_hasty = took_us < std::min(kSlowUs, timeout_us);
+  const bool is_hung =
+      took_us >= timeout_us && timeout_us >= 2 * cluster_.plan().slow_us_max + kSlowUs;
+  if (is_failure && quorum.as_configured() && (is_hasty || is_hung) && !reply.is_lost &&
+      !reply.is_refused && !reply.is_early && cluster_.plan().must_serve()) {
+    cluster_.oracle().fail(
+        "an error though nothing failed: code " + std::to_string(static_cast<int>(code)) + ", " +
+        std::to_string(reply.outcome.seen) + " of " + std::to_string(reply.outcome.needed));
   }
 }
 

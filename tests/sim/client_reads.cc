@@ -26,16 +26,19 @@ void Client::read(uint32_t key, bool is_get) {
   cluster_.oracle().begin_read(check, key, asked_us);
   const uint64_t turn = turn_;
   const Number node = any_node();
-  cluster_.ask(node, std::move(request), [this, check, asked_us, turn, node](Reply&& reply) {
-    check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
-    if (turn != turn_) {
-      return;
-    }
-    if (!reply.is_lost && reply.outcome.code == OutcomeCode::kOk) {
-      take_read(check, node, reply);
-    }
-    think();
-  });
+  const QuorumSpec quorum = operation.quorum;
+  cluster_.ask(node, std::move(request),
+               [this, check, quorum, asked_us, turn, node](Reply&& reply) {
+                 check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
+                 check_served(reply, quorum, asked_us, cluster_.plan().request_timeout_ms);
+                 if (turn != turn_) {
+                   return;
+                 }
+                 if (!reply.is_lost && reply.outcome.code == OutcomeCode::kOk) {
+                   take_read(check, node, reply);
+                 }
+                 think();
+               });
 }
 
 void Client::take_read(const ReadCheck& check, Number node, const Reply& reply) {

@@ -211,4 +211,9 @@ void SimCluster::collect_probes(Shard& shard) {
   }
 }
 
+void SimCluster::note_loss(SimNode& node) {
+  node.has_lost_data = true;
+  lost_us_ = queue_.now_us();
+}
+
 }  // namespace kindred::sim

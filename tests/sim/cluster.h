@@ -61,7 +61,8 @@ class SimCluster {
                 std::function<void(const ScanPage&)> done);
   /// The copies that hold a dot; none are counted where one may have lost it since `since_us`.
   void count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies);
-  void note_loss() { lost_us_ = queue_.now_us(); }
+  /// What the node acknowledged may be gone from there.
+  void note_loss(SimNode& node);
   bool has_lost() const { return lost_us_ != 0; }
   /// How long nodes stood still since then, in sum.
   uint64_t paused_since(uint64_t since_us) const;

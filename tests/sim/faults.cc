@@ -181,7 +181,7 @@ void Faults::restart_later(SimNode& node) {
 /// `forgets`: what it acknowledged may be gone.
 void Faults::end_process(SimNode& node, bool with_machine, bool forgets) {
   if (forgets) {
-    cluster_.note_loss();
+    cluster_.note_loss(node);
   }
   // A copy that was not whole is not made whole by a crash.
   node.is_lossy = node.is_lossy || (node.document() != nullptr && (forgets || !node.all_whole()));
@@ -193,6 +193,7 @@ void Faults::refresh_loss() {
     SimNode& node = cluster_.node(number);
     if (node.is_lossy && !node.is_stopping() && node.all_whole() && node.has_vote()) {
       node.is_lossy = false;
+      node.has_lost_data = false;
       for (uint32_t i = 0; i < cluster_.plan().keys.size(); ++i) {
         node.is_lossy = node.is_lossy || node.disk().at(i).is_damaged;
       }
@@ -245,7 +246,7 @@ void Faults::stop() {
   node.is_lossy = node.is_lossy || forgets;
   node.stop_orderly([this, &node, forgets] {
     if (forgets) {
-      cluster_.note_loss();
+      cluster_.note_loss(node);
     }
     restart_later(node);
   });
@@ -291,7 +292,7 @@ void Faults::damage_record(SimNode& node) {
   }
   cluster_.probes().add("record_damaged");
   kept.is_damaged = true;
-  cluster_.note_loss();
+  cluster_.note_loss(node);
   node.is_lossy = true;
   // Found by a read, or at the latest by a check of the whole engine.
   node.later(2'000'000, [this, &node, key] {
@@ -331,7 +332,7 @@ void Faults::restore_later(SimNode& node) {
           end_process(node, false, true);
         }
         node.is_lossy = true;
-        cluster_.note_loss();
+        cluster_.note_loss(node);
         node.disk().restore(old);
         node.directory_lost_us = cluster_.queue().now_us();
         restart_later(node);

@@ -17,6 +17,8 @@ class Faults {
   void schedule();
   /// Whether a copy may lose what it acknowledged: the design bears one such copy at a time.
   bool loss_allowed();
+  /// Nodes whose copies are all whole again have nothing lost.
+  void refresh_loss();
 
  private:
   SimNode& any_node();
@@ -24,7 +26,6 @@ class Faults {
   void start_later(SimNode& node, uint64_t delay_us);
   void restart_later(SimNode& node);
   void end_process(SimNode& node, bool with_machine, bool forgets);
-  void refresh_loss();
   void mend_seeds();
   void disturb_founding();
 

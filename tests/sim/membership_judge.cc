@@ -55,6 +55,7 @@ void MembershipJudge::lost(Number from, Number to) {
 void MembershipJudge::watch_copies() {
   constexpr uint64_t kLookUs = 1'000'000;
   cluster_.queue().after(kLookUs, [this] { watch_copies(); });
+  cluster_.faults().refresh_loss();
   for (Number number = 1; number <= cluster_.node_count(); ++number) {
     const auto document = cluster_.node(number).document();
     if (document == nullptr || !cluster_.node(number).is_ready()) {
@@ -80,11 +81,10 @@ bool MembershipJudge::may_hold(const ClusterDocument& document, uint16_t partiti
       if (node.id() == owner && node.is_ready() && node.document()->epoch == document.epoch) {
         const CopyState state =
             node.shard_of_partition(partition).shard().copies().at(partition).state;
-        // A start after a disk refused writes fills all copies, though nothing acknowledged is
-        // gone: two nodes with such disks may do so at once.
-        const bool is_in_doubt =
-            cluster_.plan().disk_trouble_every_ms != 0 && state == CopyState::kFilling;
-        return state == CopyState::kWhole || is_in_doubt;
+        // Starts after a disk refused writes, or while copies were not whole, fill all copies,
+        // though nothing acknowledged is gone: several nodes may do so at once.
+        const bool lacks_nothing = !node.has_lost_data && state == CopyState::kFilling;
+        return state == CopyState::kWhole || lacks_nothing;
       }
     }
     return true;

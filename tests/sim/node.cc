@@ -67,6 +67,7 @@ void SimNode::stop(bool with_machine) {
   }
   ++incarnation;
   is_stopping_ = false;
+  has_met_all_ = false;
   membership_.reset();
   document_.reset();
   std::fill(mail_us_.begin(), mail_us_.end(), 0);
@@ -313,7 +314,7 @@ void SimNode::note_emptying(const Copies& copies) {
   for (uint32_t p = 0; p < copies.size(); ++p) {
     if (copies.at(static_cast<uint16_t>(p)).empties_to != 0) {
       is_lossy = true;
-      cluster_.note_loss();
+      cluster_.note_loss(*this);
     }
   }
 }

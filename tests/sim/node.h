@@ -33,6 +33,7 @@ struct Request {
 struct Reply {
   bool is_lost = false;     // the node died, or never answered
   bool is_refused = false;  // nothing was done: nobody listens, or the context was no good
+  bool is_early = false;    // the node was no member yet, or had not met the others since it began
   Outcome outcome;
   uint64_t cluster_ms = 0;  // the node's clock
   std::string context;      // as text
@@ -103,6 +104,7 @@ class SimNode final : public MembershipPorts {
   int64_t skew_ms = 0;
   bool joins_by_itself = true;
   bool is_lossy = false;           // has lost what it acknowledged, and is not whole again
+  bool has_lost_data = false;      // so, and its copies held it: not only one that was filling
   uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
   bool count_is_exact = true;      // no record was damaged, no store failed since the start
 
@@ -164,6 +166,7 @@ class SimNode final : public MembershipPorts {
   struct Waiting {
     uint32_t key = 0;
     OpKind kind = OpKind::kRead;
+    bool is_early = false;
     std::function<void(Reply&&)> done;
   };
   void take(ClientToken token, Request request);
@@ -208,6 +211,7 @@ class SimNode final : public MembershipPorts {
   StorageTrouble disk_trouble_ = StorageTrouble::kNone;
   bool is_trouble_told_ = false;
   bool is_stopping_ = false;
+  bool has_met_all_ = false;  // this run saw all members up at some time
 };
 
 }  // namespace kindred::sim

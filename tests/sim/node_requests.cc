@@ -8,6 +8,8 @@ void SimNode::ask(ClientToken token, Request request, std::function<void(Reply&&
   waiting.key = cluster_.key_index(request.operation.key);
   waiting.kind = request.operation.kind;
   waiting.done = std::move(done);
+  has_met_all_ = has_met_all_ || sees_all_up();
+  waiting.is_early = !has_met_all_;
   waiting_.emplace(token, std::move(waiting));
   later(cluster_.prng(Chance::kThreads).below(200),
         [this, token, request = std::move(request)] { take(token, request); });
@@ -51,6 +53,7 @@ void SimNode::refuse(ClientToken token, bool is_refused) {
   waiting_.erase(place);
   Reply reply;
   reply.is_refused = is_refused;
+  reply.is_early = !is_refused;
   reply.outcome.code = OutcomeCode::kNoReplicas;
   waiting.done(std::move(reply));
 }
@@ -67,6 +70,7 @@ void SimNode::answer(ClientToken token, Outcome&& outcome,
   reply.met = met(waiting.key);
   reply.outcome = std::move(outcome);
   reply.cluster_ms = now().cluster_ms;
+  reply.is_early = waiting.is_early;
   if (reply.outcome.code == OutcomeCode::kOk) {
     write_context(reply, waiting);
   }

@@ -149,6 +149,13 @@ void Operator::begin_change() {
     if (cluster_.network().any_cut()) {
       cluster_.probes().add("join_asked_in_cut");
     }
+    if (cluster_.plan().is_peaceful() && prng.one_in(2)) {
+      const bool by_themselves = !prng.one_in(3);
+      for (const Number number : out) {
+        add(number, by_themselves);
+      }
+      return;
+    }
     return add(out[prng.below(out.size())], !prng.one_in(3));
   }
   if (in.size() <= kMembersMin) {
@@ -158,7 +165,7 @@ void Operator::begin_change() {
   if (!is_member(chosen)) {
     return;  // still waits to be one
   }
-  if (what < 8) {
+  if (what < 8 || cluster_.plan().is_peaceful()) {
     cluster_.probes().add("leave_asked");
     if (cluster_.network().any_cut()) {
       cluster_.probes().add("leave_asked_in_cut");
@@ -183,6 +190,7 @@ void Operator::add(Number number, bool joins_by_itself) {
   roles_[number] = NodeRole{Role::kIn, joins_by_itself, 0, false, roles_[number].came_back};
   node.disk().wipe();
   node.is_lossy = false;
+  node.has_lost_data = false;
   node.joins_by_itself = joins_by_itself;
   node.start();
 }
@@ -191,7 +199,7 @@ void Operator::let_die(Number number) {
   SimNode& node = cluster_.node(number);
   roles_[number].role = Role::kDead;
   roles_[number].replacement = 0;
-  cluster_.note_loss();
+  cluster_.note_loss(node);
   node.is_lossy = true;
   node.stop(cluster_.prng(Chance::kOperator).one_in(2));
 }

@@ -191,6 +191,13 @@ void add_ring_changes(Plan& plan) {
   Prng prng(plan.seed * 2 + 101);
   plan.ring_change_every_ms = static_cast<uint32_t>(prng.between(1'000, 5'000));
   plan.spare_nodes = static_cast<uint32_t>(prng.between(1, 3));
+  if (plan.is_peaceful() && prng.one_in(2)) {
+    // Grown from one or two, fewer than there are to be copies.
+    plan.founding = Founding::kTogether;
+    plan.nodes = static_cast<uint32_t>(prng.between(1, 2));
+    plan.shards.resize(plan.nodes, 1);
+    plan.spare_nodes += 2;
+  }
   for (uint32_t i = 0; i < plan.spare_nodes; ++i) {
     plan.shards.push_back(prng.one_in(3) ? 2 : 1);
   }

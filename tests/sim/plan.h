@@ -112,13 +112,20 @@ struct Plan {
   bool is_strict(uint32_t key) const {
     return read_quorum(key) + write_quorum(key) > replicas && 2 * write_quorum(key) > replicas;
   }
-  /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
-  bool is_calm() const {
+  /// No node, link or device fails; what members want may change.
+  bool is_peaceful() const {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
            machine_crash_every_ms == 0 && lossy_every_ms == 0 && pause_every_ms == 0 && !hangs &&
-           doubt_every_ms == 0 && flush_every_ms == 0 && ring_change_every_ms == 0 &&
-           store_failure_chance == 0 && store_refusal_chance == 0 && load_failure_chance == 0 &&
-           disk_trouble_every_ms == 0;
+           doubt_every_ms == 0 && store_failure_chance == 0 && store_refusal_chance == 0 &&
+           load_failure_chance == 0 && disk_trouble_every_ms == 0;
+  }
+  /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
+  bool is_calm() const { return is_peaceful() && flush_every_ms == 0 && ring_change_every_ms == 0; }
+  /// What fails in time fails for no reason: no frame is lost, or late by more than a request
+  /// waits.
+  bool must_serve() const {
+    return is_peaceful() && drop_chance == 0 && garble_chance == 0 &&
+           slow_us_max < request_timeout_ms * 1000ULL;
   }
 };
 
