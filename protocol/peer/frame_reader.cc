@@ -77,7 +77,9 @@ FrameStatus FrameReader::next(Frame* frame) {
       header_.kind == FrameKind::kHello || header_.kind == FrameKind::kMembership ||
       header_.kind == FrameKind::kChallenge || header_.kind == FrameKind::kAnswer ||
       header_.kind == FrameKind::kWelcome;
-  if (!is_for_strangers && (header_.origin.cluster_id != cluster_id_ || cluster_id_ == 0)) {
+  const bool is_foreign = header_.origin.cluster_id == 0 ||
+                          (cluster_id_ != 0 && header_.origin.cluster_id != cluster_id_);
+  if (!is_for_strangers && is_foreign) {
     return fail(FrameError::kForeignCluster);
   }
   frame->header = header_;

@@ -32,8 +32,9 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
-  /// The cluster whose frames are taken; 0, as at the start: none is. Hello and membership frames
-  /// come through whatever their cluster, for their readers to judge (founding needs them).
+  /// The cluster whose frames are taken; 0, as at the start: any cluster's, as a node that is about
+  /// to join one is sent data before it knows. Hello and membership frames come through whatever
+  /// their cluster. Their readers judge these.
   void set_cluster(ClusterId cluster_id) { cluster_id_ = cluster_id; }
 
   /// Payloads from now on may be so long.

@@ -77,6 +77,8 @@
   X(page_read_behind_a_commit, "a page is labelled by when it was asked for")                    \
   X(behind_copy_loses_new_writes, "a copy behind is emptied of newer writes too")                \
   X(any_round_believed, "a round far ahead of the cluster clock is gone by")                     \
+  X(newcomer_is_down, "a node that was just taken in counts as down until it has answered")      \
+  X(arriving_copy_falls_behind, "a round that a copy hears of as it arrives makes it filling")   \
   X(behind_copy_kept, "a copy that comes back from before a reap round is not emptied")          \
   X(refused_tombstone_vouched_for, "a copy that lost a tombstone still says that it is clean")
 

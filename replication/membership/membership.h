@@ -263,6 +263,8 @@ class Membership {
   /// Sends what a step of the liveness wants sent, and takes note of who turned up or down;
   /// `why_down`: else the liveness says why.
   void follow(const SwimEffects& effects, LocalTime now, std::string_view why_down = {});
+  /// How a log names a member that is watched.
+  std::string label_of(NodeId member) const;
   void turned_up(NodeId member, LocalTime now);
   void turned_down(NodeId member, std::string_view why, LocalTime now);
 

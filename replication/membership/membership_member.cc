@@ -396,9 +396,14 @@ void Membership::follow(const SwimEffects& effects, LocalTime now, std::string_v
   }
 }
 
+std::string Membership::label_of(NodeId member) const {
+  const Member* listed = document_->find_member(member);
+  const std::string name = listed != nullptr ? listed->name : id_text(member);
+  return "Member " + name + " at " + address_text(liveness_.find(member)->peer_address);
+}
+
 void Membership::turned_up(NodeId member, LocalTime now) {
-  ports_.log(LogLevel::kNotice, "Member " + id_text(member) + " at " +
-                                    address_text(liveness_.find(member)->peer_address) + " is up");
+  ports_.log(LogLevel::kNotice, label_of(member) + " is up");
   ports_.alive_changed(member, true);
   if (needs_steps()) {
     report_progress(now);
@@ -406,10 +411,7 @@ void Membership::turned_up(NodeId member, LocalTime now) {
 }
 
 void Membership::turned_down(NodeId member, std::string_view why, LocalTime now) {
-  const MemberView* view = liveness_.find(member);
-  ports_.log(LogLevel::kWarning, "Member " + id_text(member) + " at " +
-                                     address_text(view->peer_address) +
-                                     " is down: " + std::string(why));
+  ports_.log(LogLevel::kWarning, label_of(member) + " is down: " + std::string(why));
   ports_.alive_changed(member, false);
   std::vector<Flushes::Finished> finished;
   const std::vector<Flushes::Collected> collected = flushes_.member_down(member, &finished);

@@ -145,8 +145,8 @@ class Swim {
   /// Something says that the member may be there, such as a link that connected: asks it soon,
   /// unless it is known to be up.
   void look_at(NodeId member, uint64_t now_us, SwimEffects* effects);
-  /// The cluster has just taken the member in, so it was there a moment ago: up, unless something is
-  /// known of it already, until its link breaks or it leaves this question unanswered.
+  /// The cluster has just taken the member in, so it was there a moment ago: up, unless something
+  /// is known of it already, until its link breaks or it leaves this question unanswered.
   void expect(NodeId member, uint64_t now_us, SwimEffects* effects);
   /// TCP's word on the link: it was reset, refused or closed.
   void link_lost(NodeId member, uint64_t now_us, SwimEffects* effects);

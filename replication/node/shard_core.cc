@@ -27,7 +27,8 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   is_leaving_ = own != nullptr && own->is_leaving;
   for (const Member& member : cluster_->members) {
     // Who was just taken in is up until membership, which expects the same, says otherwise.
-    const bool is_new = before != nullptr && before->find_member(member.id) == nullptr;
+    const bool is_new = before != nullptr && before->find_member(member.id) == nullptr &&
+                        !KINDRED_BUG(newcomer_is_down);
     bool& up = peers_[member.id];
     up = up || is_new || member.id == self;
   }
@@ -294,7 +295,8 @@ void ShardCore::see_round(uint16_t partition, Round agreed) {
   if (agreed <= copy.mark.round || agreed <= copy.empties_to || copy.state == CopyState::kNone) {
     return;
   }
-  if (copy.state == CopyState::kArriving && !copy.knows_round) {
+  if (copy.state == CopyState::kArriving && !copy.knows_round &&
+      !KINDRED_BUG(arriving_copy_falls_behind)) {
     return;  // it takes nothing in before an owner has told where it begins
   }
   if (agreed > copy.mark.clean && !KINDRED_BUG(behind_copy_kept)) {

@@ -389,6 +389,7 @@ void Node::finish_install(const Inventory& inventory) {
     ready_ = true;
     ready_us_ = Loop::mono_us();
     ready_timer_->start(0, kReadyCheckMs);
+    take_early();
   }
 }
 

@@ -237,6 +237,8 @@ class Node final : public NodeControl,
   void link_up(const Address& address) override;
   void link_down(const Address& address) override;
   [[nodiscard]] bool frame_arrived(const LinkHello& from, const Frame& frame) override;
+  void keep_early(const LinkHello& from, const Frame& frame);
+  void take_early();
   void frame_rejected(const std::string& from, std::string_view why) override;
   void route_data(NodeId from, const Frame& frame);
 
@@ -272,10 +274,19 @@ class Node final : public NodeControl,
 
   bool is_drained_ = false;  // RING DRAIN
   uint64_t yielding_told_us_ = 0;
+  static constexpr size_t kPeersKnownMax = 4096;        // of those that no document lists
   std::map<NodeId, uint64_t> capabilities_;             // of peers, as they said hello
   std::map<NodeId, uint64_t> yielding_until_us_;        // drained peers, as long as they say so
   std::vector<std::pair<Address, bool>> link_changes_;  // told to membership between its steps
   std::map<NodeId, Address> peer_addresses_;
+  struct EarlyFrame {
+    LinkHello from;
+    FrameHeader header;
+    std::string payload;
+  };
+  static constexpr size_t kEarlyBytesMax = size_t{4} << 20;
+  std::vector<EarlyFrame> early_frames_;  // taken in once all workers have the first document
+  size_t early_bytes_ = 0;
   std::shared_ptr<const ClusterDocument> document_;
   NodeId self_ = 0;
   std::shared_ptr<const ClusterView> view_;

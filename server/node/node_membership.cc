@@ -348,10 +348,43 @@ void Node::link_down(const Address& address) {
   membership_timer_->start(0);
 }
 
+/// Data for a member that has not got the document yet, or not taken it in.
+void Node::keep_early(const LinkHello& from, const Frame& frame) {
+  if (early_bytes_ + frame.payload.size() > kEarlyBytesMax) {
+    return;  // as lost as on a link that breaks
+  }
+  early_bytes_ += frame.payload.size();
+  early_frames_.push_back({from, frame.header, std::string(frame.payload)});
+}
+
+void Node::take_early() {
+  early_bytes_ = 0;
+  for (const EarlyFrame& early : std::exchange(early_frames_, {})) {
+    if (early.header.origin.cluster_id == document_->cluster_id) {
+      // What is malformed is no worse than lost; its link says so with the next frame.
+      static_cast<void>(frame_arrived(early.from, Frame{early.header, early.payload}));
+    }
+  }
+}
+
 bool Node::frame_arrived(const LinkHello& from, const Frame& frame) {
-  capabilities_[from.node] = from.capabilities;
+  if (capabilities_.size() < kPeersKnownMax || capabilities_.contains(from.node)) {
+    capabilities_[from.node] = from.capabilities;
+  }
+  const bool is_data = frame.header.kind == FrameKind::kData;
+  if (is_data && (document_ == nullptr || installs_missing_ > 0)) {
+    keep_early(from, frame);
+    return true;
+  }
+  if (document_ == nullptr && frame.header.kind != FrameKind::kMembership) {
+    return true;  // there is nothing yet that it could be about
+  }
   switch (frame.header.kind) {
     case FrameKind::kData:
+      // Who has just joined asks before this node has the document that says so, and is answered.
+      if (peer_addresses_.size() < kPeersKnownMax) {
+        peer_addresses_.try_emplace(from.node, from.peer_address);
+      }
       if (workers_.size() == 1) {
         workers_.front()->receive_frame(from.node, frame);
       } else {

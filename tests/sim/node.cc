@@ -185,6 +185,7 @@ bool SimNode::deliver(Number from, const Parcel& parcel) {
   if (document_ == nullptr || frame.header.origin.cluster_id != document_->cluster_id) {
     return true;  // refused, as data of another cluster
   }
+  peers_.try_emplace(parcel.sender, from);  // one that has just joined, and asks already
   reader_.start(frame);
   while (const Message* message = reader_.next()) {
     ShardHost* host = shards_[shard_for(*message, shard_count_)].get();

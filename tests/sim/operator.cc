@@ -229,6 +229,9 @@ void Operator::go_on(Number number) {
     change.kind = ChangeKind::kLeave;
     return ask(*at, change, number);
   }
+  if (role.role == Role::kGoing && member == nullptr) {
+    return has_gone(cluster_.node(number));
+  }
   if (role.role == Role::kOut && member != nullptr && !member->is_leaving) {
     change.kind = ChangeKind::kRemove;  // it went while the others were about to take it in
     return ask(*at, change, number);
@@ -319,6 +322,14 @@ bool Operator::has_been_met(const SimNode& leaver, uint32_t key, const Knowledge
     }
   }
   return met == nullptr || (others != nullptr && others->includes(*met));
+}
+
+/// It died as it was about to end, and when it was started again there was nothing left of it.
+void Operator::has_gone(SimNode& node) {
+  if (node.is_up() && node.document() == nullptr) {
+    node.stop(false);
+    has_left(node, false);
+  }
 }
 
 void Operator::has_left(SimNode& node, bool starts_anew) {

@@ -57,6 +57,7 @@ class Operator {
   void ask(SimNode& at, const RingChange& change, Number about);
   void commit_staged(Number about);
   void clear_staged();
+  void has_gone(SimNode& node);
   void check_handed_over(SimNode& node);
   bool has_been_met(const SimNode& leaver, uint32_t key, const Knowledge& met);
   std::shared_ptr<const ClusterDocument> newest();

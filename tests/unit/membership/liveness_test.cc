@@ -147,10 +147,35 @@ class LivenessAlone : public testing::Test {
     liveness_.receive(answer, now_, &effects);
   }
 
+  bool is_up() const { return liveness_.find(2)->is_up; }
+
   static constexpr uint64_t kAheadMs = 300;
   LocalTime now_{5'000'000, 1'700'000'000'000};
   Liveness liveness_;
 };
+
+TEST_F(LivenessAlone, WhoWasJustTakenInIsUpUntilTheFirstQuestionStaysUnanswered) {
+  SwimEffects effects;
+  EXPECT_FALSE(is_up());
+  liveness_.expect(2, now_, &effects);
+  EXPECT_TRUE(is_up());
+  ASSERT_EQ(effects.changes.size(), 1u);
+  for (int ms = 0; ms < 4'000 && is_up(); ms += 10) {
+    now_.mono_us += 10'000;
+    now_.unix_ms += 10;
+    liveness_.tick(now_, &effects);
+  }
+  EXPECT_FALSE(is_up());
+  liveness_.expect(2, now_, &effects);
+  EXPECT_FALSE(is_up()) << "it is known by now";
+}
+
+TEST_F(LivenessAlone, WhoWasJustTakenInIsDownOnceItsLinkBreaks) {
+  SwimEffects effects;
+  liveness_.expect(2, now_, &effects);
+  liveness_.link_lost(2, now_, &effects);
+  EXPECT_FALSE(is_up());
+}
 
 TEST_F(LivenessAlone, AnAnswerTellsItsSendersClock) {
   ask_and_answer(2);

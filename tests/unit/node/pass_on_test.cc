@@ -77,6 +77,24 @@ TEST(PassOn, ANodeThatYieldsCoordinatesOnlyWhatNobodyElseCan) {
   EXPECT_EQ(replies[0].as<PassOnReply>()->status, PassOnStatus::kRefused);
 }
 
+// An owner that has just joined may not have met those that the passer sees.
+TEST(PassOn, IsGivenBackByAnOwnerThatSeesTooFew) {
+  Node node;
+  node.shard().set_alive(2, false, node.now);
+  node.shard().set_alive(3, false, node.now);
+  for (const bool modifies : {false, true}) {
+    const Operation operation =
+        modifies ? Node::modify(Modification::kIncrement, 1) : Node::set("v");
+    node.shard().receive(4, PassOn{99, kStep, &operation}, node.now);
+    const std::vector<Sent> replies = node.ports.take<PassOnReply>();
+    ASSERT_EQ(replies.size(), 1U);
+    const auto* reply = replies[0].as<PassOnReply>();
+    EXPECT_EQ(reply->status, modifies ? PassOnStatus::kDone : PassOnStatus::kRefused)
+        << "read-modify-writes of a key stay at its first primary";
+  }
+  EXPECT_TRUE(node.ports.stores.empty());
+}
+
 TEST(PassOn, IsNeverPassedOnAgain) {
   Node node({2, 3, 4});
   const Operation operation = Node::set("v");

@@ -44,11 +44,19 @@ TEST_F(Arrival, AcksWhatItStoresAndServesNothing) {
 }
 
 // Owners that fill themselves wait for it, and it for one of them to be whole.
-TEST(ArrivalUntold, TakesNothingInAndSaysThatItHasNothing) {
+TEST(ArrivalUntold, TakesNothingInAndAsksForPatience) {
   Node node({2, 3, 4});
   node.tells_rounds = false;
   node.move(move_to({1, 3, 4}), kMoved);
-  EXPECT_EQ(replicate(node, some_state(node), kMoved).status, AckStatus::kNotOwner);
+  EXPECT_EQ(replicate(node, some_state(node), kMoved).status, AckStatus::kBehind);
+  // A round that it hears of is not one that it fell behind: it has nothing yet.
+  const std::string record = node.ports.records.add(some_state(node));
+  const Rounds rounds{stamp_at_ms(node.now.cluster_ms), 0};
+  node.shard().receive(
+      2, Replicate{56, kMoved, rounds, Node::key("k"), record, Durability::kLogged, false},
+      node.now);
+  EXPECT_EQ(node.ports.take<ReplicateAck>().at(0).as<ReplicateAck>()->status, AckStatus::kBehind);
+  EXPECT_EQ(node.copy_state(), CopyState::kArriving);
   FetchRange range;
   range.id = 10;
   range.step = kMoved;
