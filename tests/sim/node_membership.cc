@@ -106,6 +106,8 @@ void SimNode::start() {
        (record.copies_filling ? ", its copies filling" : ""));
   cluster_.membership_judge().started(number_);
   membership_ = std::make_unique<Membership>(membership_config(), *this);
+  // Until each shard has told how far its copies are, nothing is stored or handed over.
+  membership_->set_progress(MemberProgress{0, {}, true}, local_time());
   step_membership(
       [&](Membership& membership, LocalTime now) { membership.start(std::move(record), now); });
 }
