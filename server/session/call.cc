@@ -87,27 +87,41 @@ Operation Call::modification(Modification modification, size_t key_index) {
   return operation;
 }
 
+bool Call::record(const Operation& operation) {
+  const bool alone = operation.kind == OpKind::kRead || operation.kind == OpKind::kSet ||
+                     operation.kind == OpKind::kModify;
+  if (!alone || !operation.quorum.as_configured()) {
+    return false;
+  }
+  session_.transaction().record(operation);
+  return true;
+}
+
+Outcome* Call::transaction_answer(const Operation& operation) {
+  Transaction& transaction = session_.transaction();
+  if (!transaction.has_answer()) {
+    return nullptr;
+  }
+  Outcome& outcome = transaction.take_answer();
+  hub().publish_step(spec(), operation, outcome);
+  note_lookup(outcome);
+  return &outcome;
+}
+
 /// Of a transaction after WATCH: true where the operation is recorded, or was answered already.
 bool Call::taken_by_transaction(const Operation& operation, OutcomeRenderer render) {
   Transaction& transaction = session_.transaction();
   if (transaction.recording()) {
-    const bool alone = operation.kind == OpKind::kRead || operation.kind == OpKind::kSet ||
-                       operation.kind == OpKind::kModify;
-    if (alone && operation.quorum.as_configured()) {
-      transaction.record(operation);
-    } else {
+    if (!record(operation)) {
       transaction.spoil_record();
     }
     return true;
   }
-  if (transaction.has_answer()) {
-    Outcome& outcome = transaction.take_answer();
-    hub().publish_step(spec(), operation, outcome);
-    note_lookup(outcome);
-    render(*this, outcome);
-    return true;
+  Outcome* outcome = transaction_answer(operation);
+  if (outcome != nullptr) {
+    render(*this, *outcome);
   }
-  return false;
+  return outcome != nullptr;
 }
 
 void Call::submit(const Operation& operation, OutcomeRenderer render) {
@@ -138,7 +152,9 @@ void Call::submit(const Operation& operation, OutcomeRenderer render) {
 
 void Call::start(std::unique_ptr<Task> task) {
   if (session_.transaction().recording()) {
-    session_.transaction().spoil_record();
+    if (!task->record(*this)) {
+      session_.transaction().spoil_record();
+    }
     return;
   }
   Task& started = *task;

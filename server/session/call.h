@@ -59,6 +59,12 @@ class Call {
   /// Asks the node, unless a request in flight is in the way.
   void submit(const Operation& operation, OutcomeRenderer render);
   void start(std::unique_ptr<Task> task);
+  /// Of a transaction after WATCH that is being recorded. False where the operation can't be a part
+  /// of one.
+  [[nodiscard]] bool record(const Operation& operation);
+  /// What the operation came to in a transaction after WATCH; null where it is to be asked for.
+  /// Good until the reply is written.
+  Outcome* transaction_answer(const Operation& operation);
   /// True where a request in flight on one of the keys (from `first`, every `step`) is in the way
   /// of operations of that kind.
   [[nodiscard]] bool must_wait(OpKind kind, size_t first, size_t step);

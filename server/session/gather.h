@@ -17,6 +17,7 @@ class Gather : public Task {
   Gather(size_t first, size_t step) : first_(first), step_(step) {}
 
   void start(Call& call) final;
+  [[nodiscard]] bool record(Call& call) final;
   bool holds_arguments() const final { return asked_ < total_; }
   void operation_done(Call& call, uint32_t part, Outcome& outcome) final;
 
@@ -36,6 +37,9 @@ class Gather : public Task {
   virtual void finish(Call& call) = 0;
 
  private:
+  Operation operation(Call& call, size_t index);
+  bool take_answers(Call& call);
+  void took(Call& call, size_t part, Outcome& outcome);
   void ask_next(Call& call);
   void end(Call& call);
 

@@ -27,6 +27,9 @@ class Task {
   virtual void start(Call& call) = 0;
   /// True while start()'s arguments are still needed: the session executes nothing else then.
   virtual bool holds_arguments() const { return false; }
+  /// In place of start(), of a transaction after WATCH: records the operations that the command
+  /// comes to. False where it can't be carried out as a list of them.
+  [[nodiscard]] virtual bool record(Call&) { return false; }
 
   virtual void operation_done(Call& call, uint32_t part, Outcome& outcome);
   virtual void scan_done(Call& call, ScanPage& page);

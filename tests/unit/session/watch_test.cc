@@ -154,6 +154,29 @@ INCR {t}b
 GET {t}b
 EXEC
 GET {t}a
+WATCH {t}a {t}b
+MULTI
+MSET {t}a 5 {t}d 6
+MGET {t}a {t}b {t}d {t}none
+EXISTS {t}a {t}a {t}none
+INCR {t}d
+DEL {t}a {t}b {t}none
+MGET {t}a {t}d
+TOUCH {t}d {t}none
+UNLINK {t}d {t}d
+EXEC
+MGET {t}a {t}b {t}c {t}d
+WATCH {t}a
+MULTI
+MSET {t}c 1 {t}d
+DEL {t}c {t}d
+EXEC
+WATCH {t}a
+>MSET {t}a 1 {t}b 2
+MULTI
+DEL {t}a {t}b
+EXEC
+MGET {t}a {t}b
 )";
 
 class LikeRedisWatchTest : public LikeRedisTest {};
