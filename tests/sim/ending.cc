@@ -36,6 +36,7 @@ bool SimCluster::has_settled() {
 
 std::string SimCluster::what_is_unsettled() {
   std::string why;
+  const auto document = members().front()->document();
   for (SimNode* node : members()) {
     why += " node " + std::to_string(node->number());
     if (!node->is_ready()) {
@@ -45,9 +46,8 @@ std::string SimCluster::what_is_unsettled() {
     why += std::string(node->sees_all_up() ? "" : " misses members") +
            (node->all_whole() ? "" : " filling") + (node->idle() ? "" : " busy") +
            (node->has_vote() ? "" : " without vote") +
-           (*node->document() == *members().front()->document() ? "" : " other document");
+           (document == nullptr || *node->document() == *document ? "" : " other document");
   }
-  const auto document = members().front()->document();
   if (document != nullptr) {
     why += "; " + std::to_string(document->members.size()) + " members, " +
            std::to_string(document->moves.size()) + " moves, " +
