@@ -109,12 +109,16 @@ void SimCluster::read_everywhere(uint32_t key) {
   }
 }
 
-/// Anti-entropy alone makes copies equal: each round every pair of owners compares once.
+/// Anti-entropy alone makes copies equal: each round every pair of owners compares once. What an
+/// owner could not drop as a reap round was agreed, its disk being full, goes with the next one.
 void SimCluster::exchange_everywhere() {
   for (int round = 0; round < 3 && !oracle_.failed(); ++round) {
     for (auto& node : nodes_) {
       for (ShardHost* host : node->shards()) {
         host->start_exchanges();
+        if (plan_.reap_every_ms != 0 && round == 1) {
+          host->start_reaping();
+        }
       }
     }
     const uint64_t until_us = queue_.now_us() + kSettleUs;
