@@ -1,6 +1,7 @@
 #include "tests/sim/node.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/membership/message_codec.h"
 #include "protocol/peer/frame.h"
@@ -68,6 +69,7 @@ void SimNode::stop(bool with_machine) {
   ++incarnation;
   is_stopping_ = false;
   has_met_all_ = false;
+  early_.clear();
   membership_.reset();
   document_.reset();
   std::fill(mail_us_.begin(), mail_us_.end(), 0);
@@ -182,7 +184,11 @@ bool SimNode::deliver(Number from, const Parcel& parcel) {
     });
     return true;
   }
-  if (document_ == nullptr || frame.header.origin.cluster_id != document_->cluster_id) {
+  if (document_ == nullptr || installs_missing_ != 0) {
+    early_.emplace_back(from, parcel);
+    return true;
+  }
+  if (frame.header.origin.cluster_id != document_->cluster_id) {
     return true;  // refused, as data of another cluster
   }
   peers_.try_emplace(parcel.sender, from);  // one that has just joined, and asks already
@@ -194,6 +200,13 @@ bool SimNode::deliver(Number from, const Parcel& parcel) {
     }
   }
   return !reader_.failed();
+}
+
+/// As Node does: data for a member that had not got, or not taken in, the document.
+void SimNode::take_early() {
+  for (const auto& [from, parcel] : std::exchange(early_, {})) {
+    (void)deliver(from, parcel);  // what is malformed is no worse than lost
+  }
 }
 
 StoreStatus SimNode::store_later(uint32_t key, uint8_t shard, StoreToken token, uint64_t delay_us) {

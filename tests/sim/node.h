@@ -171,6 +171,7 @@ class SimNode final : public MembershipPorts {
   };
   void take(ClientToken token, Request request);
   void drop_requests();
+  void take_early();
   void wait_for_end(uint64_t until_us, const std::function<void()>& stopped);
   void refuse(ClientToken token, bool is_refused);
   bool read_context(Request& request);
@@ -194,6 +195,7 @@ class SimNode final : public MembershipPorts {
   std::vector<std::unique_ptr<ShardHost>> shards_;  // null until a document is installed
   std::vector<uint64_t> mail_us_;                   // when a shard's newest mail comes
   uint32_t installs_missing_ = 0;
+  std::vector<std::pair<Number, Parcel>> early_;  // data that came before the first install
   uint64_t record_synced_us_ = 0;
   std::map<ClientToken, Waiting> waiting_;
   std::map<ClientToken, std::function<void(const ScanPage&)>> scans_;

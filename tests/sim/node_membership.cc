@@ -231,6 +231,9 @@ void SimNode::install_in_shard(uint8_t shard,
     post(0, [this] {
       --installs_missing_;
       after_membership_step();
+      if (installs_missing_ == 0) {
+        take_early();
+      }
     });
   }
   shards_[shard]->wake();
