@@ -300,8 +300,9 @@ void Oracle::check_copies(uint32_t number, const CopiesSeen& copies) {
   }
 }
 
-void Oracle::reaped(uint32_t key, const State& state, uint64_t now_us) {
+void Oracle::reaped(uint32_t key, const State& state, const Knowledge& met, uint64_t now_us) {
   KeyHistory& history = keys_[key];
+  history.reaped_met = join(history.reaped_met, met);
   history.reaped_floor = std::max(history.reaped_floor, state.floor);
   for (const Sibling& sibling : state.siblings) {
     const uint32_t number = number_of(key, sibling.dot);

@@ -115,8 +115,8 @@ class Oracle {
 
   /// A copy stored `state`; `actor` is the copy's own. What it has met from now on.
   Knowledge stored(uint32_t key, const State& state, ActorId actor, const StoreCause& cause);
-  /// A copy let go of a state by a reap round.
-  void reaped(uint32_t key, const State& state, uint64_t now_us);
+  /// A copy let go of a state by a reap round; `met` is what it had met of the key.
+  void reaped(uint32_t key, const State& state, const Knowledge& met, uint64_t now_us);
   /// Dots of the siblings in `state`.
   Knowledge shown(uint32_t key, const State& state);
   /// The number of a dot, kNone where it was never stored.
@@ -172,6 +172,7 @@ class Oracle {
     std::vector<uint32_t> writes;
     Dot reaped_floor;                 // the highest that went with a tombstone
     Knowledge reaped_dots;            // versions that went as they had expired
+    Knowledge reaped_met;             // by copies that let go, whose nodes may have left since
     uint64_t newest_register_us = 0;  // latest beginning of an acknowledged register write
     uint32_t newest_register = kNone;
   };

@@ -40,7 +40,7 @@ void Oracle::check_kept(uint32_t key, const Write& write, const State& state,
   if (write.may_delete()) {
     return;  // judged by what it deleted, in check_siblings()
   }
-  if (is_covered(history, write.dots.back(), met)) {
+  if (is_covered(history, write.dots.back(), join(met, history.reaped_met))) {
     return;
   }
   if (write.is_put() || !plan_.has_registers(key)) {

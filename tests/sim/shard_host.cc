@@ -354,7 +354,7 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   if (state.never_written() && !is_hint && copy.state == CopyState::kWhole) {
     State gone;
     (void)decode_record(key, kept.visible.bytes, &gone);
-    cluster_.oracle().reaped(index, gone, cluster_.queue().now_us());
+    cluster_.oracle().reaped(index, gone, kept.visible.met, cluster_.queue().now_us());
   }
   // What a copy that is emptied had met is lost with it.
   const bool forgets = state.never_written() && (is_hint || copy.empties_to != 0);
