@@ -90,6 +90,26 @@ TEST_F(RingChanges, ANodeWithASeedJoinsAndGetsItsShare) {
   EXPECT_TRUE(world_.disk(joining)->promised_to.is_none());
 }
 
+// Shards take who joins for up; so membership has to say when it is not.
+TEST_F(RingChanges, WhoIsTakenInIsUpAtOnceAndDownIfItDiesThen) {
+  found(3);
+  const std::size_t joining = start_newcomer();
+  const NodeId newcomer = world_.machine(joining).self();
+  const auto told_up = [&](std::size_t node) {
+    const auto told = world_.driver(node).alive.find(newcomer);
+    return told != world_.driver(node).alive.end() && told->second;
+  };
+  for (const std::size_t node : {0, 1, 2}) {
+    ASSERT_TRUE(
+        world_.run_until([&] { return document(node).find_member(newcomer) != nullptr; }, 5'000));
+    EXPECT_TRUE(told_up(node)) << "node " << node;
+    if (node == 0) {
+      world_.crash(joining);
+    }
+  }
+  EXPECT_TRUE(world_.run_until([&] { return !told_up(0) && !told_up(1) && !told_up(2); }, 10'000));
+}
+
 TEST_F(RingChanges, TwoThatJoinAtOnceGoInTogether) {
   found(1);
   start_newcomer();
