@@ -255,6 +255,41 @@ class GrowAndShrinkTest(unittest.TestCase):
             node.wait_ready()
         wait_until(lambda: self.settled(3), 120, "three members have settled")
 
+    def test_who_joins_takes_what_came_before_it_knew(self):
+        """It stands still while it is taken in: the first writes are there as soon as the news."""
+        first = self.client(self.nodes[0])
+        joining = self.cluster.add_node({"auto-join": "no"})
+        joining.start()
+
+        def staged():
+            try:
+                return first.execute_command("RING", "JOIN", f"127.0.0.1:{joining.peer_port}")
+            except redis.ResponseError:
+                return False  # it is not there yet
+
+        wait_until(staged, 30, f"{joining.name} waits to be taken in")
+        with first.pipeline(transaction=False) as writes:
+            for number in range(200):
+                writes.set(f"early-{number}", "v")
+            joining.pause()
+            try:
+                first.execute_command("RING", "COMMIT")
+                answers = []
+                writing = threading.Thread(
+                    target=lambda: answers.extend(writes.execute(raise_on_error=False)))
+                asked = self.client(self.nodes[0])
+                before = asked.info("replication")["coordinated_writes"]
+                writing.start()
+                wait_until(lambda: asked.info("replication")["coordinated_writes"] > before, 10,
+                           "the writes are under way")
+            finally:
+                joining.resume()
+            writing.join(30)
+        self.assertEqual(answers, [True] * 200)
+        joining.wait_ready()
+        self.nodes.append(joining)
+        wait_until(lambda: self.settled(2), 120, "two members have settled")
+
     def kill_and_see_down(self, node):
         node.kill()
         self.nodes.remove(node)
