@@ -52,7 +52,7 @@ constexpr CommandSpec kKeyspaceSubcommands[] = {
      .complexity = "O(N) in the number of partitions",
      .summary = "Says what holds for the keys of a pattern, a key or the beginning of keys and *; "
                 "what is not named is as for other keys.",
-     .syntax = "pattern [R copies] [W copies] [REGISTERS <ON | OFF>] [RESOLVER name] "
+     .syntax = "pattern [N copies] [R copies] [W copies] [REGISTERS <ON | OFF>] [RESOLVER name] "
                "[TTL milliseconds]"},
 };
 

@@ -144,7 +144,7 @@ bool MessageReader::read_body(uint8_t kind, ByteReader& body) {
 }
 
 KeyRef MessageReader::key_of(std::string_view key) const {
-  return make_key(key, partition_count_);
+  return make_key(key, partitions_);
 }
 
 bool MessageReader::read_replicate(ByteReader& body) {
@@ -385,7 +385,9 @@ bool MessageReader::read_round_call(ByteReader& body) {
     item.key = key_of(body.sized());
     item.digest = body.u64();
     item.is_drop = body.boolean();
-    if (body.ok() && item.key.partition != message.partition) {
+    // Of which layer they are is told by the step.
+    if (body.ok() && partitions_.first_layer(item.key.partition) !=
+                         message.partition % partitions_.slot_partitions()) {
       return false;
     }
   }

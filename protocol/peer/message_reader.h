@@ -6,6 +6,7 @@
 
 #include "protocol/peer/frame.h"
 #include "protocol/record/bytes.h"
+#include "replication/keyspace/key_partitions.h"
 #include "replication/node/messages.h"
 
 namespace kindred {
@@ -15,12 +16,13 @@ namespace kindred {
 /// in the reader and used again for the next. One owner, one thread.
 class MessageReader {
  public:
-  /// `partition_count`: of the cluster's ring, from which keys' partitions follow.
-  explicit MessageReader(uint32_t partition_count) : partition_count_(partition_count) {}
+  /// `partitions`: of the cluster's ring, from which keys' partitions follow.
+  explicit MessageReader(KeyPartitions partitions) : partitions_(std::move(partitions)) {}
   MessageReader(const MessageReader&) = delete;
   MessageReader& operator=(const MessageReader&) = delete;
 
-  void set_partition_count(uint32_t partition_count) { partition_count_ = partition_count; }
+  const KeyPartitions& partitions() const { return partitions_; }
+  void set_partitions(const KeyPartitions& partitions) { partitions_ = partitions; }
 
   /// Begins with a frame of kind kData, whose payload must live while it is read.
   void start(const Frame& frame);
@@ -52,9 +54,12 @@ class MessageReader {
   bool read_round_reply(ByteReader& body);
   bool read_outcome(ByteReader& body);
   KeyRef key_of(std::string_view key) const;
-  bool is_partition(uint16_t partition) const { return partition < partition_count_; }
+  /// The sender may know of more layers than this node.
+  bool is_partition(uint16_t partition) const {
+    return partition < partitions_.slot_partitions() * kLayersMax;
+  }
 
-  uint32_t partition_count_;
+  KeyPartitions partitions_;
   ByteReader payload_{{}};
   uint32_t messages_left_ = 0;
   bool failed_ = false;

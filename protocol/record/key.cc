@@ -60,13 +60,13 @@ std::string position_end(NodeId hint_for, uint16_t slot, uint64_t hash) {
                               : position_bound(hint_for, slot, hash + 1);
 }
 
-StoredKeyRange range_of(NodeId hint_for, uint32_t partition, uint32_t partition_count) {
-  const SlotRange slots = slot_range(partition, partition_count);
+StoredKeyRange range_of(NodeId hint_for, uint32_t partition, const KeyPartitions& partitions) {
+  const SlotRange slots = partitions.slots_of(partition);
   return {position_bound(hint_for, slots.first, 0),
           position_bound(hint_for, static_cast<uint16_t>(slots.last + 1), 0)};
 }
 
-bool decode_round_mark(std::string_view stored, uint32_t partition_count, KeyRef* key) {
+bool decode_round_mark(std::string_view stored, const KeyPartitions& partitions, KeyRef* key) {
   ByteReader reader(stored.substr(1));
   const uint16_t slot = __builtin_bswap16(reader.u16());
   const uint64_t hash = reader.u64();
@@ -74,18 +74,18 @@ bool decode_round_mark(std::string_view stored, uint32_t partition_count, KeyRef
   if (!reader.complete() || slot >= kSlotCount || hash != 0 || length != 0) {
     return false;
   }
-  *key = KeyRef::round_mark(static_cast<uint16_t>(partition_of_slot(slot, partition_count)), slot);
-  return slot_range(key->partition, partition_count).first == slot;
+  *key = KeyRef::round_mark(partition_of_slot(slot, partitions.slot_partitions()), partitions);
+  return key->slot == slot;
 }
 
 }  // namespace
 
-KeyRef make_key(std::string_view key, uint32_t partition_count) {
+KeyRef make_key(std::string_view key, const KeyPartitions& partitions) {
   KeyRef result;
   result.key = key;
   result.hash = hash64(key);
   result.slot = key_slot(key);
-  result.partition = static_cast<uint16_t>(partition_of_slot(result.slot, partition_count));
+  result.partition = static_cast<uint16_t>(partitions.of(key, result.slot));
   return result;
 }
 
@@ -102,11 +102,11 @@ void encode_stored_key(const KeyRef& key, std::string* out) {
   store_bytes(to, key.key);
 }
 
-bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef* key) {
+bool decode_stored_key(std::string_view stored, const KeyPartitions& partitions, KeyRef* key) {
   ByteReader reader(stored);
   const uint8_t kind = reader.u8();
   if (kind == static_cast<uint8_t>(StoredKind::kRoundMark)) {
-    return decode_round_mark(stored, partition_count, key);
+    return decode_round_mark(stored, partitions, key);
   }
   const bool is_hint = kind == static_cast<uint8_t>(StoredKind::kHint);
   const NodeId hint_for = is_hint ? __builtin_bswap64(reader.u64()) : 0;
@@ -125,7 +125,7 @@ bool decode_stored_key(std::string_view stored, uint32_t partition_count, KeyRef
   if (!reader.complete() || !is_known) {
     return false;
   }
-  *key = make_key(bytes, partition_count);
+  *key = make_key(bytes, partitions);
   key->hint_for = hint_for;
   return key->slot == slot && key->hash == hash;
 }
@@ -135,8 +135,8 @@ bool comes_before(const KeyRef& a, const KeyRef& b) {
          std::tuple(b.hint_for, b.slot, b.hash, b.key.size(), b.key);
 }
 
-StoredKeyRange partition_range(uint32_t partition, uint32_t partition_count) {
-  return range_of(0, partition, partition_count);
+StoredKeyRange partition_range(uint32_t partition, const KeyPartitions& partitions) {
+  return range_of(0, partition, partitions);
 }
 
 StoredKeyRange all_round_marks_range() {
@@ -149,8 +149,8 @@ StoredKeyRange all_hints_range() {
   return {std::string(1, kKind), std::string(1, kKind + 1)};
 }
 
-StoredKeyRange fetch_range(const FetchRange& range, uint32_t partition_count) {
-  StoredKeyRange bounds = range_of(range.hint_for, range.partition, partition_count);
+StoredKeyRange fetch_range(const FetchRange& range, const KeyPartitions& partitions) {
+  StoredKeyRange bounds = range_of(range.hint_for, range.partition, partitions);
   std::string from;
   if (range.after_key.empty()) {
     from = position_bound(range.hint_for, range.from_slot, range.from_hash);

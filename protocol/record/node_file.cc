@@ -12,8 +12,9 @@ namespace kindred {
 namespace {
 
 constexpr std::string_view kMagic = "KINDREDC";
-constexpr uint16_t kVersion = 3;
-constexpr uint16_t kVersionWithoutKeyspaces = 2;  // can still be read, as can
+constexpr uint16_t kVersion = 4;
+constexpr uint16_t kVersionWithoutLayers = 3;  // can still be read, as can
+constexpr uint16_t kVersionWithoutKeyspaces = 2;
 constexpr uint16_t kVersionWithoutMoves = 1;
 constexpr size_t kChecksumBytes = 8;
 // Two ids, four empty texts, two ports, a weight.
@@ -92,11 +93,20 @@ void write_keyspaces(ByteWriter& writer, const Keyspaces& keyspaces) {
   writer.varint(keyspaces.size());
   for (const Keyspace& keyspace : keyspaces) {
     writer.sized(keyspace.pattern);
+    writer.u8(keyspace.copies);
     writer.u8(keyspace.read);
     writer.u8(keyspace.write);
     writer.u8(keyspace.has_registers ? kHasRegisters : 0);
     writer.sized(keyspace.resolver);
     writer.u64(keyspace.ttl_ms);
+  }
+}
+
+void write_layers(ByteWriter& writer, const std::vector<Layer>& layers) {
+  writer.varint(layers.size());
+  for (const Layer& layer : layers) {
+    writer.sized(layer.pattern);
+    writer.u8(layer.copies_most);
   }
 }
 
@@ -141,23 +151,37 @@ Member read_member(ByteReader& reader) {
   return member;
 }
 
-Ring read_ring(ByteReader& reader) {
-  const uint32_t partition_count = reader.u32();
-  const uint32_t replicas = reader.u32();
-  const uint32_t copies = reader.u32();
-  if (partition_count == 0 && replicas == 0 && copies == 0) {
-    return {};
-  }
-  const uint64_t owner_count = uint64_t{partition_count} * copies;
+/// A ring's fields; how many layers it has comes later.
+struct RingFields {
+  uint32_t partition_count = 0;
+  uint32_t replicas = 0;
+  uint32_t copies = 0;
+  std::vector<NodeId> owners;
+};
+
+RingFields read_ring(ByteReader& reader) {
+  RingFields ring;
+  ring.partition_count = reader.u32();
+  ring.replicas = reader.u32();
+  ring.copies = reader.u32();
+  const uint64_t owner_count = uint64_t{ring.partition_count} * ring.copies;
   if (owner_count > reader.remaining() / sizeof(NodeId)) {
     reader.fail();
     return {};
   }
-  std::vector<NodeId> owners(owner_count);
-  for (NodeId& owner : owners) {
+  ring.owners.resize(owner_count);
+  for (NodeId& owner : ring.owners) {
     owner = reader.u64();
   }
-  std::optional<Ring> ring = Ring::make(partition_count, replicas, copies, std::move(owners));
+  return ring;
+}
+
+Ring make_ring(ByteReader& reader, RingFields fields, size_t layers) {
+  if (fields.partition_count == 0 && fields.replicas == 0 && fields.copies == 0) {
+    return {};
+  }
+  std::optional<Ring> ring = Ring::make(fields.partition_count, fields.replicas, fields.copies,
+                                        std::move(fields.owners), static_cast<uint32_t>(layers));
   if (!ring.has_value()) {
     reader.fail();
     return {};
@@ -167,7 +191,7 @@ Ring read_ring(ByteReader& reader) {
 
 std::vector<Move> read_moves(ByteReader& reader) {
   constexpr size_t kMoveBytesMin = 2 + 1 + 1;
-  std::vector<Move> moves(reader.count(kMoveBytesMin, kSlotCount));
+  std::vector<Move> moves(reader.count(kMoveBytesMin, size_t{kSlotCount} * kLayersMax));
   for (Move& move : moves) {
     move.partition = reader.u16();
     move.phase = static_cast<MovePhase>(reader.u8());
@@ -218,11 +242,12 @@ std::vector<Ancestor> read_ancestors(ByteReader& reader) {
   return ancestors;
 }
 
-Keyspaces read_keyspaces(ByteReader& reader) {
+Keyspaces read_keyspaces(ByteReader& reader, uint16_t version) {
   constexpr size_t kKeyspaceBytesMin = 2 + 3 + 2 + 8;
   Keyspaces keyspaces(reader.count(kKeyspaceBytesMin, kKeyspacesMax));
   for (Keyspace& keyspace : keyspaces) {
     keyspace.pattern = read_text(reader);
+    keyspace.copies = version > kVersionWithoutLayers ? reader.u8() : 0;
     keyspace.read = reader.u8();
     keyspace.write = reader.u8();
     const uint8_t flags = reader.u8();
@@ -234,6 +259,15 @@ Keyspaces read_keyspaces(ByteReader& reader) {
     keyspace.ttl_ms = reader.u64();
   }
   return keyspaces;
+}
+
+std::vector<Layer> read_layers(ByteReader& reader) {
+  std::vector<Layer> layers(reader.count(2, kLayersMax - 1));
+  for (Layer& layer : layers) {
+    layer.pattern = read_text(reader);
+    layer.copies_most = reader.u8();
+  }
+  return layers;
 }
 
 std::vector<CommittedUser> read_users(ByteReader& reader) {
@@ -255,6 +289,34 @@ TagKey read_tag_key(ByteReader& reader) {
   return key;
 }
 
+/// What came to be behind the ring, version by version.
+void read_later_fields(ByteReader& reader, uint16_t version, uint32_t partition_count,
+                       ClusterDocument* cluster) {
+  if (version == kVersionWithoutMoves) {
+    return;
+  }
+  for (Member& member : cluster->members) {
+    const uint8_t flags = reader.u8();
+    member.is_leaving = flags == kMemberIsLeaving;
+    if (flags > kMemberIsLeaving) {
+      reader.fail();
+    }
+  }
+  cluster->moves = read_moves(reader);
+  cluster->steps = read_steps(reader, partition_count);
+  cluster->staged = read_staged(reader);
+  cluster->ancestors = read_ancestors(reader);
+  if (version == kVersionWithoutKeyspaces) {
+    return;
+  }
+  cluster->keyspaces = read_keyspaces(reader, version);
+  cluster->users = read_users(reader);
+  if (version == kVersionWithoutLayers) {
+    return;
+  }
+  cluster->layers = read_layers(reader);
+}
+
 void read_fields(ByteReader& reader, uint16_t version, ClusterDocument* cluster) {
   cluster->cluster_id = reader.u64();
   cluster->generation = reader.u32();
@@ -270,26 +332,9 @@ void read_fields(ByteReader& reader, uint16_t version, ClusterDocument* cluster)
   for (size_t i = 0; i < key_count && reader.ok(); ++i) {
     cluster->tag_keys.push_back(read_tag_key(reader));
   }
-  cluster->ring = read_ring(reader);
-  if (version == kVersionWithoutMoves) {
-    return;
-  }
-  for (Member& member : cluster->members) {
-    const uint8_t flags = reader.u8();
-    member.is_leaving = flags == kMemberIsLeaving;
-    if (flags > kMemberIsLeaving) {
-      reader.fail();
-    }
-  }
-  cluster->moves = read_moves(reader);
-  cluster->steps = read_steps(reader, cluster->ring.partition_count());
-  cluster->staged = read_staged(reader);
-  cluster->ancestors = read_ancestors(reader);
-  if (version == kVersionWithoutKeyspaces) {
-    return;
-  }
-  cluster->keyspaces = read_keyspaces(reader);
-  cluster->users = read_users(reader);
+  RingFields ring = read_ring(reader);
+  read_later_fields(reader, version, ring.partition_count, cluster);
+  cluster->ring = make_ring(reader, std::move(ring), 1 + cluster->layers.size());
 }
 
 }  // namespace
@@ -321,6 +366,7 @@ void encode_cluster(const ClusterDocument& cluster, std::string* out) {
   write_ancestors(writer, cluster.ancestors);
   write_keyspaces(writer, cluster.keyspaces);
   write_users(writer, cluster.users);
+  write_layers(writer, cluster.layers);
   writer.u64(hash64(*out));
 }
 

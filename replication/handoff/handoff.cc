@@ -94,6 +94,16 @@ Handoff::Way Handoff::way_of(NodeId target, uint16_t partition, Now now) const {
   return is_old(core_.hints.oldest_ms(target), now) ? Way::kExpiring : Way::kNone;
 }
 
+/// Where hints of keys with the partition's slots go that can go somewhere.
+Handoff::Way Handoff::way_of_any_layer(NodeId target, uint16_t partition, Now now) const {
+  Way way = Way::kNone;
+  for (uint32_t p = partition; p < core_.copies.size() && way == Way::kNone;
+       p += core_.partitions().slot_partitions()) {
+    way = way_of(target, static_cast<uint16_t>(p), now);
+  }
+  return way;
+}
+
 /// Whether the other primaries are to have it. A node that leaves, or is about to be restarted,
 /// waits for no target.
 bool Handoff::is_old(uint64_t since_ms, Now now) const {
@@ -116,14 +126,14 @@ bool Handoff::choose_partition(NodeId whose, Target& target, Now now) const {
       std::lower_bound(partitions.begin(), partitions.end(), target.partition) - partitions.begin();
   for (size_t i = 0; i < partitions.size(); ++i) {
     const uint16_t partition = partitions[(static_cast<size_t>(begin) + i) % partitions.size()];
-    const Way way = way_of(whose, partition, now);
+    const Way way = way_of_any_layer(whose, partition, now);
     if (way == Way::kNone) {
       continue;
     }
     if (partition != target.partition || target.is_at_begin) {
       target.partition = partition;
       target.is_at_begin = false;
-      target.place.go_to_begin(partition, core_.cluster().ring.partition_count());
+      target.place.go_to_begin(partition, core_.partitions());
     }
     target.way = way;
     return true;
@@ -203,7 +213,9 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   if (!mark.is_there) {
     return;  // erased, and on its way to the engine
   }
-  if (target.way == Way::kExpiring && !is_old(mark.since_ms, now)) {
+  const Way way =
+      core_.has_layers() ? way_of(entry.key.hint_for, entry.key.partition, now) : target.way;
+  if (way == Way::kNone || (way == Way::kExpiring && !is_old(mark.since_ms, now))) {
     return;
   }
   const Digest raw = digest(state);
@@ -214,10 +226,10 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
     core_.erase_hint(entry.key, mark, HintEnd::kSuperseded);
     return;
   }
-  const std::vector<NodeId> nodes = receivers(entry.key.hint_for, entry.key.partition, target.way);
+  const std::vector<NodeId> nodes = receivers(entry.key.hint_for, entry.key.partition, way);
   const QuorumDefaults quorums = core_.quorum_of(core_.keyspace_of(entry.key.key));
   const uint8_t quorum = std::min(quorums.write, core_.copies_of(entry.key.partition));
-  const size_t needed = target.way == Way::kExpiring ? quorum : nodes.size();
+  const size_t needed = way == Way::kExpiring ? quorum : nodes.size();
   if (nodes.empty() || nodes.size() < needed) {
     target.has_failed = true;
     return;
@@ -226,7 +238,7 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   item.hint.assign(entry.key);
   item.digest = raw;
   item.clean = clean;
-  item.way = target.way;
+  item.way = way;
   item.acks_missing = static_cast<uint8_t>(needed);
   ++target.items_left;
   const std::string record(core_.ports.encode(entry.key, state));
@@ -391,7 +403,7 @@ void Handoff::page_over(Target& target, Now now) {
     target.backoff_us = 0;
     target.next_us = 0;
   }
-  if (target.way == Way::kExpiring && target.page_is_last) {
+  if ((target.way == Way::kExpiring || core_.has_layers()) && target.page_is_last) {
     target.next_us = std::max(target.next_us, now.mono_us + kLookAgainUs);
   }
   if (target.page_is_last) {

@@ -52,6 +52,7 @@ class Handoff {
     bool is_at_begin = true;    // of the partition
     bool page_is_last = false;  // of the partition
     bool has_failed = false;    // something of the page
+    bool has_skipped = false;   // something of the partition, which can go nowhere now
   };
   /// One hint on its way.
   struct Item {
@@ -71,6 +72,7 @@ class Handoff {
     }
   };
 
+  Way way_of_any_layer(NodeId target, uint16_t partition, Now now) const;
   bool is_old(uint64_t since_ms, Now now) const;
   Way way_of(NodeId target, uint16_t partition, Now now) const;
   std::vector<NodeId> receivers(NodeId target, uint16_t partition, Way way) const;

@@ -115,7 +115,7 @@ void HintBook::end_actor(const KeyRef& hint) {
 std::vector<NodeId> HintBook::targets_in(uint16_t partition) const {
   std::vector<NodeId> targets;
   for (const auto& [target, tally] : tallies_) {
-    if (tally.by_partition.contains(partition)) {
+    if (tally.by_partition.contains(slots_of(partition))) {
       targets.push_back(target);
     }
   }
@@ -166,7 +166,7 @@ uint64_t HintBook::oldest_ms(NodeId target) const {
 void HintBook::add(const KeyRef& hint, const HintMark& mark) {
   Tally& tally = tallies_[hint.hint_for];
   tally.bytes += mark.bytes;
-  ++tally.by_partition[hint.partition];
+  ++tally.by_partition[slots_of(hint.partition)];
   ++tally.by_age[mark.since_ms / kAgeTickMs];
   ++count_;
   ++version_;
@@ -179,7 +179,7 @@ void HintBook::remove(const KeyRef& hint, const HintMark& mark) {
     return;
   }
   Tally& tally = place->second;
-  if (!take_one(tally.by_partition, hint.partition)) {
+  if (!take_one(tally.by_partition, slots_of(hint.partition))) {
     return;
   }
   take_one(tally.by_age, mark.since_ms / kAgeTickMs);

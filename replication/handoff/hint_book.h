@@ -53,6 +53,9 @@ class HintBook {
  public:
   static constexpr uint64_t kAgeTickMs = 1024;
 
+  /// Hints are counted by their slots alone: those of all layers with the first one's partition.
+  void set_slot_partitions(uint32_t count) { slot_partitions_ = count; }
+
   /// A state was stored as `hint` over what `before` says.
   void stored(const KeyRef& hint, const HintMark& before, const HintMark& after);
   /// The hint was erased.
@@ -69,11 +72,11 @@ class HintBook {
   /// What was written under the hint's actor may be lost: the next write needs another.
   void end_actor(const KeyRef& hint);
 
-  /// Those for whom there are hints of a partition's keys.
+  /// Those for whom there are hints of keys with the partition's slots.
   std::vector<NodeId> targets_in(uint16_t partition) const;
   /// Those for whom there is any hint.
   std::vector<NodeId> targets() const;
-  /// Partitions of which there are hints for `target`, ascending.
+  /// Partitions of the first layer with whose slots there are hints for `target`, ascending.
   std::vector<uint16_t> partitions_of(NodeId target) const;
   std::vector<HintsOfTarget> pending() const;
   uint64_t pending_count() const { return count_; }
@@ -94,6 +97,11 @@ class HintBook {
   void remove(const KeyRef& hint, const HintMark& mark);
   static std::string name_of(const KeyRef& hint);
 
+  uint16_t slots_of(uint16_t partition) const {
+    return static_cast<uint16_t>(partition % slot_partitions_);
+  }
+
+  uint32_t slot_partitions_ = kSlotCount;
   std::map<NodeId, Tally> tallies_;
   std::unordered_map<std::string, ActorId> actors_;
   HintCounts counts_;

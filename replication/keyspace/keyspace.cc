@@ -3,26 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "replication/ring/claim.h"
+
 namespace kindred {
 
 namespace {
 
 bool is_valid(const Keyspace& keyspace) {
   return pattern_flaw(keyspace.pattern).empty() && !keyspace.resolver.empty() &&
-         keyspace.resolver.size() <= kResolverBytesMax && keyspace.ttl_ms <= kKeyspaceTtlMsMax;
-}
-
-bool matches(std::string_view pattern, std::string_view key) {
-  return pattern.ends_with('*') ? key.starts_with(pattern.substr(0, pattern.size() - 1))
-                                : key == pattern;
-}
-
-/// A key's own pattern is closer than any that also holds for others.
-bool is_closer(std::string_view pattern, std::string_view other) {
-  if (pattern.ends_with('*') != other.ends_with('*')) {
-    return other.ends_with('*');
-  }
-  return pattern.size() > other.size();
+         keyspace.resolver.size() <= kResolverBytesMax && keyspace.ttl_ms <= kKeyspaceTtlMsMax &&
+         keyspace.copies <= kReplicasMax;
 }
 
 auto place_of(Keyspaces& keyspaces, std::string_view pattern) {
@@ -41,6 +31,18 @@ QuorumRange range_of(const Keyspaces& keyspaces, uint8_t Keyspace::*number, uint
 }
 
 }  // namespace
+
+bool fits(std::string_view pattern, std::string_view key) {
+  return pattern.ends_with('*') ? key.starts_with(pattern.substr(0, pattern.size() - 1))
+                                : key == pattern;
+}
+
+bool is_closer(std::string_view pattern, std::string_view other) {
+  if (pattern.ends_with('*') != other.ends_with('*')) {
+    return other.ends_with('*');
+  }
+  return pattern.size() > other.size();
+}
 
 std::string_view pattern_flaw(std::string_view pattern) {
   if (pattern.empty()) {
@@ -67,7 +69,7 @@ bool is_valid(const Keyspaces& keyspaces) {
 const Keyspace* find_keyspace(const Keyspaces& keyspaces, std::string_view key) {
   const Keyspace* closest = nullptr;
   for (const Keyspace& keyspace : keyspaces) {
-    if (matches(keyspace.pattern, key) &&
+    if (fits(keyspace.pattern, key) &&
         (closest == nullptr || is_closer(keyspace.pattern, closest->pattern))) {
       closest = &keyspace;
     }
@@ -78,6 +80,24 @@ const Keyspace* find_keyspace(const Keyspaces& keyspaces, std::string_view key) 
 const Keyspace* find_pattern(const Keyspaces& keyspaces, std::string_view pattern) {
   const auto found = std::ranges::lower_bound(keyspaces, pattern, {}, &Keyspace::pattern);
   return found != keyspaces.end() && found->pattern == pattern ? &*found : nullptr;
+}
+
+bool is_within(std::string_view inner, std::string_view outer) {
+  if (!inner.ends_with('*')) {
+    return fits(outer, inner);
+  }
+  return outer.ends_with('*') && fits(outer, inner.substr(0, inner.size() - 1));
+}
+
+uint32_t copies_wanted(const Keyspaces& keyspaces, std::string_view pattern, uint32_t configured) {
+  const Keyspace* closest = nullptr;
+  for (const Keyspace& keyspace : keyspaces) {
+    if (keyspace.copies != 0 && is_within(pattern, keyspace.pattern) &&
+        (closest == nullptr || is_closer(keyspace.pattern, closest->pattern))) {
+      closest = &keyspace;
+    }
+  }
+  return closest == nullptr ? configured : closest->copies;
 }
 
 bool put_keyspace(Keyspaces& keyspaces, Keyspace keyspace) {

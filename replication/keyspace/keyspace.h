@@ -12,8 +12,9 @@ namespace kindred {
 struct Keyspace {
   /// A key, or the beginning of keys and '*'. No other '*'.
   std::string pattern;
-  uint8_t read = 0;   // R; 0: as configured
-  uint8_t write = 0;  // W; 0: as configured
+  uint8_t copies = 0;  // N; 0: the cluster's, or that of the closest wider pattern that has one
+  uint8_t read = 0;    // R; 0: as configured
+  uint8_t write = 0;   // W; 0: as configured
   /// False: SET and DEL are no register writes; they cover what a read of R copies shows, and those
   /// at once stay side by side.
   bool has_registers = true;
@@ -43,6 +44,12 @@ inline constexpr uint64_t kKeyspaceTtlMsMax = uint64_t{1} << 40;  // over thirty
 /// Empty, or what is wrong with the pattern, worded to follow it.
 [[nodiscard]] std::string_view pattern_flaw(std::string_view pattern);
 
+/// Whether a pattern holds for a key.
+[[nodiscard]] bool fits(std::string_view pattern, std::string_view key);
+/// Of two patterns that fit one key, whether the first holds for it: a key's own pattern is closer
+/// than any that also holds for others, a longer beginning than a shorter.
+[[nodiscard]] bool is_closer(std::string_view pattern, std::string_view other);
+
 /// The one that holds for the key: its own, else that of the longest pattern. Null where there is
 /// none. Good until the table changes.
 [[nodiscard]] const Keyspace* find_keyspace(const Keyspaces& keyspaces, std::string_view key);
@@ -52,6 +59,13 @@ inline constexpr uint64_t kKeyspaceTtlMsMax = uint64_t{1} << 40;  // over thirty
 [[nodiscard]] bool put_keyspace(Keyspaces& keyspaces, Keyspace keyspace);
 /// False where there is none.
 bool remove_keyspace(Keyspaces& keyspaces, std::string_view pattern);
+
+/// The N that the table wants for the keys of `pattern`, which may not be in it: its own, else that
+/// of the closest wider one that has one, else `configured`.
+[[nodiscard]] uint32_t copies_wanted(const Keyspaces& keyspaces, std::string_view pattern,
+                                     uint32_t configured);
+/// Whether all keys that `inner` fits are fitted by `outer` too.
+[[nodiscard]] bool is_within(std::string_view inner, std::string_view outer);
 
 /// What must be assumed of a write or a read of any key: the numbers over all keyspaces and
 /// `configured`, of keys that none says anything of.

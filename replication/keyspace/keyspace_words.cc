@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "replication/ring/claim.h"
+
 namespace kindred {
 
 namespace {
@@ -35,20 +37,32 @@ std::string must_be(std::string_view option, const std::string& what, std::strin
   return std::string(option) + " must be " + what + ", not '" + std::string(value) + "'";
 }
 
-std::string set_quorum(std::string_view option, std::string_view value, uint32_t replicas,
-                       uint8_t* quorum) {
-  const auto given = number(value, replicas);
+std::string set_count(std::string_view option, std::string_view value, uint8_t* count) {
+  const auto given = number(value, kReplicasMax);
   if (!given) {
-    return must_be(option, "a number from 1 to N=" + std::to_string(replicas), value);
+    return must_be(option, "a number from 1 to " + std::to_string(kReplicasMax), value);
   }
-  *quorum = static_cast<uint8_t>(*given);
+  *count = static_cast<uint8_t>(*given);
   return {};
 }
 
-std::string set_option(const std::string& option, std::string_view value, uint32_t replicas,
-                       Keyspace* keyspace) {
-  if (option == "r" || option == "w") {
-    return set_quorum(option, value, replicas, option == "r" ? &keyspace->read : &keyspace->write);
+std::string check_quorums(const Keyspace& keyspace, uint32_t replicas) {
+  const uint32_t copies = keyspace.copies != 0 ? keyspace.copies : replicas;
+  for (const auto& [name, quorum] : {std::pair("r", keyspace.read), {"w", keyspace.write}}) {
+    if (quorum > copies) {
+      return must_be(name, "a number from 1 to N=" + std::to_string(copies),
+                     std::to_string(quorum));
+    }
+  }
+  return {};
+}
+
+std::string set_option(const std::string& option, std::string_view value, Keyspace* keyspace) {
+  if (option == "n" || option == "r" || option == "w") {
+    return set_count(option, value,
+                     option == "n"   ? &keyspace->copies
+                     : option == "r" ? &keyspace->read
+                                     : &keyspace->write);
   }
   if (option == "registers") {
     const std::string word = lower(value);
@@ -64,10 +78,7 @@ std::string set_option(const std::string& option, std::string_view value, uint32
     keyspace->ttl_ms = given.value_or(0);
     return given ? "" : must_be(option, "a number of milliseconds, at least 1", value);
   }
-  if (option == "n") {
-    return "a keyspace has no n of its own: every key has the cluster's N copies";
-  }
-  return "'" + option + "' is none of r, w, registers, resolver, ttl";
+  return "'" + option + "' is none of n, r, w, registers, resolver, ttl";
 }
 
 }  // namespace
@@ -91,11 +102,14 @@ std::string parse_keyspace(std::span<const std::string_view> words, uint32_t rep
     if (std::ranges::find(given, option) != given.end()) {
       return "'" + option + "' is given twice";
     }
-    std::string wrong = set_option(option, words[i + 1], replicas, &parsed);
+    std::string wrong = set_option(option, words[i + 1], &parsed);
     if (!wrong.empty()) {
       return wrong;
     }
     given.push_back(option);
+  }
+  if (std::string wrong = check_quorums(parsed, replicas); !wrong.empty()) {
+    return wrong;
   }
   *keyspace = std::move(parsed);
   return {};
@@ -103,6 +117,9 @@ std::string parse_keyspace(std::span<const std::string_view> words, uint32_t rep
 
 std::string keyspace_text(const Keyspace& keyspace) {
   std::string text = keyspace.pattern;
+  if (keyspace.copies != 0) {
+    text += " n " + std::to_string(keyspace.copies);
+  }
   if (keyspace.read != 0) {
     text += " r " + std::to_string(keyspace.read);
   }

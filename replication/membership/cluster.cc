@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "replication/ring/claim.h"
+
 namespace kindred {
 namespace {
 
@@ -18,7 +20,7 @@ bool ring_names_members_alone(const Ring& ring, const std::unordered_set<NodeId>
 
 bool is_valid(const Move& move, const Ring& ring, const std::unordered_set<NodeId>& members) {
   const auto& owners = move.new_owners;
-  if (move.partition >= ring.partition_count() || owners.size() > ring.replicas() ||
+  if (move.partition >= ring.partition_count() || owners.size() > kReplicasMax ||
       (move.phase != MovePhase::kReadOld && move.phase != MovePhase::kReadNew)) {
     return false;
   }
@@ -48,6 +50,17 @@ bool are_valid(const std::vector<CommittedUser>& users) {
          });
 }
 
+bool are_valid(const std::vector<Layer>& layers, const Ring& ring) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto first = std::ranges::find(layers, layers[i].pattern, &Layer::pattern);
+    if (!pattern_flaw(layers[i].pattern).empty() || layers[i].copies_most == 0 ||
+        layers[i].copies_most > kReplicasMax || &*first != &layers[i]) {
+      return false;
+    }
+  }
+  return ring.layers() == 1 + layers.size();
+}
+
 bool is_valid(const StagedChange& change) {
   const bool has_joining = change.kind == ChangeKind::kJoin || change.kind == ChangeKind::kReplace;
   return (!has_joining || kindred::is_valid(change.joining)) &&
@@ -69,6 +82,31 @@ const Member* ClusterDocument::find_peer_address(const Address& address) const {
 const Move* ClusterDocument::find_move(PartitionIndex partition) const {
   const auto found = std::ranges::lower_bound(moves, partition, {}, &Move::partition);
   return found == moves.end() || found->partition != partition ? nullptr : &*found;
+}
+
+KeyPartitions ClusterDocument::partitions() const {
+  std::vector<std::string> patterns;
+  for (const Layer& layer : layers) {
+    patterns.push_back(layer.pattern);
+  }
+  return {ring.slot_partitions(), patterns};
+}
+
+uint32_t ClusterDocument::replicas_of_layer(uint32_t layer) const {
+  return layer == 0 ? replicas : copies_wanted(keyspaces, layers[layer - 1].pattern, replicas);
+}
+
+uint32_t ClusterDocument::replicas_met(PartitionIndex partition, std::size_t copies) const {
+  if (layers.empty()) {
+    return replicas;
+  }
+  const uint32_t wanted = replicas_of(partition);
+  return copies > wanted ? replicas_most(partition) : wanted;
+}
+
+uint32_t ClusterDocument::replicas_most(PartitionIndex partition) const {
+  const uint32_t layer = layers.empty() ? 0 : partition / ring.slot_partitions();
+  return layer == 0 ? replicas : layers[layer - 1].copies_most;
 }
 
 std::span<const NodeId> ClusterDocument::serving_owners(PartitionIndex partition) const {
@@ -122,7 +160,7 @@ bool is_valid(const ClusterDocument& document) {
   return ring_names_members_alone(document.ring, ids) &&
          are_valid(document.moves, document.ring, ids) && document.staged.size() <= kStagedMax &&
          document.ancestors.size() <= kAncestorsMax && kindred::is_valid(document.keyspaces) &&
-         are_valid(document.users) &&
+         are_valid(document.layers, document.ring) && are_valid(document.users) &&
          std::ranges::all_of(document.staged, [](const auto& each) { return is_valid(each); }) &&
          (document.steps.empty() || document.steps.size() == document.ring.partition_count());
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "replication/causal/dot.h"
+#include "replication/keyspace/key_partitions.h"
 #include "replication/keyspace/keyspace.h"
 #include "replication/ring/ring.h"
 
@@ -83,12 +84,20 @@ struct CommittedUser {
   friend bool operator==(const CommittedUser&, const CommittedUser&) = default;
 };
 
+/// The keys of a pattern, which have partitions of their own behind those of the others' keys.
+struct Layer {
+  std::string pattern;
+  uint8_t copies_most = 0;  // the largest N that its lists ever went by
+  friend bool operator==(const Layer&, const Layer&) = default;
+};
+
 /// What a majority commits, as one versioned whole.
 struct ClusterDocument {
   ClusterId cluster_id = 0;
   uint32_t generation = 1;
   uint64_t epoch = 0;
-  uint32_t replicas = 3;  // N as founded; capped at the number of members where it is used
+  uint32_t replicas = 3;  // N as founded, of keys whose keyspace has none; capped at the number of
+                          // members where it is used
   std::vector<Member> members;
   Ring ring;
   std::vector<Move> moves;      // by partition, each at most once
@@ -98,6 +107,9 @@ struct ClusterDocument {
   std::vector<TagKey> tag_keys;     // the first one signs, all are accepted
   std::vector<Ancestor> ancestors;  // oldest first; where generations were forced
   Keyspaces keyspaces;
+  /// Of the ring behind its first layer, no pattern twice, at most kLayersMax - 1. One stays when
+  /// its keyspace goes: its lists become those of the keys around it (docs/design/keyspaces.md).
+  std::vector<Layer> layers;
   std::vector<CommittedUser> users;  // by name, none twice
   friend bool operator==(const ClusterDocument&, const ClusterDocument&) = default;
 
@@ -110,6 +122,17 @@ struct ClusterDocument {
   uint64_t step(PartitionIndex partition) const {
     return partition < steps.size() ? steps[partition] : 1;
   }
+  KeyPartitions partitions() const;
+  /// N of a layer's keys, as wanted: owners may be fewer, or others while they move there.
+  uint32_t replicas_of_layer(uint32_t layer) const;
+  uint32_t replicas_of(PartitionIndex partition) const {
+    return layers.empty() ? replicas : replicas_of_layer(partition / ring.slot_partitions());
+  }
+  /// The N that writes to a list of the partition may have gone by that not all of its owners have
+  /// met. `copies`: the list's length.
+  uint32_t replicas_met(PartitionIndex partition, std::size_t copies) const;
+  /// The most N that a copy of the partition may have missed writes of.
+  uint32_t replicas_most(PartitionIndex partition) const;
   /// The preference list that reads go to and that coordinates.
   std::span<const NodeId> serving_owners(PartitionIndex partition) const;
   /// Whether the node holds a copy: as an owner of old, or as a new one.

@@ -108,6 +108,12 @@ void Membership::request_edit(ChangeToken token, DocumentEdit edit, LocalTime no
   wanted.apply = [edit = std::move(edit)](ClusterDocument* next) -> std::string {
     const Keyspaces before = next->keyspaces;
     std::string error = edit(next);
+    if (error.empty() && next->keyspaces != before) {
+      error = add_layers(next);
+      if (!error.empty()) {
+        next->keyspaces = before;
+      }
+    }
     if (error.empty() && quorums_differ(before, next->keyspaces)) {
       // A node that has not heard of it takes part in no quorum under other numbers.
       next->steps.assign(next->ring.partition_count(), next->epoch);

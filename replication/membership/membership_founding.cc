@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "replication/membership/membership.h"
+#include "replication/membership/ring_plan.h"
 #include "replication/ring/claim.h"
 
 namespace kindred {
@@ -149,6 +150,10 @@ void Membership::found(std::vector<Member> members) {
   document->members = std::move(members);
   document->tag_keys.push_back(random_tag_key(ports_));
   document->keyspaces = config_.keyspaces;
+  if (const std::string error = add_layers(document.get()); !error.empty()) {
+    return fail("this node's keyspaces can't be those of a cluster: " + error);
+  }
+  start_moves(document.get());
   ports_.log(LogLevel::kNotice, "Founding cluster " + id_text(document->cluster_id) + " of " +
                                     std::to_string(document->members.size()) + " members");
   const Member& listed = *document->find_member(record_.node_id);

@@ -26,11 +26,14 @@ class Lists {
 
   void set_owners(PartitionIndex partition, Owners owners);
   void set_move(PartitionIndex partition, std::optional<Move> move);
+  /// Another layer of partitions, with the owners and moves that `around`'s have. Both step.
+  void add_layer(uint32_t around);
   /// Writes ring and moves into the document. The last call.
   void put_together();
 
  private:
   ClusterDocument* document_;
+  uint32_t slot_partitions_;
   std::vector<Owners> old_;
   std::vector<std::optional<Move>> new_;
 };

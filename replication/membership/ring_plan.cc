@@ -6,8 +6,11 @@
 #include <set>
 #include <utility>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/membership/ring_lists.h"
 #include "replication/ring/claim.h"
+#include "replication/ring/invariant.h"
+#include "replication/ring/walk.h"
 
 namespace kindred {
 namespace {
@@ -25,6 +28,31 @@ bool has_same_nodes(std::span<const NodeId> a, std::span<const NodeId> b) {
          std::ranges::all_of(a, [&](NodeId node) { return contains(b, node); });
 }
 
+/// The first layer of a ring that has several.
+Ring first_layer(const Ring& ring) {
+  const auto flat = ring.flat_owners().first(std::size_t{ring.slot_partitions()} * ring.copies());
+  auto first = Ring::make(ring.slot_partitions(), ring.replicas(), ring.copies(),
+                          {flat.begin(), flat.end()});
+  ring_detail::require(first.has_value(), "a layer of a ring makes a ring");
+  return *std::move(first);
+}
+
+/// The list of a layer that wants `wanted` copies: the beginning of the first layer's, so that it
+/// coordinates where cluster clients land, or that and the nodes that would stand in for it.
+Owners layer_list(const Ring& first, std::span<const ClaimMember> claims, PartitionIndex slots,
+                  std::size_t wanted) {
+  const auto owners = first.owners(slots);
+  Owners list(owners.begin(), owners.begin() + std::min(wanted, owners.size()));
+  if (wanted > list.size()) {
+    for (const NodeId node : ring_walk(first, claims, slots)) {
+      if (list.size() < wanted) {
+        list.push_back(node);
+      }
+    }
+  }
+  return list;
+}
+
 Ring target_ring(const Ring& from, const ClusterDocument& document) {
   std::vector<ClaimMember> claims;
   for (const Member& member : document.members) {
@@ -32,7 +60,21 @@ Ring target_ring(const Ring& from, const ClusterDocument& document) {
       claims.push_back({member.id, member.weight, member.zone});
     }
   }
-  return BalancedClaim().place(&from, claims, {from.partition_count(), document.replicas});
+  const uint32_t count = from.slot_partitions();
+  if (document.layers.empty()) {
+    return BalancedClaim().place(&from, claims, {count, document.replicas});
+  }
+  const Ring before = first_layer(from);
+  const Ring first = BalancedClaim().place(&before, claims, {count, document.replicas});
+  ClusterDocument target = document;
+  target.ring = from;
+  Lists lists(&target);
+  for (PartitionIndex partition = 0; partition < lists.count(); ++partition) {
+    lists.set_owners(partition,
+                     layer_list(first, claims, partition % count, document.replicas_of(partition)));
+  }
+  lists.put_together();
+  return target.ring;
 }
 
 /// The ring that the moves under way lead to.
@@ -219,6 +261,13 @@ std::size_t zones_of(std::span<const NodeId> owners, const ClusterDocument& docu
   return zones.size();
 }
 
+/// Layers are added at the end, and stay.
+bool has_layers_of(const ClusterDocument& before, const ClusterDocument& document) {
+  return document.layers.size() >= before.layers.size() &&
+         std::ranges::equal(before.layers, std::span(document.layers).first(before.layers.size()),
+                            {}, &Layer::pattern, &Layer::pattern);
+}
+
 }  // namespace
 
 ClusterDocument next_document(const ClusterDocument& document) {
@@ -230,16 +279,20 @@ ClusterDocument next_document(const ClusterDocument& document) {
 bool may_follow(const ClusterDocument& before, const ClusterDocument& document) {
   if (document.cluster_id != before.cluster_id || document.generation != before.generation ||
       document.epoch != before.epoch + 1 || document.flush_stamp < before.flush_stamp ||
-      document.ring.partition_count() != before.ring.partition_count() ||
-      document.replicas != before.replicas || document.tag_keys.empty() || !is_valid(document)) {
+      document.ring.slot_partitions() != before.ring.slot_partitions() ||
+      !has_layers_of(before, document) || document.replicas != before.replicas ||
+      document.tag_keys.empty() || !is_valid(document)) {
     return false;
   }
   for (PartitionIndex partition = 0; partition < document.ring.partition_count(); ++partition) {
     const uint64_t step = document.step(partition);
-    if (step != before.step(partition) && step != document.epoch) {
+    const bool is_known = partition < before.ring.partition_count();
+    if (step != document.epoch && (!is_known || step != before.step(partition)) &&
+        !KINDRED_BUG(layer_split_without_a_step)) {
       return false;
     }
-    if (document.ring.owners(partition).empty() && !before.ring.owners(partition).empty()) {
+    if (is_known && document.ring.owners(partition).empty() &&
+        !before.ring.owners(partition).empty()) {
       return false;
     }
   }
@@ -320,6 +373,49 @@ std::string apply_staged(ClusterDocument* document) {
   return {};
 }
 
+std::string add_layers(ClusterDocument* given) {
+  ClusterDocument changed = *given;
+  ClusterDocument* document = &changed;
+  // From wide to narrow: what holds around a pattern depends on those that are wider.
+  std::vector<const Keyspace*> rows;
+  for (const Keyspace& row : document->keyspaces) {
+    rows.push_back(&row);
+  }
+  std::ranges::sort(
+      rows, [](const Keyspace* a, const Keyspace* b) { return is_closer(b->pattern, a->pattern); });
+  for (const Keyspace* row : rows) {
+    std::vector<std::string> patterns;
+    for (const Layer& layer : document->layers) {
+      patterns.push_back(layer.pattern);
+    }
+    const uint32_t around = layer_around(patterns, row->pattern);
+    const bool is_layer = std::ranges::find(patterns, row->pattern) != patterns.end();
+    if (row->copies == 0 || is_layer || row->copies == document->replicas_of_layer(around)) {
+      continue;
+    }
+    if (document->layers.size() + 1 >= kLayersMax) {
+      std::string error = "ERR at most " + std::to_string(kLayersMax - 1) +
+                          " patterns can have had an n of their own:";
+      for (const std::string& pattern : patterns) {
+        error += " " + pattern;
+      }
+      return error + " have, as far as this cluster has existed";
+    }
+    Lists lists(document);
+    const uint32_t most =
+        around == 0 ? document->replicas : document->layers[around - 1].copies_most;
+    document->layers.push_back({row->pattern, static_cast<uint8_t>(most)});
+    lists.add_layer(around);
+    lists.put_together();
+  }
+  for (uint32_t layer = 1; layer <= document->layers.size(); ++layer) {
+    uint8_t& most = document->layers[layer - 1].copies_most;
+    most = std::max(most, static_cast<uint8_t>(document->replicas_of_layer(layer)));
+  }
+  *given = std::move(changed);
+  return {};
+}
+
 void start_moves(ClusterDocument* document) {
   if (!document->moves.empty()) {
     return;
@@ -366,7 +462,8 @@ RingPlan plan_staged(const ClusterDocument& document) {
       plan.copies_to_get[node] += contains(from, node) ? 0 : 1;
     }
     const std::size_t zone_count = zones_of(to, next);
-    if (to.size() < next.replicas || (zones.size() > 1 && zone_count < next.replicas)) {
+    const uint32_t wanted = next.replicas_of(partition);
+    if (to.size() < wanted || (zones.size() > 1 && zone_count < wanted)) {
       plan.crowded.push_back({partition, to.size(), zone_count});
     }
   }

@@ -38,6 +38,11 @@ std::string change_text(const StagedChange& change, const ClusterDocument& docum
 /// Applies all that is staged and clears it. As apply_change().
 [[nodiscard]] std::string apply_staged(ClusterDocument* document);
 
+/// Gives each pattern of the keyspaces that is to have another N than the keys around it a layer of
+/// its own, whose partitions begin with the owners and moves of those that they are split off. To
+/// be called when keyspaces changed. As apply_change().
+[[nodiscard]] std::string add_layers(ClusterDocument* document);
+
 /// Where no partition moves: makes moves of all partitions whose owners differ from the claim over
 /// the members that are not leaving. To be called last on every document that changes.
 void start_moves(ClusterDocument* document);

@@ -35,11 +35,11 @@ const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, const KeyRe
   const uint16_t partition = key.partition;
   const uint8_t copies = core_.copies_of(partition);
   const Keyspace* keyspace = core_.keyspace_of(key.key);
-  const bool is_usual =
-      spec.as_configured() && copies == core_.copies_wanted() && keyspace == nullptr;
+  const bool is_usual = spec.as_configured() && copies == core_.usual_copies() &&
+                        keyspace == nullptr && partition < core_.partitions().slot_partitions();
   const auto resolve = [&](const QuorumSpec& asked, size_t length) {
     return resolve_quorum(asked, core_.quorum_of(keyspace),
-                          static_cast<uint8_t>(core_.cluster().replicas),
+                          static_cast<uint8_t>(core_.cluster().replicas_met(partition, length)),
                           static_cast<uint8_t>(length));
   };
   if (core_.is_moving(partition)) {
@@ -213,7 +213,7 @@ void Coordinator::run(Op& op, const Operation& operation, Now now) {
       return op.is_together ? begin_together(op, now) : begin_modify(op, now);
     case OpKind::kSpread:
       op.quorum.write.needed = static_cast<uint8_t>(
-          std::clamp<int64_t>(operation.integer, 0, core_.copies_wanted()) + 1);
+          std::clamp<int64_t>(operation.integer, 0, core_.cluster().ring.copies()) + 1);
       return begin_write(op, operation, now);
     case OpKind::kRemove:
       if (operation.context.empty()) {

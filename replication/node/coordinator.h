@@ -33,6 +33,8 @@ class Coordinator {
   void on_peer_down(NodeId peer, Now now);
   /// Owners changed: what waits for replicas begins its round again, under the new step's rules.
   void on_new_cluster(Now now);
+  /// Keys may be of other partitions than before. Comes before on_new_cluster().
+  void on_new_partitions();
   void tick(Now now);
   bool idle() const { return table_.size() == 0; }
   size_t in_flight() const { return table_.size(); }

@@ -14,6 +14,15 @@ constexpr uint64_t kRetryUs = 10'000;
 
 }  // namespace
 
+void Coordinator::on_new_partitions() {
+  for (uint64_t id : table_.ids()) {
+    if (Op* op = table_.find(id); op != nullptr) {
+      op->key.place(core_.placed(op->key.ref()).partition);
+      op->request.key.partition = op->key.partition();
+    }
+  }
+}
+
 void Coordinator::on_new_cluster(Now now) {
   for (uint64_t id : table_.ids()) {
     Op* op = table_.find(id);

@@ -58,10 +58,9 @@ bool Coordinator::add_parts(const Op& op, Together& whole, Now now) {
   if (!decode_program(op.request.value.bytes(), &whole.program)) {
     return false;
   }
-  const uint32_t partition_count = core_.cluster().ring.partition_count();
   for (TransactionProgram::Key& key : whole.program.keys) {
-    key.ref.partition = op.key.partition();
-    if (partition_of_slot(key.ref.slot, partition_count) != key.ref.partition) {
+    key.ref = core_.placed(key.ref);
+    if (key.ref.partition != op.key.partition()) {
       return false;
     }
   }

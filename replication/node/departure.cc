@@ -113,7 +113,7 @@ void Departure::rewind(uint16_t partition, Leaving& leaving) {
   drop_items(partition);
   leaving = Leaving{};
   leaving.step = core_.step(partition);
-  leaving.place.go_to_begin(partition, core_.cluster().ring.partition_count());
+  leaving.place.go_to_begin(partition, core_.partitions());
 }
 
 bool Departure::holders_are_up(uint16_t partition) const {
@@ -288,7 +288,7 @@ void Departure::page_done(uint16_t partition, Leaving& leaving) {
     return end(partition);
   }
   leaving.erases = true;
-  leaving.place.go_to_begin(partition, core_.cluster().ring.partition_count());
+  leaving.place.go_to_begin(partition, core_.partitions());
 }
 
 /// Nothing writes to a departing copy, so the record is what a load would show. One whose erasing

@@ -57,11 +57,12 @@ void Fill::on_new_cluster() {
 /// list that it acknowledged for; an arriving copy has lost nothing, and takes what was written
 /// before it came from the old owners.
 std::vector<Fill::List> Fill::lists(uint16_t partition) const {
-  const auto list = [this](std::span<const NodeId> owners) {
+  const auto list = [this, partition](std::span<const NodeId> owners) {
     const bool is_member = std::find(owners.begin(), owners.end(), core_.self) != owners.end();
-    return List{owners, fill_sources_needed(core_.quorum_of_any(),
-                                            static_cast<uint8_t>(core_.cluster().replicas),
-                                            static_cast<uint8_t>(owners.size()), is_member)};
+    return List{owners,
+                fill_sources_needed(core_.quorum_of_any(),
+                                    static_cast<uint8_t>(core_.cluster().replicas_most(partition)),
+                                    static_cast<uint8_t>(owners.size()), is_member)};
   };
   const auto old_owners = core_.cluster().ring.owners(partition);
   const Move* move = core_.cluster().find_move(partition);
@@ -199,7 +200,7 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
     if (fill.progress.source == 0) {
       return;  // nobody to ask now; the next tick looks again
     }
-    fill.place.go_to_begin(partition, core_.cluster().ring.partition_count());
+    fill.place.go_to_begin(partition, core_.partitions());
   }
   if (!core_.budget.may_begin(BackgroundWork::kTransfers, now.mono_us)) {
     return;  // the next tick goes on

@@ -21,6 +21,8 @@ class KeyHolder {
     key.key = std::string_view(bytes_.data(), bytes_.size());
     return key;
   }
+  /// Its partition is another one now.
+  void place(uint16_t partition) { derived_.partition = partition; }
   uint16_t partition() const { return derived_.partition; }
   uint64_t hash() const { return derived_.hash; }
 

@@ -21,8 +21,8 @@ struct KeyPlace {
     after_key.assign(key.key);
   }
   /// In front of the partition's first key.
-  void go_to_begin(uint16_t partition, uint32_t partition_count) {
-    slot = slot_range(partition, partition_count).first;
+  void go_to_begin(uint16_t partition, const KeyPartitions& partitions) {
+    slot = partitions.slots_of(partition).first;
     hash = 0;
     after_key.clear();
   }

@@ -6,6 +6,7 @@
 
 #include "replication/causal/state.h"
 #include "replication/causal/write.h"
+#include "replication/keyspace/key_partitions.h"
 #include "replication/ring/ring.h"
 
 namespace kindred {
@@ -24,11 +25,12 @@ struct KeyRef {
   /// store is another key.
   NodeId hint_for = 0;
 
-  /// What a partition's round mark is stored under, which no client's key is.
-  static KeyRef round_mark(uint16_t partition, uint16_t first_slot) {
+  /// What the round marks of a partition, and of those with the same slots in other layers, are
+  /// stored under, which no client's key is.
+  static KeyRef round_mark(PartitionIndex partition, const KeyPartitions& partitions) {
     KeyRef key;
-    key.slot = first_slot;
-    key.partition = partition;
+    key.slot = partitions.slots_of(partition).first;
+    key.partition = static_cast<uint16_t>(partitions.first_layer(partition));
     key.hint_for = kRoundMarks;
     return key;
   }

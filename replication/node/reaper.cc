@@ -138,7 +138,7 @@ void Reaper::begin(uint16_t partition, Now now) {
   if (!pass.is_begun) {
     pass = Pass{};
     pass.is_begun = true;
-    pass.place.go_to_begin(partition, core_.cluster().ring.partition_count());
+    pass.place.go_to_begin(partition, core_.partitions());
   }
   drive_.place = pass.place;
 }

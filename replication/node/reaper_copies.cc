@@ -105,7 +105,7 @@ void Reaper::empty_one() {
     emptying_starts_over_ = true;
   }
   if (emptying_starts_over_) {
-    emptying_place_.go_to_begin(*emptying_, core_.cluster().ring.partition_count());
+    emptying_place_.go_to_begin(*emptying_, core_.partitions());
     emptying_starts_over_ = false;
     emptying_is_read_ = false;
   }

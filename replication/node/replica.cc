@@ -415,6 +415,10 @@ void Replica::on_fetch_range(NodeId from, const FetchRange& message) {
   refusal.partition = message.partition;
   if (!core_.has_cluster() || message.partition >= core_.copies.size()) {
     refusal.status = FetchStatus::kNotOwner;
+    if (core_.has_cluster()) {
+      core_.ports.document_wanted(from);  // it knows of more layers
+      refusal.status = FetchStatus::kBehind;
+    }
     return core_.ports.send(from, refusal);
   }
   if (const auto agreed = agreement(from, message.partition, message.step);

@@ -226,6 +226,9 @@ void RoundVoter::take_items(Task& call, Now now) {
   while (call.next < call.items.size() && !call.has_failed && call.open <= kItemsAtOnce) {
     const size_t index = call.next++;
     const KeyRef key = call.items[index].key.ref();
+    if (core_.has_layers() && core_.placed(key).partition != call.partition) {
+      continue;  // split off since: this round is not its partition's
+    }
     State state;
     switch (core_.load(key, &state)) {
       case LoadStatus::kLoaded:

@@ -38,12 +38,14 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
       request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
   scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;
   scan.partition = static_cast<uint16_t>(core_.cluster().ring.partition_of(slot_of(scan.cursor)));
+  scan.horizon = UINT64_MAX;
   begin(scan, now);
 }
 
 void Scanner::begin(Scan& scan, Now now) {
-  const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.quorum_of_any(),
-                                               static_cast<uint8_t>(core_.cluster().replicas),
+  const auto replicas = static_cast<uint8_t>(
+      core_.cluster().replicas_met(scan.partition, core_.copies_of(scan.partition)));
+  const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.quorum_of_any(), replicas,
                                                core_.copies_of(scan.partition));
   scan.step = core_.step(scan.partition);
   scan.needed = quorum.modify_read;  // enough to meet every acknowledged write
@@ -58,7 +60,6 @@ void Scanner::begin(Scan& scan, Now now) {
 void Scanner::again(Scan& scan, Now now) {
   table_.renew(scan);
   scan.sources.clear();
-  scan.found.clear();
   scan.was_refused_by_step = false;
   begin(scan, now);
 }
@@ -183,15 +184,12 @@ void Scanner::judge(Scan& scan, Now now) {
 }
 
 uint64_t Scanner::end_of_partition(const Scan& scan) const {
-  const uint32_t partitions = core_.cluster().ring.partition_count();
-  if (uint32_t{scan.partition} + 1 >= partitions) {
-    return 0;
-  }
-  const uint16_t next_slot = slot_range(scan.partition + 1U, partitions).first;
-  return uint64_t{next_slot} << ScanRequest::kHashBits;
+  const uint32_t next_slot = uint32_t{core_.partitions().slots_of(scan.partition).last} + 1;
+  return next_slot == kSlotCount ? 0 : uint64_t{next_slot} << ScanRequest::kHashBits;
 }
 
-/// Gives out what lies before the first position that some source may not have told all of.
+/// What lies before the first position that some source may not have told all of is known of this
+/// layer: on to the next.
 void Scanner::complete(Scan& scan, Now now) {
   uint64_t horizon = UINT64_MAX;
   for (const Source& source : scan.sources) {
@@ -204,10 +202,20 @@ void Scanner::complete(Scan& scan, Now now) {
     scan.count = std::min<uint32_t>(scan.count * 2 + 16, 1U << 24);
     scan.page_bytes = std::min<uint32_t>(scan.page_bytes * 2, 1U << 30);
     scan.sources.clear();
-    scan.found.clear();
     ask_enough(scan);
     return judge(scan, now);
   }
+  scan.horizon = std::min(scan.horizon, horizon);
+  const uint32_t next = scan.partition + core_.partitions().slot_partitions();
+  if (next < core_.partitions().count()) {
+    scan.partition = static_cast<uint16_t>(next);
+    return again(scan, now);
+  }
+  give_out(scan, now);
+}
+
+void Scanner::give_out(Scan& scan, Now now) {
+  const uint64_t horizon = scan.horizon;
   ScanPage page;
   page.ok = true;
   page.needed = scan.needed;

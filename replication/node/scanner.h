@@ -41,7 +41,8 @@ class Scanner {
   struct Scan {
     uint64_t id = 0;
     ClientToken client = 0;
-    uint16_t partition = 0;
+    uint16_t partition = 0;  // being read; layer after layer
+    uint64_t horizon = 0;    // all positions before it are told of, in the layers read
     uint64_t cursor = 0;
     uint32_t count = 0;
     uint32_t page_bytes = 0;
@@ -66,6 +67,7 @@ class Scanner {
   void again(Scan& scan, Now now);
   void judge(Scan& scan, Now now);
   void complete(Scan& scan, Now now);
+  void give_out(Scan& scan, Now now);
   void fail(Scan& scan, bool no_replicas);
   uint64_t end_of_partition(const Scan& scan) const;
 

@@ -44,12 +44,17 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
                         Now now) {
   const bool is_first = !core_.has_cluster();
   const bool flushed = !is_first && cluster->flush_stamp > core_.cluster().flush_stamp;
+  const uint32_t known_before = core_.copies.size();
   core_.copies.resize(cluster->ring.partition_count());
   std::vector<Step> steps_before(core_.copies.size());
-  for (uint32_t p = 0; !is_first && p < core_.copies.size(); ++p) {
+  for (uint32_t p = 0; p < known_before; ++p) {
     steps_before[p] = core_.step(static_cast<uint16_t>(p));
   }
   core_.set_cluster(std::move(cluster));
+  const bool has_split = !is_first && core_.copies.size() > known_before;
+  if (has_split) {
+    split_copies(known_before);
+  }
   bool any_changed = false;
   for (uint32_t p = 0; p < core_.copies.size(); ++p) {
     const auto partition = static_cast<uint16_t>(p);
@@ -72,9 +77,32 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
   if (any_changed && !is_first) {
     core_.ports.copies_changed();
   }
+  if (has_split) {
+    coordinator_.on_new_partitions();
+  }
   coordinator_.on_new_cluster(now);
   scanner_.on_new_cluster(now);
   reaper_.look_again(now);
+}
+
+/// Keys that were counted in some copies are those of copies of their own now.
+void Shard::split_copies(uint32_t known_before) {
+  const KeyPartitions& partitions = core_.partitions();
+  const uint32_t count = partitions.slot_partitions();
+  for (uint32_t to = known_before; to < core_.copies.size(); ++to) {
+    const uint16_t from = partitions.in_layer(to, partitions.around(to / count));
+    if (!core_.is_mine(from)) {
+      continue;
+    }
+    core_.split_copy(static_cast<uint16_t>(to), from);
+    for (const uint16_t partition : {from, static_cast<uint16_t>(to)}) {
+      Copy& copy = core_.copies.at(partition);
+      sweep_.count_anew(partition);
+      copy.tree.shape(partitions.slots_of(partition));
+      copy.tree.doubt();
+    }
+  }
+  core_.has_unfit_tree = true;
 }
 
 /// What the document makes of this node's copy. True where its state is another one now.
@@ -166,7 +194,19 @@ void Shard::set_storage(StorageTrouble trouble) {
 void Shard::submit(ClientToken token, const Operation& operation, Now now) {
   Origin origin;
   origin.client = token;
-  coordinator_.submit(origin, operation, now);
+  submit_placed(origin, operation, now);
+}
+
+/// Whoever made the operation may go by another document.
+void Shard::submit_placed(const Origin& origin, const Operation& operation, Now now) {
+  const bool may_differ =
+      core_.has_cluster() && (core_.has_layers() || operation.key.partition >= core_.copies.size());
+  if (!may_differ) [[likely]] {
+    return coordinator_.submit(origin, operation, now);
+  }
+  Operation placed = operation;
+  placed.key = core_.placed(operation.key);
+  coordinator_.submit(origin, placed, now);
 }
 
 void Shard::submit_scan(ClientToken token, const ScanRequest& request, Now now) {
@@ -221,7 +261,7 @@ void Shard::receive_one(NodeId from, const PassOn& message, Now now) {
   origin.passer = from;
   origin.passed_id = message.id;
   origin.as_fallback = message.as_fallback;
-  coordinator_.submit(origin, *message.operation, now);
+  coordinator_.submit(origin, *message.operation, now);  // its step says by which document
 }
 
 void Shard::refuse_pass_on(NodeId from, const PassOn& message, Step mine) {
@@ -304,8 +344,9 @@ void Shard::stored(StoreToken token, bool ok, Now now) {
   }
 }
 
-void Shard::lost(const KeyRef& key, bool was_promised, const State& lost, const State* shown,
+void Shard::lost(const KeyRef& stored_key, bool was_promised, const State& lost, const State* shown,
                  Now now) {
+  const KeyRef key = core_.has_layers() ? core_.placed(stored_key) : stored_key;
   if (key.hint_for == kRoundMarks) {
     ++core_.metrics.storage_failures;  // whoever waits for it is told by stored()
     return;
@@ -394,9 +435,12 @@ void Shard::found_corrupt(const KeyRef& key) {
     return core_.quarantine(key);
   }
   if (key.hint_for == kRoundMarks) {
-    // Where the copy stood is not known any more: it is filled again, once an owner told.
-    core_.lose_writes(key.partition);
-    core_.copies.at(key.partition).knows_round = false;
+    // Where the copies stood is not known any more: they are filled again, once an owner told.
+    for (uint32_t layer = 0; layer < core_.partitions().layers(); ++layer) {
+      const uint16_t partition = core_.partitions().in_layer(key.partition, layer);
+      core_.lose_writes(partition);
+      core_.copies.at(partition).knows_round = false;
+    }
     reaper_.note_unknown();
   }
   ++core_.metrics.quarantined_records;  // it was not counted among the hints

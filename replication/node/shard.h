@@ -160,6 +160,8 @@ class Shard {
 
   [[nodiscard]] bool place_copy(uint16_t partition, bool is_first, Step step_before,
                                 CopyState fresh_copies);
+  void split_copies(uint32_t known_before);
+  void submit_placed(const Origin& origin, const Operation& operation, Now now);
   void note_round_known(Copy& copy, bool is_first, CopyState before);
   Copy& note_found(uint16_t partition);
   void refuse_pass_on(NodeId from, const PassOn& message, Step mine);

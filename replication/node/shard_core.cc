@@ -22,6 +22,13 @@ constexpr size_t kTreeBytesMax = 64U << 20;
 
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   const auto before = std::exchange(cluster_, std::move(document));
+  partitions_ = cluster_->partitions();
+  hints.set_slot_partitions(partitions_.slot_partitions());
+  usual_copies_ = 0;
+  for (uint32_t partition = 0; partition < partitions_.slot_partitions(); ++partition) {
+    const auto length = static_cast<uint8_t>(cluster_->ring.owners(partition).size());
+    usual_copies_ = std::max(usual_copies_, length);
+  }
   ++quorum_version_;
   const Member* own = cluster_->find_member(self);
   is_leaving_ = own != nullptr && own->is_leaving;
@@ -37,6 +44,14 @@ void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
   refresh_quorum();
   refresh_reach();
   refresh_tree_level();
+}
+
+KeyRef ShardCore::placed(const KeyRef& key) const {
+  KeyRef place = key;
+  if (key.hint_for != kRoundMarks) {
+    place.partition = static_cast<uint16_t>(partitions_.of(key.key, key.slot));
+  }
+  return place;
 }
 
 void ShardCore::set_config(const ShardConfig& fresh) {
@@ -186,9 +201,14 @@ LoadStatus ShardCore::load(const KeyRef& key, State* state) {
   return status;
 }
 
-StoreStatus ShardCore::commit(const KeyRef& key, const LiveMark& before, const LiveMark& after,
+StoreStatus ShardCore::commit(const KeyRef& asked, const LiveMark& before, const LiveMark& after,
                               std::string_view record, Durability durability, StoreToken token,
                               Now now) {
+  // A request that waited may have a key that is of another partition by now.
+  KeyRef key = has_layers() ? placed(asked) : asked;
+  if (KINDRED_BUG(layer_counted_with_the_first)) {
+    key.partition = static_cast<uint16_t>(partitions_.first_layer(key.partition));
+  }
   if (!takes_writes()) {
     return StoreStatus::kFailed;  // the engine was not touched: the actor remembers all
   }
@@ -276,10 +296,29 @@ void ShardCore::end_actor(uint16_t partition) {
   for (auto& [hash, has_changed] : awaited_keys) {
     has_changed = true;
   }
-  copies.at(partition).actor = ports.random();
-  // A store failed or a record went: what loads show now is not known in all cases.
-  copies.at(partition).tree.doubt();
+  for (uint32_t p = partitions_.first_layer(partition); p < copies.size();
+       p += partitions_.slot_partitions()) {
+    Copy& copy = copies.at(static_cast<uint16_t>(p));
+    copy.actor = ports.random();
+    // A store failed or a record went: what loads show now is not known in all cases.
+    copy.tree.doubt();
+  }
   has_unfit_tree = true;
+}
+
+void ShardCore::split_copy(uint16_t partition, uint16_t around) {
+  const Copy& whole = copies.at(around);
+  Copy& part = copies.at(partition);
+  const bool is_held = whole.state != CopyState::kNone && whole.state != CopyState::kDeparting;
+  part.state = is_held && KINDRED_BUG(split_copy_is_whole) ? CopyState::kWhole : whole.state;
+  part.catches_up = whole.catches_up;
+  part.actor = whole.actor;
+  part.mark = whole.mark;
+  part.saved_mark = whole.saved_mark;
+  part.knows_round = whole.knows_round;
+  part.empties_to = whole.empties_to;
+  part.reaped = whole.reaped;
+  part.read_p99_us = whole.read_p99_us;
 }
 
 uint64_t ShardCore::document_version() const {
@@ -325,11 +364,43 @@ void ShardCore::fall_behind(uint16_t partition, Round agreed) {
 
 namespace {
 
-// A mark is kept as a state whose context has a stamp for each of its numbers.
+// The marks of a slot's partitions, layer by layer, are kept as one state whose context has a stamp
+// for each of their numbers: so a layer's is as safe as that of the keys it was split off.
 constexpr ActorId kMarkOfRound = 1;
 constexpr ActorId kMarkOfClean = 2;
 constexpr ActorId kMarkOfBar = 3;
 constexpr ActorId kMarkOfBegins = 4;
+constexpr ActorId kIsMarked = 5;  // of layers behind the first: else it has that of those around it
+constexpr ActorId kPerLayer = 8;
+
+void write_mark(const RoundMark& mark, uint32_t layer, State* state) {
+  const auto note = [state, layer](ActorId which, Round round) {
+    if (round != 0) {
+      state->context.raise(layer * kPerLayer + which, round);
+    }
+  };
+  note(kMarkOfRound, mark.round);
+  note(kMarkOfClean, mark.clean);
+  note(kMarkOfBar, mark.bar);
+  note(kMarkOfBegins, mark.begins);
+  note(kIsMarked, layer == 0 ? 0 : 1);
+}
+
+RoundMark read_mark(const State& state, uint32_t layer) {
+  const auto number = [&state, layer](ActorId which) {
+    return state.context.stamp_of(layer * kPerLayer + which);
+  };
+  RoundMark mark;
+  mark.round = number(kMarkOfRound);
+  mark.clean = number(kMarkOfClean);
+  mark.bar = number(kMarkOfBar);
+  mark.begins = number(kMarkOfBegins);
+  return mark;
+}
+
+bool has_mark(const State& state, uint32_t layer) {
+  return layer == 0 || state.context.stamp_of(layer * kPerLayer + kIsMarked) != 0;
+}
 
 }  // namespace
 
@@ -346,28 +417,26 @@ StoreStatus ShardCore::put_mark(uint16_t partition, StoreToken token) {
   if (!takes_writes()) {
     return StoreStatus::kFailed;
   }
-  const RoundMark& saved = copies.at(partition).saved_mark;
   State state;
-  const auto note = [&state](ActorId which, Round round) {
-    if (round != 0) {
-      state.context.raise(which, round);
-    }
-  };
-  note(kMarkOfRound, saved.round);
-  note(kMarkOfClean, saved.clean);
-  note(kMarkOfBar, saved.bar);
-  note(kMarkOfBegins, saved.begins);
-  const KeyRef key =
-      KeyRef::round_mark(partition, slot_range(partition, cluster_->ring.partition_count()).first);
+  for (uint32_t layer = 0; layer < partitions_.layers(); ++layer) {
+    write_mark(copies.at(partitions_.in_layer(partition, layer)).saved_mark, layer, &state);
+  }
+  const KeyRef key = KeyRef::round_mark(partition, partitions_);
   return ports.store(key, ports.encode(key, state), config.durability, token);
 }
 
 void ShardCore::restore_mark(uint16_t partition, const State& state) {
+  RoundMark marks[kLayersMax];
+  for (uint32_t layer = 0; layer < partitions_.layers(); ++layer) {
+    marks[layer] =
+        has_mark(state, layer) ? read_mark(state, layer) : marks[partitions_.around(layer)];
+    take_mark(partitions_.in_layer(partition, layer), marks[layer]);
+  }
+}
+
+void ShardCore::take_mark(uint16_t partition, const RoundMark& mark) {
   Copy& copy = copies.at(partition);
-  copy.mark.round = state.context.stamp_of(kMarkOfRound);
-  copy.mark.clean = state.context.stamp_of(kMarkOfClean);
-  copy.mark.bar = state.context.stamp_of(kMarkOfBar);
-  copy.mark.begins = state.context.stamp_of(kMarkOfBegins);
+  copy.mark = mark;
   if (config.durability == Durability::kMemory && copy.state == CopyState::kFilling) {
     // Nothing says that the engine kept a tombstone that was written before the mark.
     copy.mark.round = 0;

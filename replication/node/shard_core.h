@@ -118,6 +118,11 @@ class ShardCore {
   void set_cluster(std::shared_ptr<const ClusterDocument> document);
   const ClusterDocument& cluster() const { return *cluster_; }
   bool has_cluster() const { return cluster_ != nullptr; }
+  const KeyPartitions& partitions() const { return partitions_; }
+  /// Where the key is of another partition than it says: by its name, and this shard's document.
+  KeyRef placed(const KeyRef& key) const;
+  /// Whether any key may be of another partition than its slot alone tells.
+  bool has_layers() const { return partitions_.layers() > 1; }
   /// This node hands over all that it holds, and then is no member any more.
   bool is_leaving() const { return is_leaving_; }
   /// Grows when the cluster or the configuration changes, so when a resolved quorum is outdated.
@@ -140,8 +145,8 @@ class ShardCore {
   std::vector<NodeId> holders(uint16_t partition) const;
   /// The length of owners().
   uint8_t copies_of(uint16_t partition) const { return reach_[partition].copies; }
-  /// The length of the longest list of the ring.
-  uint8_t copies_wanted() const { return static_cast<uint8_t>(cluster_->ring.copies()); }
+  /// The length of the longest list of keys without an N of their own.
+  uint8_t usual_copies() const { return usual_copies_; }
   /// See Step.
   Step step(uint16_t partition) const { return reach_[partition].step; }
   bool is_moving(uint16_t partition) const { return reach_[partition].is_moving; }
@@ -152,7 +157,7 @@ class ShardCore {
   /// The deepest level of a copy's tree, so that all trees of the node keep within their memory.
   uint8_t tree_level_max() const { return tree_level_max_; }
   bool is_mine(uint16_t partition) const {
-    return partition % config.shard_count == config.shard_index;
+    return partitions_.first_layer(partition) % config.shard_count == config.shard_index;
   }
 
   bool is_up(NodeId node) const;
@@ -223,7 +228,8 @@ class ShardCore {
   /// Puts the partition's mark into the engine, raised to `mark` in each part. What it says counts
   /// once that is stored.
   [[nodiscard]] StoreStatus save_mark(uint16_t partition, const RoundMark& mark, StoreToken token);
-  /// What save_mark() left behind, found at start.
+  /// What save_mark() left behind, found at start; of a partition of the first layer and all those
+  /// with the same slots.
   void restore_mark(uint16_t partition, const State& state);
   /// The copy shows again what a write had replaced that was refused behind its back: it is clean
   /// for nothing, and emptied once it hears of a round.
@@ -244,7 +250,12 @@ class ShardCore {
   /// A stamp for a write that extends `state`, above `above` too. 0: none is left above it.
   [[nodiscard]] Stamp stamp(Now now, uint16_t partition, const State& state, Stamp above);
 
-  /// Ends the copy's actor: what it wrote and did not get through has an unknown outcome.
+  /// Copies of the partition's keys turn up that were counted with `around`'s until now: what holds
+  /// for those holds for them.
+  void split_copy(uint16_t partition, uint16_t around);
+
+  /// Ends the copy's actor, and those of the other layers' copies of its slots: what it wrote and
+  /// did not get through has an unknown outcome.
   void end_actor(uint16_t partition);
   /// The copy lacks writes that it acknowledged: it must be filled again, under a new actor.
   void lose_writes(uint16_t partition);
@@ -271,6 +282,8 @@ class ShardCore {
   };
   std::shared_ptr<const ClusterDocument> cluster_;
   bool is_leaving_ = false;
+  KeyPartitions partitions_;
+  uint8_t usual_copies_ = 0;
   uint64_t quorum_version_ = 1;
   QuorumDefaults quorum_of_any_;
   boost::container::flat_map<NodeId, bool> peers_;  // whether it is up
@@ -284,6 +297,7 @@ class ShardCore {
   void refresh_quorum();
   void refresh_tree_level();
   [[nodiscard]] StoreStatus put_mark(uint16_t partition, StoreToken token);
+  void take_mark(uint16_t partition, const RoundMark& mark);
   void fall_behind(uint16_t partition, Round agreed);
   void refresh_moving(Reach& reach, const Move& move) const;
   uint8_t count_up(std::span<const NodeId> nodes) const;

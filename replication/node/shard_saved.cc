@@ -40,7 +40,7 @@ bool Shard::restore_copy(uint16_t partition, SavedCopy&& saved) {
   } else {
     saved.leaves.resize(size_t{1} << MerkleTree::kLevelMin);
   }
-  const SlotRange slots = slot_range(partition, core_.cluster().ring.partition_count());
+  const SlotRange slots = core_.partitions().slots_of(partition);
   copy.tree.restore(MerkleTree::restored(slots, std::move(saved.leaves), saved.keys));
   core_.has_unfit_tree = true;
   tree_keeper_.note_unchecked();

@@ -25,21 +25,31 @@ void Sweep::start() {
   }
 }
 
+void Sweep::count_anew(uint16_t partition) {
+  Copy& copy = core_.copies.at(partition);
+  const bool was_sweeping = copy.sweep.has_value();
+  copy.count.reset();
+  copy.sweep.reset();
+  if (was_sweeping && partitions_.back() == partition) {
+    request_ = 0;
+  }
+  if (copy.state == CopyState::kNone) {
+    if (was_sweeping) {
+      std::erase(partitions_, partition);
+    }
+    return;
+  }
+  copy.sweep.emplace().counts_anew = true;
+  if (!was_sweeping) {
+    partitions_.insert(partitions_.begin(), partition);
+  }
+}
+
 void Sweep::add(uint16_t partition) {
   if (Copy& copy = core_.copies.at(partition); !copy.sweep) {
     copy.sweep.emplace();
     partitions_.insert(partitions_.begin(), partition);
   }
-}
-
-void Sweep::count_anew(uint16_t partition) {
-  Copy& copy = core_.copies.at(partition);
-  if (copy.sweep || copy.state == CopyState::kNone) {
-    return;  // a flush's counts anew by itself
-  }
-  copy.count.reset();
-  copy.sweep.emplace().counts_anew = true;
-  partitions_.insert(partitions_.begin(), partition);
 }
 
 void Sweep::tick(Now now) {
@@ -64,9 +74,7 @@ void Sweep::read(Now now) {
   range.id = (uint64_t{core_.config.shard_index} << 56) |
              (uint64_t{static_cast<uint8_t>(IdKind::kSweep)} << 52) | counter_;
   range.partition = partition;
-  range.from_slot = track.has_begun
-                        ? track.slot
-                        : slot_range(partition, core_.cluster().ring.partition_count()).first;
+  range.from_slot = track.has_begun ? track.slot : core_.partitions().slots_of(partition).first;
   range.from_hash = track.hash;
   range.after_key = track.key;
   range.entries_max = kSweepPageEntriesMax;

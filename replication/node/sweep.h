@@ -18,7 +18,8 @@ class Sweep {
   void start();
   /// Goes over one copy, which was found to hold something dead; its count stays.
   void add(uint16_t partition);
-  /// Goes over one copy, whose count was found to be wrong and begins at nothing.
+  /// Goes over one copy, whose count begins at nothing: it was found to be wrong, or some of the
+  /// keys are another copy's now.
   void count_anew(uint16_t partition);
   void tick(Now now);
   void on_range_read(uint64_t id, bool ok, std::span<const RangeEntry> entries, bool done, Now now);

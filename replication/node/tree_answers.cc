@@ -19,8 +19,12 @@ TreeAnswers::TreeAnswers(ShardCore& core)
 
 FetchStatus TreeAnswers::status_for(NodeId from, uint16_t partition, Step step,
                                     Stamp flush_stamp) const {
-  if (!core_.has_cluster() || partition >= core_.copies.size()) {
+  if (!core_.has_cluster()) {
     return FetchStatus::kNotOwner;
+  }
+  if (partition >= core_.copies.size()) {
+    core_.ports.document_wanted(from);  // it knows of more layers
+    return FetchStatus::kBehind;
   }
   if (const Step mine = core_.step(partition); step != mine) {
     if (step > mine) {

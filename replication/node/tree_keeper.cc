@@ -14,11 +14,10 @@ constexpr uint64_t kCheckRest = 19;
 }  // namespace
 
 void TreeKeeper::on_new_cluster() {
-  const uint32_t count = core_.cluster().ring.partition_count();
-  for (uint32_t p = 0; p < count; ++p) {
+  for (uint32_t p = 0; p < core_.partitions().count(); ++p) {
     CopyTree& tree = core_.copies.at(static_cast<uint16_t>(p)).tree;
     if (core_.is_mine(static_cast<uint16_t>(p)) && !tree.is_shaped()) {
-      tree.shape(slot_range(p, count));
+      tree.shape(core_.partitions().slots_of(p));
     }
   }
 }
@@ -45,7 +44,7 @@ void TreeKeeper::find_work() {
 
 void TreeKeeper::begin(uint32_t partition) {
   partition_ = partition;
-  place_.go_to_begin(static_cast<uint16_t>(partition), core_.cluster().ring.partition_count());
+  place_.go_to_begin(static_cast<uint16_t>(partition), core_.partitions());
   request_ = 0;
 }
 

@@ -31,14 +31,16 @@ bool has_duplicate(std::span<const NodeId> list) {
 }  // namespace
 
 std::optional<Ring> Ring::make(std::uint32_t partition_count, std::uint32_t replicas,
-                               std::uint32_t copies, std::vector<NodeId> flat_owners) {
-  if (partition_count == 0 || partition_count > kSlotCount || replicas == 0 ||
-      replicas > UINT8_MAX || copies > replicas ||
-      flat_owners.size() != std::uint64_t{partition_count} * copies) {
+                               std::uint32_t copies, std::vector<NodeId> flat_owners,
+                               std::uint32_t layers) {
+  if (layers == 0 || layers > kLayersMax || partition_count == 0 || partition_count % layers != 0 ||
+      partition_count / layers > kSlotCount || replicas == 0 || replicas > UINT8_MAX ||
+      copies > replicas || flat_owners.size() != std::uint64_t{partition_count} * copies) {
     return std::nullopt;
   }
   Ring ring;
   ring.partition_count_ = partition_count;
+  ring.layers_ = layers;
   ring.replicas_ = replicas;
   ring.copies_ = copies;
   ring.owners_ = std::move(flat_owners);
@@ -65,6 +67,9 @@ bool Ring::owns(PartitionIndex partition, NodeId node) const {
 std::uint64_t ring_hash(const Ring& ring) {
   std::uint64_t hash = ring_detail::mix(ring.partition_count(), ring.replicas());
   hash = ring_detail::mix(hash, ring.copies());
+  if (ring.layers() > 1) {
+    hash = ring_detail::mix(hash, ring.layers());
+  }
   for (const NodeId node : ring.flat_owners()) {
     hash = ring_detail::mix(hash, node);
   }

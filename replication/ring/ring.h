@@ -21,6 +21,9 @@ struct ClaimMember {
 
 inline constexpr std::uint32_t kWeightMax = 1'000'000;
 
+/// A ring has at most so many layers, so that a partition's number is 16 bits wide.
+inline constexpr std::uint32_t kLayersMax = 4;
+
 /// Who holds what: for each partition its preference list. Lists are of one length but while a
 /// cluster of fewer than N nodes grows or shrinks. A value that never changes once made, so any
 /// number of threads may read one.
@@ -32,11 +35,21 @@ class Ring {
   /// `replicas` (fewer where fewer nodes can hold data); a shorter list ends in zeros. nullopt
   /// where the sizes disagree, a count is out of range, a list names a node twice or has a gap, so
   /// it may be fed from decoded bytes.
+  /// The partitions are `layers` (1..kLayersMax) times as many as the slots are cut into, layer
+  /// after layer.
   static std::optional<Ring> make(std::uint32_t partition_count, std::uint32_t replicas,
-                                  std::uint32_t copies, std::vector<NodeId> flat_owners);
+                                  std::uint32_t copies, std::vector<NodeId> flat_owners,
+                                  std::uint32_t layers = 1);
 
+  /// Of all layers.
   std::uint32_t partition_count() const { return partition_count_; }
-  /// N as configured; owners() is shorter while the cluster has fewer nodes.
+  std::uint32_t layers() const { return layers_; }
+  /// Q: those of one layer, into which the slots are cut.
+  std::uint32_t slot_partitions() const { return partition_count_ / layers_; }
+  SlotRange slots_of(PartitionIndex partition) const {
+    return slot_range(partition % slot_partitions(), slot_partitions());
+  }
+  /// N as configured, the most of any layer; owners() is shorter while the cluster has fewer nodes.
   std::uint32_t replicas() const { return replicas_; }
   /// The length of the longest list.
   std::uint32_t copies() const { return copies_; }
@@ -50,8 +63,9 @@ class Ring {
   /// All preference lists one after the other, as make() takes them.
   std::span<const NodeId> flat_owners() const { return owners_; }
 
+  /// In the first layer.
   PartitionIndex partition_of(SlotIndex slot) const {
-    return partition_of_slot(slot, partition_count_);
+    return partition_of_slot(slot, slot_partitions());
   }
   bool owns(PartitionIndex partition, NodeId node) const;
 
@@ -59,6 +73,7 @@ class Ring {
 
  private:
   std::uint32_t partition_count_ = 0;
+  std::uint32_t layers_ = 1;
   std::uint32_t replicas_ = 0;
   std::uint32_t copies_ = 0;
   std::vector<NodeId> owners_;

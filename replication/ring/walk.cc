@@ -26,8 +26,10 @@ using MembersById = std::unordered_map<NodeId, const ClaimMember*>;
 std::vector<const ClaimMember*> walk_order(const Ring& ring, MembersById left,
                                            PartitionIndex partition) {
   std::vector<const ClaimMember*> order;
-  for (std::uint32_t step = 1; step < ring.partition_count() && !left.empty(); ++step) {
-    for (const NodeId node : ring.owners((partition + step) % ring.partition_count())) {
+  const std::uint32_t around = ring.slot_partitions();
+  const PartitionIndex layer_begin = partition / around * around;
+  for (std::uint32_t step = 1; step < around && !left.empty(); ++step) {
+    for (const NodeId node : ring.owners(layer_begin + (partition + step) % around)) {
       if (const auto found = left.find(node); found != left.end()) {
         order.push_back(found->second);
         left.erase(found);
@@ -36,7 +38,7 @@ std::vector<const ClaimMember*> walk_order(const Ring& ring, MembersById left,
   }
   std::vector<std::pair<std::uint64_t, const ClaimMember*>> idle;
   for (const auto& [id, member] : left) {
-    idle.emplace_back(ring_detail::mix(id, partition), member);
+    idle.emplace_back(ring_detail::mix(id, partition % around), member);
   }
   std::sort(idle.begin(), idle.end(), [](const auto& a, const auto& b) {
     return std::tie(a.first, a.second->id) < std::tie(b.first, b.second->id);

@@ -391,11 +391,17 @@ TooLarge quorum_above_replicas(const Config& config) {
   }
   for (const Keyspace& keyspace : config.keyspaces) {
     const uint32_t most = std::max(keyspace.read, keyspace.write);
-    if (most > config.replicas) {
+    if (keyspace.copies == 0 && most > config.replicas) {
       return {"keyspace", "asks for " + std::to_string(most) + " copies of '" + keyspace.pattern +
                               "', more than the " + std::to_string(config.replicas) +
                               " that replicas says"};
     }
+  }
+  const auto own =
+      std::ranges::count_if(config.keyspaces, [](const Keyspace& one) { return one.copies != 0; });
+  if (own >= static_cast<std::ptrdiff_t>(kLayersMax)) {
+    return {"keyspace",
+            "gives more than " + std::to_string(kLayersMax - 1) + " patterns an n of their own"};
   }
   return {};
 }

@@ -245,7 +245,8 @@ void Node::installed(std::shared_ptr<const ClusterDocument> document, NodeId sel
   if (is_first) {
     installs_missing_ = worker_count_;
     if (worker_count_ > 1) {
-      router_.emplace(document_->ring.partition_count());
+      // A partition's worker is that of its slots, whatever the layer.
+      router_.emplace(document_->ring.slot_partitions());
       routed_.resize(worker_count_);
     }
   }

@@ -17,9 +17,9 @@ constexpr uint64_t kQuestionCheckMs = 50;
 
 /// The worker a message is for: replies carry the index of the shard that asked, the rest belongs
 /// to its partition.
-uint8_t receiver_of(const Message& message, uint8_t worker_count) {
+uint8_t receiver_of(const Message& message, uint32_t slot_partitions, uint8_t worker_count) {
   return std::visit(
-      [worker_count](const auto& content) -> uint8_t {
+      [slot_partitions, worker_count](const auto& content) -> uint8_t {
         using Content = std::decay_t<decltype(content)>;
         if constexpr (std::is_same_v<Content, Replicate> || std::is_same_v<Content, Fetch>) {
           return static_cast<uint8_t>(content.key.partition % worker_count);
@@ -29,7 +29,7 @@ uint8_t receiver_of(const Message& message, uint8_t worker_count) {
                              std::is_same_v<Content, TreeFetch> ||
                              std::is_same_v<Content, KeyDigestsFetch> ||
                              std::is_same_v<Content, RoundCall>) {
-          return static_cast<uint8_t>(content.partition % worker_count);
+          return static_cast<uint8_t>(content.partition % slot_partitions % worker_count);
         } else {
           return static_cast<uint8_t>(content.id >> 56);
         }
@@ -58,11 +58,15 @@ void Node::route_data(NodeId from, const Frame& frame) {
       workers_.front()->send_to(static_cast<uint8_t>(worker), ArrivedFrame{from, std::move(bytes)});
     }
   };
+  ShardDriver* own = workers_.front()->driver();
+  if (own != nullptr && own->partitions().layers() > 1) {
+    router_->set_partitions(own->partitions());  // what is its own it gets as it is read here
+  }
   router_->start(frame);
   workers_.front()->refresh_now();
-  ShardDriver* own = workers_.front()->driver();
   while (const Message* message = router_->next()) {
-    const uint8_t receiver = receiver_of(*message, worker_count_);
+    const uint8_t receiver =
+        receiver_of(*message, document_->ring.slot_partitions(), worker_count_);
     if (receiver == 0 && own != nullptr) {
       own->receive(from, *message);
     } else if (receiver != 0 && receiver < worker_count_ && !routed_[receiver].append(*message)) {

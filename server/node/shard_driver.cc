@@ -37,8 +37,8 @@ ShardDriver::~ShardDriver() = default;
 void ShardDriver::set_cluster(const std::shared_ptr<const ClusterDocument>& cluster,
                               CopyState fresh_copies) {
   origin_ = {cluster->cluster_id, cluster->generation, cluster->epoch};
-  messages_.set_partition_count(cluster->ring.partition_count());
-  store_.set_partition_count(cluster->ring.partition_count());
+  messages_.set_partitions(cluster->partitions());
+  store_.set_partitions(cluster->partitions());
   shard_.set_cluster(cluster, fresh_copies, outlet_.now());
 }
 
@@ -219,13 +219,14 @@ void ShardDriver::storage_changed(StorageTrouble trouble, std::string_view text)
 
 void ShardDriver::list_slot_keys(uint16_t partition, uint16_t slot, uint32_t limit,
                                  KeysAnswer answer) {
-  if (shard_.copies().at(partition).state == CopyState::kNone) {
-    answer({});
-    return;
-  }
   const StoreToken token = kListingTokens | ++last_listing_;
   SlotListing& listing = listings_[token];
   listing.next.partition = partition;
+  if (!is_held(partition) && !go_to_next_layer(listing)) {
+    listings_.erase(token);
+    answer({});
+    return;
+  }
   listing.next.from_slot = slot;
   listing.next.entries_max = kListingEntries;
   listing.next.bytes_max = kListingBytes;
@@ -233,6 +234,26 @@ void ShardDriver::list_slot_keys(uint16_t partition, uint16_t slot, uint32_t lim
   listing.limit = limit;
   listing.answer = std::move(answer);
   store_.read_range(listing.next, token);
+}
+
+bool ShardDriver::is_held(uint32_t partition) {
+  return shard_.copies().at(static_cast<uint16_t>(partition)).state != CopyState::kNone;
+}
+
+/// To the begin of the slot in the next layer of which this node has a copy; false where none is.
+bool ShardDriver::go_to_next_layer(SlotListing& listing) {
+  const uint32_t slot_partitions = shard_.cluster().ring.slot_partitions();
+  listing.after_key.clear();
+  listing.next.from_hash = 0;
+  listing.next.after_key = {};
+  for (uint32_t p = listing.next.partition + slot_partitions; p < shard_.copies().size();
+       p += slot_partitions) {
+    listing.next.partition = static_cast<uint16_t>(p);
+    if (is_held(p)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // A range is read behind all writes before it.
@@ -267,6 +288,10 @@ void ShardDriver::list_page(StoreToken token, bool ok, std::span<const RangeEntr
     if (decode_record(entry.key, entry.record, &state) && state.has_live_sibling(now_ms)) {
       listing.keys.emplace_back(entry.key.key);
     }
+  }
+  if (!more && ok && listing.keys.size() < listing.limit && go_to_next_layer(listing)) {
+    store_.read_range(listing.next, token);
+    return;
   }
   if (!more) {
     const SlotListing finished = std::move(listing);

@@ -68,6 +68,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   /// Those of `actors` that are this shard's copies now.
   std::vector<ActorId> own_actors(const std::vector<ActorId>& actors);
 
+  /// As the shard's document has them.
+  const KeyPartitions& partitions() const { return messages_.partitions(); }
   uint64_t dropped_messages() const { return dropped_messages_; }
 
   std::string_view encode(const KeyRef& key, const State& state) override;
@@ -104,6 +106,8 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   };
 
   void receive_ahead(NodeId from, Now now);
+  bool is_held(uint32_t partition);
+  [[nodiscard]] bool go_to_next_layer(SlotListing& listing);
   void list_page(StoreToken token, bool ok, std::span<const RangeEntry> entries, bool done);
   FrameBuilder& builder_for(NodeId to);
   void finish_frame(PeerOutput& output);

@@ -242,8 +242,7 @@ Inventory Worker::take_inventory(const std::optional<SaveMark>& save,
   };
   taker.damaged = [&](const KeyRef& key) { damaged.emplace_back(key.key, key); };
   taker.progress = progress;
-  Inventory inventory =
-      kindred::take_inventory(engine_, view_->document->ring.partition_count(), taker);
+  Inventory inventory = kindred::take_inventory(engine_, view_->document->partitions(), taker);
   for (auto& [bytes, key] : damaged) {
     key.key = bytes;
     shard.found_corrupt(key);

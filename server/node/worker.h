@@ -116,7 +116,11 @@ class Worker final : public ShardOutlet {
   NodeShared& shared() { return shared_; }
   Worker& other(uint8_t index) { return *workers_[index]; }
   uint8_t worker_of(uint16_t partition) const {
-    return static_cast<uint8_t>(partition % setup_.worker_count);
+    const bool has_layers = view_->document != nullptr &&
+                            view_->document->ring.layers() > 1;  // all of a slot's go along
+    const uint32_t slots =
+        has_layers ? partition % view_->document->ring.slot_partitions() : partition;
+    return static_cast<uint8_t>(slots % setup_.worker_count);
   }
 
  private:

@@ -27,7 +27,7 @@ KeyRef Call::key(size_t index) {
   if (first_key_ != nullptr && index == known) {
     return *first_key_;
   }
-  return make_key(args_[index], hub().partition_count());
+  return make_key(args_[index], hub().partitions());
 }
 
 ReplyWriter& Call::reply() {

@@ -13,12 +13,14 @@ std::string node_name_hex(NodeId id) {
 std::vector<HeldRange> held_ranges(const Ring& ring,
                                    const std::vector<NodeId>& first_live_holders) {
   std::vector<HeldRange> ranges;
-  for (PartitionIndex partition = 0; partition < first_live_holders.size(); ++partition) {
+  for (PartitionIndex partition = 0;
+       partition < std::min<std::size_t>(first_live_holders.size(), ring.slot_partitions());
+       ++partition) {
     const NodeId holder = first_live_holders[partition];
     if (holder == 0) {
       continue;
     }
-    const SlotRange slots = slot_range(partition, ring.partition_count());
+    const SlotRange slots = ring.slots_of(partition);
     if (!ranges.empty() && ranges.back().holder == holder &&
         ranges.back().last + 1 == slots.first) {
       ranges.back().last = slots.last;

@@ -181,7 +181,7 @@ void tell_explanation(Call& call, Outcome& outcome) {
     return;
   }
   const auto slot = static_cast<SlotIndex>(call.slot().number);
-  const PartitionIndex partition = partition_of_slot(slot, call.hub().partition_count());
+  const PartitionIndex partition = call.hub().partitions().of(call.slot().key, slot);
   size_t answered = 0;
   bool agree = true;
   const ReplicaReport* first = nullptr;

@@ -43,7 +43,7 @@ bool Gather::take_answers(Call& call) {
 
 Operation Gather::operation(Call& call, size_t index) {
   Operation operation;
-  operation.key = make_key(args_[index], call.hub().partition_count());
+  operation.key = make_key(args_[index], call.hub().partitions());
   prepare(index, &operation);
   return operation;
 }

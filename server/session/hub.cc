@@ -344,7 +344,7 @@ void SessionHub::refresh() {
   contexts_.reset();
   if (cluster_ != nullptr) {
     contexts_.emplace(cluster_->cluster_id, cluster_->tag_keys);
-    partition_count_ = std::max(cluster_->ring.partition_count(), 1U);
+    partitions_ = cluster_->partitions();
     has_keys_without_registers_ =
         std::ranges::any_of(cluster_->keyspaces, std::logical_not<>(), &Keyspace::has_registers);
   }

@@ -107,7 +107,8 @@ class SessionHub final : public ServiceClient {
   NodeService& service() { return *service_; }
   /// As of the last refresh(); null before the node is in a cluster.
   const ClusterDocument* cluster() const { return cluster_.get(); }
-  uint32_t partition_count() const { return partition_count_; }
+  /// Which partition a key is of, by the document as this hub knows it.
+  const KeyPartitions& partitions() const { return partitions_; }
   /// How the requests of an operation may overlap with others of its connection.
   Access access_of(const Operation& operation) const;
   bool ready() const { return ready_; }
@@ -191,7 +192,7 @@ class SessionHub final : public ServiceClient {
   std::vector<SessionId> resuming_;
 
   std::shared_ptr<const ClusterDocument> cluster_;
-  uint32_t partition_count_ = 1;
+  KeyPartitions partitions_;
   bool has_keys_without_registers_ = false;
   uint64_t now_ms_ = 0;
   bool ready_ = false;

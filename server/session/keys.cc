@@ -170,7 +170,7 @@ class Wait final : public Task {
     round_ms_ = std::min(left_ms, kRoundMs);
     Operation operation;
     operation.kind = OpKind::kSpread;
-    operation.key = make_key(call.session().last_written_key(), call.hub().partition_count());
+    operation.key = make_key(call.session().last_written_key(), call.hub().partitions());
     operation.integer = copies_;
     if (const Dot& dot = call.session().last_written_dot(); !dot.is_zero()) {
       operation.context.covered.add_dot(dot);

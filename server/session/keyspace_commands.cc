@@ -38,10 +38,11 @@ class ChangeKeyspaces final : public Task {
   bool tells_count_ = false;
 };
 
-/// 0 of r and w is what the directives say; of the lifetime, none.
+/// 0 of n, r and w is what the directives say; of the lifetime, none.
 void write_keyspace(ReplyWriter& reply, const Keyspace& keyspace) {
-  reply.map(6);
+  reply.map(7);
   write_text_field(reply, "pattern", keyspace.pattern);
+  write_number_field(reply, "n", keyspace.copies);
   write_number_field(reply, "r", keyspace.read);
   write_number_field(reply, "w", keyspace.write);
   write_text_field(reply, "registers", keyspace.has_registers ? "on" : "off");

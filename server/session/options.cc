@@ -233,7 +233,7 @@ bool take_quorum(Call& call, size_t index, QuorumSpec* quorum) {
     return false;
   }
   const ClusterDocument* cluster = call.hub().cluster();
-  const int64_t replicas = cluster != nullptr ? cluster->replicas : 1;
+  const int64_t replicas = cluster != nullptr ? cluster->ring.replicas() : 1;
   if (*copies > replicas) {
     call.error("ERR " + name + "=" + std::to_string(*copies) +
                " is more than the number of replicas N=" + std::to_string(replicas));

@@ -174,7 +174,7 @@ void run_ring_repair(Call& call) {
     if (!number) {
       return;
     }
-    const uint32_t partitions = call.hub().partition_count();
+    const uint32_t partitions = call.hub().partitions().count();
     if (*number < 0 || *number >= partitions) {
       return call.error("ERR partitions are numbered from 0 to " + std::to_string(partitions - 1));
     }
@@ -202,9 +202,11 @@ void run_ring_owners(Call& call) {
   ReplyWriter& reply = call.reply();
   reply.array(partitions);
   for (PartitionIndex p = 0; p < partitions; ++p) {
-    const SlotRange slots = slot_range(p, partitions);
-    reply.map(5);
+    const SlotRange slots = cluster.ring.slots_of(p);
+    const uint32_t layer = p / cluster.ring.slot_partitions();
+    reply.map(6);
     write_number_field(reply, "partition", p);
+    write_text_field(reply, "keyspace", layer == 0 ? "" : cluster.layers[layer - 1].pattern);
     write_number_field(reply, "first_slot", slots.first);
     write_number_field(reply, "last_slot", slots.last);
     write_number_field(reply, "step", cluster.step(p));
@@ -215,7 +217,7 @@ void run_ring_owners(Call& call) {
 void run_ring_preflist(Call& call) {
   const SlotIndex slot = key_slot(call.arg(2));
   write_preference_list(call.reply(), ring_view(call),
-                        partition_of_slot(slot, call.hub().partition_count()));
+                        call.hub().partitions().of(call.arg(2), slot));
 }
 
 void run_ring_transfers(Call& call) {

@@ -249,7 +249,7 @@ void Session::add_to_batch(std::span<const std::string_view> args) {
     const auto first = static_cast<size_t>(parsed.spec->keys.first);
     if (first != 0 && first < args.size()) {
       parsed.has_key = true;
-      parsed.key = make_key(args[first], hub_.partition_count());
+      parsed.key = make_key(args[first], hub_.partitions());
     }
   }
 }

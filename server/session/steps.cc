@@ -16,7 +16,7 @@ void Steps::start(Call& call) {
 Operation Steps::operation(Call& call, OpKind kind, size_t key_index) const {
   Operation operation;
   operation.kind = kind;
-  operation.key = make_key(args_[key_index], call.hub().partition_count());
+  operation.key = make_key(args_[key_index], call.hub().partitions());
   return operation;
 }
 

@@ -55,7 +55,7 @@ class CheckThenRun final : public Steps {
     for (const auto& [key, seen] : watched_) {
       Operation& read = reads.emplace_back();
       read.kind = OpKind::kRead;
-      read.key = make_key(key, call.hub().partition_count());
+      read.key = make_key(key, call.hub().partitions());
       read.flags = op_flag::kWantState;
     }
     ask_all(call, reads, [this](Call& answered, std::vector<Outcome>& outcomes) {
@@ -164,12 +164,12 @@ struct KeysOfTransaction {
 };
 
 KeysOfTransaction keys_of(const Transaction& transaction, const Watches& watches,
-                          uint32_t partition_count) {
+                          const KeyPartitions& partitions) {
   KeysOfTransaction found;
   std::set<std::string_view> names;
   const auto add = [&](std::string_view name) {
     if (names.insert(name).second) {
-      found.keys.push_back(make_key(name, partition_count));
+      found.keys.push_back(make_key(name, partitions));
       found.one_partition &= found.keys.back().partition == found.keys.front().partition;
     }
   };
@@ -203,7 +203,7 @@ void start_transaction(Call& call) {
 void start_watched_transaction(Call& call) {
   Session& session = call.session();
   KeysOfTransaction found =
-      keys_of(session.transaction(), session.watches(), call.hub().partition_count());
+      keys_of(session.transaction(), session.watches(), call.hub().partitions());
   if (found.whole_store || (found.any_queued && !found.one_partition)) {
     refuse_transaction(call, kSeveralPartitions);
   } else if (!found.any_queued) {

@@ -92,8 +92,8 @@ bool DirectStore::deliver(StoreClient& client) {
   const auto ranges = std::move(ranges_);
   ranges_.clear();
   for (const auto& [token, range] : ranges) {
-    const RangeContent content = read_engine_range(engine_, range.view(), partition_count_);
-    content.entries(partition_count_, &entries_);
+    const RangeContent content = read_engine_range(engine_, range.view(), partitions_);
+    content.entries(partitions_, &entries_);
     client.range_read(token, content.status.ok(), entries_, content.done);
   }
   return true;

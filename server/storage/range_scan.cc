@@ -1,5 +1,6 @@
 #include "server/storage/range_scan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/record/key.h"
@@ -31,15 +32,18 @@ std::string without_values(const KeyRef& key, std::string_view record) {
 
 }  // namespace
 
-bool RangeContent::entries(uint32_t partition_count, std::vector<RangeEntry>* out) const {
+bool RangeContent::entries(const KeyPartitions& partitions, std::vector<RangeEntry>* out) const {
   out->clear();
   bool all_sound = true;
   std::string_view rest = bytes;
   for (const Piece& piece : pieces) {
     RangeEntry entry;
     entry.record = rest.substr(piece.key_size, piece.record_size);
-    if (decode_stored_key(rest.substr(0, piece.key_size), partition_count, &entry.key)) {
-      out->push_back(entry);
+    if (decode_stored_key(rest.substr(0, piece.key_size), partitions, &entry.key)) {
+      // By patterns that came since it was read, it may be another layer's.
+      if (is_of_all_layers || entry.key.partition == partition) {
+        out->push_back(entry);
+      }
     } else {
       all_sound = false;
     }
@@ -49,9 +53,12 @@ bool RangeContent::entries(uint32_t partition_count, std::vector<RangeEntry>* ou
 }
 
 RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
-                               uint32_t partition_count) {
+                               const KeyPartitions& partitions) {
   RangeContent content;
-  const StoredKeyRange bounds = fetch_range(range, partition_count);
+  content.partition = range.partition;
+  content.is_of_all_layers = range.hint_for != 0;
+  const bool has_others = partitions.layers() > 1 && !content.is_of_all_layers;
+  const StoredKeyRange bounds = fetch_range(range, partitions);
   if (bounds.begin >= bounds.end) {
     content.done = true;
     return content;
@@ -59,6 +66,13 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
   bool stopped = false;
   content.status = engine.scan(
       bounds.begin, bounds.end, [&](std::string_view stored_key, std::string_view record) {
+        std::string bare;
+        KeyRef key;
+        const bool is_readable =
+            (has_others || !range.values_wanted) && decode_stored_key(stored_key, partitions, &key);
+        if (has_others && is_readable && key.partition != range.partition) {
+          return true;
+        }
         const bool full =
             !content.pieces.empty() &&
             (content.pieces.size() >= range.entries_max ||
@@ -67,9 +81,7 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
           stopped = true;
           return false;
         }
-        std::string bare;
-        KeyRef key;
-        if (!range.values_wanted && decode_stored_key(stored_key, partition_count, &key)) {
+        if (!range.values_wanted && is_readable) {
           bare = without_values(key, record);
           record = bare;
         }
@@ -81,15 +93,17 @@ RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
   return content;
 }
 
-Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
+Inventory take_inventory(plugins::Engine& engine, const KeyPartitions& partitions,
                          const InventoryTaker& taker) {
   Inventory inventory;
   State state;
+  std::vector<bool> known(partitions.layers());  // of the slots being read, by layer
   const auto look = [&](std::string_view stored_key, std::string_view record) {
     KeyRef key;
-    if (!decode_stored_key(stored_key, partition_count, &key)) {
+    if (!decode_stored_key(stored_key, partitions, &key)) {
       ++inventory.damaged;
-    } else if (!taker.wanted(key.partition)) {
+    } else if (!taker.wanted(key.partition) ||
+               known[partitions.layer_of_partition(key.partition)]) {
       return true;
     } else if (!decode_record(key, record, &state)) {
       ++inventory.damaged;
@@ -102,14 +116,20 @@ Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
     }
     return true;
   };
-  for (uint32_t partition = 0; partition < partition_count && inventory.status.ok(); ++partition) {
-    if (taker.wanted(partition) && taker.knows(partition)) {
-      ++inventory.known_copies;
-    } else if (taker.wanted(partition)) {
-      const StoredKeyRange bounds = partition_range(partition, partition_count);
+  for (uint32_t slots = 0; slots < partitions.slot_partitions() && inventory.status.ok(); ++slots) {
+    if (!taker.wanted(slots)) {
+      continue;
+    }
+    for (uint32_t layer = 0; layer < partitions.layers(); ++layer) {
+      known[layer] = taker.knows(partitions.in_layer(slots, layer));
+      inventory.known_copies += known[layer] ? 1 : 0;
+    }
+    if (std::find(known.begin(), known.end(), false) != known.end()) {
+      const StoredKeyRange bounds = partition_range(slots, partitions);
       inventory.status = engine.scan(bounds.begin, bounds.end, look);
     }
   }
+  known.assign(known.size(), false);
   if (inventory.status.ok()) {
     const StoredKeyRange marks = all_round_marks_range();
     inventory.status = engine.scan(marks.begin, marks.end, look);

@@ -27,20 +27,23 @@ struct OwnedRange {
 struct RangeContent {
   plugins::Status status;
   bool done = false;
-  std::string bytes;  // stored keys and records, one after the other
+  uint16_t partition = 0;
+  bool is_of_all_layers = false;  // hints
+  std::string bytes;              // stored keys and records, one after the other
   struct Piece {
     size_t key_size;
     size_t record_size;
   };
   std::vector<Piece> pieces;
 
-  /// Views into this; false where a stored key is damaged, which is left out.
-  bool entries(uint32_t partition_count, std::vector<RangeEntry>* out) const;
+  /// Views into this, the partition's alone; false where a stored key is damaged, which is left
+  /// out.
+  bool entries(const KeyPartitions& partitions, std::vector<RangeEntry>* out) const;
 };
 
 /// Reads from an engine; on whatever thread the engine allows.
 RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
-                               uint32_t partition_count);
+                               const KeyPartitions& partitions);
 
 /// What is found at start.
 struct Inventory {
@@ -52,7 +55,7 @@ struct Inventory {
 
 /// Who takes an inventory. `found` and `damaged` must not use the engine.
 struct InventoryTaker {
-  std::function<bool(uint32_t partition)> wanted;  // its records, marks and hints
+  std::function<bool(uint32_t partition)> wanted;  // its records, marks and hints; asked of any
   std::function<bool(uint32_t partition)> knows;   // its records need not be read; asked once
   std::function<void(const KeyRef&, const State&)> found;
   std::function<void(const KeyRef&)> damaged;
@@ -60,7 +63,7 @@ struct InventoryTaker {
 };
 
 /// Reads records, round marks and hints, and checks them.
-Inventory take_inventory(plugins::Engine& engine, uint32_t partition_count,
+Inventory take_inventory(plugins::Engine& engine, const KeyPartitions& partitions,
                          const InventoryTaker& taker);
 
 /// The key under which a damaged record is put aside.

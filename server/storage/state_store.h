@@ -64,12 +64,12 @@ class StateStore {
   virtual void stop() = 0;
 
   /// Needed for reading ranges; before the first of them.
-  void set_partition_count(uint32_t count) { partition_count_ = count; }
+  void set_partitions(const KeyPartitions& partitions) { partitions_ = partitions; }
   /// Writes that the engine refused; after stop() of all.
   uint64_t failed_writes() const { return failed_writes_; }
 
  protected:
-  uint32_t partition_count_ = 1;
+  KeyPartitions partitions_;
   uint64_t failed_writes_ = 0;
 };
 

@@ -59,9 +59,9 @@ StorageThreads::~StorageThreads() {
   stop();
 }
 
-void StorageThreads::set_partition_count(uint32_t count) {
+void StorageThreads::set_partitions(const KeyPartitions& partitions) {
   const std::lock_guard lock(read_mutex_);
-  partition_count_ = count;
+  partitions_ = partitions;
 }
 
 void StorageThreads::submit(std::vector<StorageJob>* jobs) {
@@ -283,13 +283,13 @@ void StorageThreads::read_loop() {
 
 StorageResult StorageThreads::read(const StorageJob& job) {
   if (job.kind == StorageJob::Kind::kRange) {
-    uint32_t partition_count = 0;
+    KeyPartitions partitions;
     {
       const std::lock_guard lock(read_mutex_);
-      partition_count = partition_count_;
+      partitions = partitions_;
     }
     StorageResult result = result_of(StorageJob(job), true);
-    result.content = read_engine_range(engine_, job.range.front().view(), partition_count);
+    result.content = read_engine_range(engine_, job.range.front().view(), partitions);
     result.ok = result.content.status.ok();
     result.status = result.content.status;
     return result;

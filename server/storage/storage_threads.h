@@ -61,7 +61,7 @@ class StorageThreads {
   StorageThreads(const StorageThreads&) = delete;
   StorageThreads& operator=(const StorageThreads&) = delete;
 
-  void set_partition_count(uint32_t count);
+  void set_partitions(const KeyPartitions& partitions);
   /// Takes all jobs; `jobs` is empty afterwards.
   void submit(std::vector<StorageJob>* jobs);
   /// Replaces `results` by what has finished, in the order of finishing.
@@ -92,7 +92,7 @@ class StorageThreads {
   std::mutex read_mutex_;
   std::condition_variable read_ready_;
   std::deque<StorageJob> reads_;
-  uint32_t partition_count_ = 1;
+  KeyPartitions partitions_;
   bool stopping_reads_ = false;
 
   std::mutex result_mutex_;

@@ -117,9 +117,9 @@ void ThreadedStore::flush() {
   if (jobs_.empty()) {
     return;
   }
-  if (threads_partition_count_ != partition_count_) {
-    threads_partition_count_ = partition_count_;
-    threads_.set_partition_count(partition_count_);
+  if (threads_partitions_ != partitions_) {
+    threads_partitions_ = partitions_;
+    threads_.set_partitions(partitions_);
   }
   threads_.submit(&jobs_);
 }
@@ -136,7 +136,7 @@ bool ThreadedStore::deliver(StoreClient& client) {
         finish_load(result, client);
         break;
       case StorageJob::Kind::kRange:
-        result.content.entries(partition_count_, &entries_);
+        result.content.entries(partitions_, &entries_);
         if (result.status.code == plugins::StatusCode::kCorruption) {
           client.engine_damaged(result.status.text());
         }
@@ -187,7 +187,7 @@ void ThreadedStore::tell_lost(const StorageResult& result, const Value* lost, St
     }
   }
   KeyRef key;
-  if (!decode_stored_key(result.stored_key, partition_count_, &key)) {
+  if (!decode_stored_key(result.stored_key, partitions_, &key)) {
     return;
   }
   State lost_state;

@@ -65,7 +65,7 @@ class ThreadedStore final : public StateStore {
   plugins::PinnedValue pinned_;
   std::string stored_key_;
   uint64_t last_sequence_ = 0;
-  uint32_t threads_partition_count_ = 0;
+  KeyPartitions threads_partitions_;
   ByStoredKey<Pending> pending_;
   ByStoredKey<Loading> loading_;
   std::vector<StorageJob> jobs_;  // of this turn

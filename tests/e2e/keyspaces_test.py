@@ -1,6 +1,7 @@
 """Keyspaces and users of the whole cluster, on real nodes."""
 
 import pathlib
+import shutil
 import tempfile
 import unittest
 
@@ -93,6 +94,82 @@ class KeyspacesTest(unittest.TestCase):
             self.assertEqual(nodes[0].execute_command("DGET", "tags:1")[1], ["c"])
             self.assertEqual(nodes[1].delete("tags:1"), 1)
             self.assertIsNone(nodes[2].get("tags:1"))
+
+
+def fields(reply):
+    return dict(zip(reply[::2], reply[1::2]))
+
+
+def settled(cluster):
+    """No partition moves, and every node holds what it owns and no more."""
+    return not any(client(node).execute_command("RING", "TRANSFERS") for node in cluster.nodes)
+
+
+def owners_of(node, key):
+    rows = map(fields, node.execute_command("RING", "PREFLIST", key))
+    return [row["node"] for row in rows if row["role"] == "primary"]
+
+
+def copies_of(node, key):
+    return len(fields(node.execute_command("DEXPLAIN", key))["replicas"])
+
+
+class CopiesTest(unittest.TestCase):
+    def wait_settled(self, cluster, node, key, copies):
+        wait_until(lambda: settled(cluster) and len(owners_of(node, key)) == copies, 30,
+                   f"{copies} copies of {key}")
+
+    def test_each_pattern_has_as_many_copies_as_it_is_to_have(self):
+        with Cluster(5, MEMORY) as cluster:
+            nodes = [client(node) for node in cluster.nodes]
+            patterns = {"one": 1, "two": 2, "all": 5}
+            for pattern in [*patterns, "usual"]:
+                for number in range(50):
+                    nodes[number % 5].set(f"{pattern}:{number}", number)
+            for pattern, copies in patterns.items():
+                more = ("R", 3, "W", 3) if copies == 5 else ()
+                self.assertTrue(nodes[0].execute_command(
+                    "KEYSPACE", "SET", f"{pattern}:*", "N", copies, *more))
+                nodes[1].set(f"{pattern}:meanwhile", "written")
+            for pattern, copies in patterns.items():
+                self.wait_settled(cluster, nodes[0], f"{pattern}:1", copies)
+            for pattern, copies in {**patterns, "usual": 3}.items():
+                for number in range(50):
+                    key = f"{pattern}:{number}"
+                    self.assertEqual(nodes[(number + 1) % 5].get(key), str(number))
+                    self.assertEqual(copies_of(nodes[2], key), copies)
+                if pattern != "usual":
+                    self.assertEqual(nodes[3].get(f"{pattern}:meanwhile"), "written")
+            self.assertEqual(nodes[0].dbsize(), 4 * 50 + 3)
+            self.assertEqual(len(set(nodes[4].scan_iter(count=17))), 4 * 50 + 3)
+            slot = nodes[0].execute_command("CLUSTER", "KEYSLOT", "one:7")
+            holder = cluster.nodes[[node.name for node in cluster.nodes].index(
+                owners_of(nodes[0], "one:7")[0])]
+            self.assertIn("one:7", client(holder).execute_command(
+                "CLUSTER", "GETKEYSINSLOT", slot, 100))
+            owners = list(map(fields, nodes[0].execute_command("RING", "OWNERS")))
+            self.assertEqual({row["keyspace"]: len(row["nodes"]) for row in owners},
+                             {"": 3, "one:*": 1, "two:*": 2, "all:*": 5})
+            with self.assertRaisesRegex(redis.ResponseError, "at most 3 patterns"):
+                nodes[0].execute_command("KEYSPACE", "SET", "four:*", "N", 4)
+
+            cluster.nodes[4].kill()
+            shutil.rmtree(cluster.nodes[4].data)
+            cluster.nodes[4].data.mkdir()
+            cluster.nodes[4].start()
+            cluster.nodes[4].wait_ready()
+            self.wait_settled(cluster, nodes[0], "all:1", 5)
+            for pattern in ("two", "all", "usual"):
+                for number in range(50):
+                    self.assertEqual(nodes[number % 4].get(f"{pattern}:{number}"), str(number))
+
+            self.assertEqual(nodes[0].execute_command("KEYSPACE", "DEL", "two:*", "all:*"), 2)
+            for pattern in ("two", "all"):
+                self.wait_settled(cluster, nodes[1], f"{pattern}:1", 3)
+                for number in range(50):
+                    key = f"{pattern}:{number}"
+                    self.assertEqual(nodes[number % 4].get(key), str(number))
+                    self.assertEqual(copies_of(nodes[2], key), 3)
 
 
 class UsersOfTheClusterTest(unittest.TestCase):

@@ -81,7 +81,7 @@ TEST(ReapRaces, AnAckedSetIsNotHiddenByATombstoneThatWasReaped) {
   // Node 2's clock is 300 ms behind node 1's, and it was started after the reap.
   Now slow = world.now;
   slow.cluster_ms -= 300;
-  const KeyRef mark_key = KeyRef::round_mark(kPartition, slot_range(kPartition, kPartitions).first);
+  const KeyRef mark_key = KeyRef::round_mark(kPartition, kPartitions);
   const State kept = held(world.peer(2), mark_key);
   world.peers[1] = std::make_unique<Peer>(world, 2);
   world.install_at(world.peer(2), 1);
@@ -209,8 +209,7 @@ TEST(ReapRaces, ALateVoteOfAnEarlierLifeDoesNotCount) {
   State again = born;
   apply_register(again, {stamp_at_ms(kLongAgoMs + 20), 6}, nullptr);
   for (NodeId id = 1; id <= 3; ++id) {
-    const KeyRef mark_key =
-        KeyRef::round_mark(kPartition, slot_range(kPartition, kPartitions).first);
+    const KeyRef mark_key = KeyRef::round_mark(kPartition, kPartitions);
     const State kept = held(world.peer(id), mark_key);
     world.peers[id - 1] = std::make_unique<Peer>(world, id);
     world.install_at(world.peer(id), 1);

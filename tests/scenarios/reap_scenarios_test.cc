@@ -211,7 +211,7 @@ TEST(ReapScenarios, ASalvageThatLostTheTombstoneKeepsToItsMark) {
   const KeyRef key = world.key(1);
   hold_everywhere(world, key, tombstone(world));
   reap(world);
-  const KeyRef mark = KeyRef::round_mark(kPartition, slot_range(kPartition, kPartitions).first);
+  const KeyRef mark = KeyRef::round_mark(kPartition, kPartitions);
   const State kept = held(world.peer(3), mark);
   world.peers[2] = std::make_unique<Peer>(world, 3);
   world.install_at(world.peer(3), 1);

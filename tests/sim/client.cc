@@ -290,10 +290,12 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
   }
   CopiesSeen copies;
   // The configured W is capped at the length of the list, which is one less while the place of a
-  // member that was removed is open, and as long as a cluster that is growing.
+  // member that was removed is open, and as long as a cluster that is growing. Keys may have two
+  // copies where n of keyspaces changes.
   const bool grows = plan.nodes < plan.replicas;
-  const auto cap = static_cast<uint8_t>(
+  const auto length = static_cast<uint8_t>(
       grows ? plan.nodes : plan.replicas - (plan.ring_change_every_ms == 0 ? 0 : 1));
+  const auto cap = std::max<uint8_t>(1, length - (plan.copies_change_every_ms == 0 ? 0 : 1));
   const auto configured = [cap](uint8_t number, uint8_t otherwise) {
     return number == QuorumSpec::kAsConfigured ? std::min(otherwise, cap) : number;
   };

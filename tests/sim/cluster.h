@@ -80,6 +80,7 @@ class SimCluster {
   // ending.cc
   void heal();
   void converge();
+  PartitionIndex partition_of(uint32_t key, const ClusterDocument& document) const;
   void read_everywhere(uint32_t key);
   void check_end();
   void check_unowned(const ClusterDocument& document);

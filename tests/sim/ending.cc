@@ -81,13 +81,19 @@ void SimCluster::heal() {
   }
 }
 
+PartitionIndex SimCluster::partition_of(uint32_t key, const ClusterDocument& document) const {
+  return document.partitions().of(key_refs_[key].key, key_refs_[key].slot);
+}
+
 void SimCluster::read_everywhere(uint32_t key) {
   for (SimNode* node : members()) {
     Request request;
     Operation& operation = request.operation;
     operation.kind = OpKind::kRead;
     operation.key = key_refs_[key];
-    operation.quorum.r = static_cast<uint8_t>(node->document()->ring.copies());
+    const ClusterDocument& document = *node->document();
+    operation.quorum.r =
+        static_cast<uint8_t>(document.ring.owners(partition_of(key, document)).size());
     operation.quorum.timeout_ms = 10'000;
     bool is_done = false;
     ask(node->number(), std::move(request), [this, &is_done, key](Reply&& reply) {
@@ -209,7 +215,7 @@ void SimCluster::scan_everywhere(const ClusterDocument& document) {
       }
     }
     for (uint32_t key = 0; key < key_refs_.size() && !oracle_.failed(); ++key) {
-      const NodeId owner = document.ring.owners(key_refs_[key].partition).front();
+      const NodeId owner = document.ring.owners(partition_of(key, document)).front();
       const Number holder = node->number_at(document.find_member(owner)->peer_address);
       State state;
       (void)decode_record(key_refs_[key], this->node(holder).disk().at(key).visible.bytes, &state);
@@ -224,7 +230,7 @@ void SimCluster::scan_everywhere(const ClusterDocument& document) {
 
 void SimCluster::check_equal(uint32_t key, const ClusterDocument& document) {
   std::optional<State> first;
-  for (const NodeId owner : document.ring.owners(key_refs_[key].partition)) {
+  for (const NodeId owner : document.ring.owners(partition_of(key, document))) {
     SimNode& holder = node(members().front()->number_at(document.find_member(owner)->peer_address));
     State state;
     (void)decode_record(key_refs_[key], holder.disk().at(key).visible.bytes, &state);
@@ -241,7 +247,7 @@ void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
   bool is_first = true;
   State state;
   Knowledge met;
-  for (const NodeId owner : document.ring.owners(key_refs_[key].partition)) {
+  for (const NodeId owner : document.ring.owners(partition_of(key, document))) {
     SimNode& holder = node(members().front()->number_at(document.find_member(owner)->peer_address));
     const KeptRecord& record = holder.disk().at(key).visible;
     met = join(met, record.met);
@@ -264,7 +270,7 @@ void SimCluster::check_key(uint32_t key, const ClusterDocument& document) {
 void SimCluster::check_unowned(const ClusterDocument& document) {
   for (SimNode* node : members()) {
     for (uint32_t key = 0; key < key_refs_.size(); ++key) {
-      if (!document.holds(key_refs_[key].partition, node->id()) &&
+      if (!document.holds(partition_of(key, document), node->id()) &&
           !node->disk().at(key).visible.bytes.empty()) {
         return oracle_.fail("node " + std::to_string(node->number()) + " still has key " +
                             std::to_string(key) + ", which it does not own");
@@ -317,7 +323,7 @@ void SimCluster::check_counts(const ClusterDocument& document) {
     uint64_t live = 0;
     const uint64_t now_ms = node->now().cluster_ms;
     for (ShardHost* host : node->shards()) {
-      for (uint32_t p = 0; p < plan_.partitions; ++p) {
+      for (uint32_t p = 0; p < document.ring.partition_count(); ++p) {
         counted += host->shard().copies().at(static_cast<uint16_t>(p)).count.live(now_ms);
       }
     }
@@ -337,16 +343,16 @@ void SimCluster::check_counts(const ClusterDocument& document) {
 /// Merkle trees against what the engines hold.
 void SimCluster::check_trees(const ClusterDocument& document) {
   for (SimNode* node : members()) {
-    for (uint32_t p = 0; p < plan_.partitions && !oracle_.failed(); ++p) {
+    for (uint32_t p = 0; p < document.ring.partition_count() && !oracle_.failed(); ++p) {
       const auto partition = static_cast<uint16_t>(p);
       const Copy& copy = node->shard_of_partition(partition).shard().copies().at(partition);
       if (copy.state != CopyState::kWhole) {
         continue;
       }
-      MerkleTree held(slot_range(p, plan_.partitions), copy.tree.tree().level());
+      MerkleTree held(document.ring.slots_of(p), copy.tree.tree().level());
       for (uint32_t i = 0; i < key_refs_.size(); ++i) {
         State state;
-        if (key_refs_[i].partition == p) {
+        if (partition_of(i, document) == p) {
           (void)decode_record(key_refs_[i], node->disk().at(i).visible.bytes, &state);
           apply_flush(state, document.flush_stamp);
           held.update({key_refs_[i].slot, key_refs_[i].hash}, 0, tree_digest(state));
@@ -355,7 +361,7 @@ void SimCluster::check_trees(const ClusterDocument& document) {
       if (!copy.tree.is_exact() || !(held == copy.tree.tree())) {
         std::string keys;
         for (uint32_t i = 0; i < key_refs_.size(); ++i) {
-          keys += key_refs_[i].partition == p ? " " + std::to_string(i) : "";
+          keys += partition_of(i, document) == p ? " " + std::to_string(i) : "";
         }
         oracle_.fail("node " + std::to_string(node->number()) + " has a wrong tree of partition " +
                      std::to_string(p) + ", keys" + keys +

@@ -248,7 +248,8 @@ bool check_probes(const Probes& probes, uint32_t seconds) {
                                              "reaped_key",
                                              "pruned_key",
                                              "reap_emptied",
-                                             "reap_waited"};
+                                             "reap_waited",
+                                             "copies_changed"};
   bool all = true;
   const auto check = [&](const char* name) {
     auto place = probes.counts.find(name);

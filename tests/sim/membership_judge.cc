@@ -61,7 +61,7 @@ void MembershipJudge::watch_copies() {
     if (document == nullptr || !cluster_.node(number).is_ready()) {
       continue;
     }
-    for (uint16_t partition = 0; partition < cluster_.plan().partitions; ++partition) {
+    for (uint16_t partition = 0; partition < document->ring.partition_count(); ++partition) {
       if (!may_hold(*document, partition)) {
         return cluster_.oracle().fail("no owner holds partition " + std::to_string(partition) +
                                       " in epoch " + std::to_string(document->epoch));
@@ -79,6 +79,9 @@ bool MembershipJudge::may_hold(const ClusterDocument& document, uint16_t partiti
     for (Number number = 1; number <= cluster_.node_count(); ++number) {
       SimNode& node = cluster_.node(number);
       if (node.id() == owner && node.is_ready() && node.document()->epoch == document.epoch) {
+        if (node.shard_of_partition(partition).document_epoch() != document.epoch) {
+          return true;  // the shard has yet to hear of it
+        }
         const CopyState state =
             node.shard_of_partition(partition).shard().copies().at(partition).state;
         // Starts after a disk refused writes, or while copies were not whole, fill all copies,

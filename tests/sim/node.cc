@@ -14,18 +14,18 @@ namespace kindred::sim {
 namespace {
 
 /// Which shard of the receiver a message is for.
-size_t shard_for(const Message& message, size_t shards) {
+size_t shard_for(const Message& message, size_t slot_partitions, size_t shards) {
   return std::visit(
-      [shards](const auto& one) -> size_t {
+      [slot_partitions, shards](const auto& one) -> size_t {
         using Type = std::decay_t<decltype(one)>;
         if constexpr (std::is_same_v<Type, Replicate> || std::is_same_v<Type, Fetch>) {
-          return one.key.partition % shards;
+          return one.key.partition % slot_partitions % shards;
         } else if constexpr (std::is_same_v<Type, PassOn>) {
-          return one.operation->key.partition % shards;
+          return one.operation->key.partition % slot_partitions % shards;
         } else if constexpr (std::is_same_v<Type, FetchRange> || std::is_same_v<Type, TreeFetch> ||
                              std::is_same_v<Type, KeyDigestsFetch> ||
                              std::is_same_v<Type, RoundCall>) {
-          return one.partition % shards;
+          return one.partition % slot_partitions % shards;
         } else {
           return (one.id >> 56) % shards;
         }
@@ -192,14 +192,42 @@ bool SimNode::deliver(Number from, const Parcel& parcel) {
     return true;  // refused, as data of another cluster
   }
   peers_.try_emplace(parcel.sender, from);  // one that has just joined, and asks already
-  reader_.start(frame);
-  while (const Message* message = reader_.next()) {
-    ShardHost* host = shards_[shard_for(*message, shard_count_)].get();
-    if (host != nullptr) {
-      host->receive(parcel.sender, *message, parcel.ghost);
+  if (document_->layers.empty()) {
+    reader_.set_partitions(cluster_.plan().partitions);
+    reader_.start(frame);
+    while (const Message* message = reader_.next()) {
+      const size_t index = shard_for(*message, cluster_.plan().partitions, shard_count_);
+      if (shards_[index] != nullptr) {
+        shards_[index]->receive(parcel.sender, *message, parcel.ghost);
+      }
+    }
+    return !reader_.failed();
+  }
+  // Each reads it by the document that it goes by itself.
+  for (size_t index = 0; index < shard_count_; ++index) {
+    const uint64_t mine = incarnation;
+    if (shards_[index] == nullptr) {
+      continue;
+    }
+    reader_.set_partitions(shards_[index]->partitions());
+    reader_.start(frame);
+    while (const Message* message = reader_.next()) {
+      if (shard_for(*message, cluster_.plan().partitions, shard_count_) == index) {
+        shards_[index]->receive(parcel.sender, *message, parcel.ghost);
+      }
+      if (mine != incarnation) {
+        return true;
+      }
+    }
+    if (reader_.failed()) {
+      return false;
     }
   }
-  return !reader_.failed();
+  return true;
+}
+
+size_t SimNode::index_of_partition(uint16_t partition) const {
+  return partition % cluster_.plan().partitions % shard_count_;
 }
 
 /// As Node does: data for a member that had not got, or not taken in, the document.
@@ -316,7 +344,7 @@ KeyRef SimNode::key_at(uint32_t place) const {
   const uint32_t index = disk_.key_of(place);
   if (disk_.is_mark(place)) {
     const auto partition = static_cast<uint16_t>(index - Disk::kMarkKeys);
-    return KeyRef::round_mark(partition, slot_range(partition, cluster_.plan().partitions).first);
+    return KeyRef::round_mark(partition, cluster_.plan().partitions);
   }
   KeyRef key = cluster_.keys()[index];
   key.hint_for = disk_.target_of(place);

@@ -76,7 +76,11 @@ class SimNode final : public MembershipPorts {
   Membership& membership() { return *membership_; }
   /// As installed last by this run; null before.
   std::shared_ptr<const ClusterDocument> document() const { return document_; }
-  ShardHost& shard_of_partition(uint16_t partition) { return *shards_[partition % shard_count_]; }
+  /// A worker has the partitions of all layers of its slots.
+  size_t index_of_partition(uint16_t partition) const;
+  ShardHost& shard_of_partition(uint16_t partition) {
+    return *shards_[index_of_partition(partition)];
+  }
   /// Those that are there; all of them once the node is ready.
   std::vector<ShardHost*> shards();
   const std::vector<Address>& seeds() const { return seeds_; }
@@ -123,6 +127,7 @@ class SimNode final : public MembershipPorts {
   /// Told "lost" where the process ends first.
   using ChangeDone = std::function<void(const std::string& error, uint64_t epoch)>;
   void ask_change(RingChange change, ChangeDone done);
+  void ask_edit(Membership::DocumentEdit edit, ChangeDone done);
   void ask_commit(ChangeDone done);
   void ask_clear(ChangeDone done);
   /// A shard's copies, or the document it goes by, changed.

@@ -275,9 +275,9 @@ void SimNode::tell_progress(uint8_t index) {
 void SimNode::take_inventory(uint8_t index) {
   Shard& shard = shards_[index]->shard();
   for (uint32_t i = 0; i < disk_.size(); ++i) {
-    const KeyRef key = key_at(i);
+    const KeyRef key = shards_[index]->key_at(i);
     State state;
-    if (key.partition % shard_count_ != index) {
+    if (index_of_partition(key.partition) != index) {
       continue;
     }
     if (disk_.at(i).is_damaged) {
@@ -362,6 +362,16 @@ void SimNode::ask_change(RingChange change, ChangeDone done) {
     step_membership([&](Membership& membership, LocalTime now) {
       membership.request_change(token, change, now);
     });
+  });
+}
+
+void SimNode::ask_edit(Membership::DocumentEdit edit, ChangeDone done) {
+  const ChangeToken token = ++last_change_;
+  changes_.emplace(token, std::move(done));
+  later(0, [this, token, edit = std::move(edit)] {
+    note("is asked for another n of a keyspace");
+    step_membership(
+        [&](Membership& membership, LocalTime now) { membership.request_edit(token, edit, now); });
   });
 }
 

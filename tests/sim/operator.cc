@@ -27,6 +27,55 @@ void Operator::schedule() {
   if (cluster_.plan().ring_change_every_ms != 0) {
     cluster_.queue().after(kLookUs, [this] { look(); });
   }
+  if (cluster_.plan().copies_change_every_ms != 0) {
+    cluster_.queue().after(kLookUs, [this] { look_at_keyspaces(); });
+  }
+}
+
+void Operator::look_at_keyspaces() {
+  cluster_.queue().after(kLookUs, [this] { look_at_keyspaces(); });
+  const uint64_t now_us = cluster_.queue().now_us();
+  if (now_us >= next_copies_us_ && !cluster_.is_healing() && !is_changing_copies_) {
+    next_copies_us_ = now_us + cluster_.prng(Chance::kKeyspaces).between(200, 1'800) *
+                                   cluster_.plan().copies_change_every_ms;
+    change_copies();
+  }
+}
+
+/// A key's keyspace, or one around several keys, gets an n of its own, another one, or none.
+void Operator::change_copies() {
+  Prng& prng = cluster_.prng(Chance::kKeyspaces);
+  std::vector<Number> ready;
+  for (const Number number : of_role(Role::kIn)) {
+    if (cluster_.node(number).is_ready()) {
+      ready.push_back(number);
+    }
+  }
+  const auto key = static_cast<uint32_t>(prng.below(cluster_.keys().size()));
+  constexpr uint8_t kCopies[] = {0, 2, 2, 3, 4, 5};
+  const uint8_t copies = kCopies[prng.below(std::size(kCopies))];
+  const bool is_around = prng.one_in(3);
+  const uint64_t which = prng.next();
+  if (ready.empty()) {
+    return;
+  }
+  Keyspace row = cluster_.plan().rules[key];
+  row.pattern = is_around ? "key:*" : std::string(cluster_.keys()[key].key);
+  if (is_around) {
+    row.has_registers = true;
+    row.resolver = kResolverLww;
+  }
+  row.copies = copies;
+  is_changing_copies_ = true;
+  cluster_.node(ready[which % ready.size()])
+      .ask_edit(
+          [row](ClusterDocument* next) -> std::string {
+            return put_keyspace(next->keyspaces, row) ? "" : "ERR too many keyspaces";
+          },
+          [this](const std::string& error, uint64_t) {
+            is_changing_copies_ = false;
+            cluster_.probes().add(error.empty() ? "copies_changed" : "copies_change_refused");
+          });
 }
 
 /// Of the documents that nodes held, the latest.
@@ -81,7 +130,11 @@ bool Operator::is_steady() {
 }
 
 bool Operator::has_settled() {
-  return cluster_.plan().ring_change_every_ms == 0 || is_steady();
+  if (cluster_.plan().ring_change_every_ms == 0) {
+    const auto document = newest();  // where n of keyspaces changes, partitions may move
+    return document == nullptr || document->moves.empty();
+  }
+  return is_steady();
 }
 
 std::string Operator::what_is_open() const {

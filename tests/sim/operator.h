@@ -49,6 +49,8 @@ class Operator {
   };
 
   void look();
+  void look_at_keyspaces();
+  void change_copies();
   void begin();
   void begin_change();
   void add(Number number, bool joins_by_itself);
@@ -71,6 +73,8 @@ class Operator {
   bool has_begun_ = false;
   bool is_clearing_ = false;
   uint64_t next_change_us_ = 0;
+  uint64_t next_copies_us_ = 0;
+  bool is_changing_copies_ = false;
 };
 
 }  // namespace kindred::sim

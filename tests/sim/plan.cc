@@ -136,6 +136,21 @@ void choose_rules(Plan& plan, Prng& prng) {
   }
 }
 
+/// Some keys get more or fewer copies meanwhile, with quorums that are strict of any number of up
+/// to five. Of two copies, one that is lost leaves the other.
+void choose_copies(Plan& plan, Prng& prng) {
+  const bool is_usual = plan.quorum.read == 2 && plan.quorum.write == 2;
+  if (!is_usual || !prng.one_in(3)) {
+    return;
+  }
+  plan.copies_change_every_ms = static_cast<uint32_t>(prng.between(500, 6'000));
+  plan.rules.resize(plan.keys.size());
+  for (Keyspace& rule : plan.rules) {
+    rule.read = 3;
+    rule.write = 3;
+  }
+}
+
 }  // namespace
 
 Plan make_plan(uint64_t seed, uint32_t seconds) {
@@ -179,6 +194,8 @@ Plan make_plan(uint64_t seed, uint32_t seconds) {
   plan.hangs = seconds >= Plan::kSecondsToHang && hanging.one_in(4);
   Prng ruling(seed * 2 + 0x4e757);
   choose_rules(plan, ruling);
+  Prng copying(seed * 2 + 0xc0917);
+  choose_copies(plan, copying);
   Prng reaping(seed * 2 + 0x7ea9);
   if (reaping.one_in(2)) {
     plan.reap_every_ms = static_cast<uint32_t>(reaping.between(100, 1'500));
@@ -220,7 +237,8 @@ std::string describe(const Plan& plan) {
          number("lossy", plan.lossy_every_ms) + number("pause", plan.pause_every_ms) +
          number("hangs", plan.hangs ? 1 : 0) + number("doubt", plan.doubt_every_ms) +
          number("flush", plan.flush_every_ms) + number("ring_change", plan.ring_change_every_ms) +
-         number("spare", plan.spare_nodes) + number("disk_trouble", plan.disk_trouble_every_ms) +
+         number("copies_change", plan.copies_change_every_ms) + number("spare", plan.spare_nodes) +
+         number("disk_trouble", plan.disk_trouble_every_ms) +
          number("load_failure", plan.load_failure_chance) +
          number("store_failure", plan.store_failure_chance) +
          number("store_refusal", plan.store_refusal_chance) + number("rules", plan.rules.size()) +

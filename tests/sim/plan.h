@@ -89,8 +89,9 @@ struct Plan {
   bool hangs = false;           // a node stands still for 40 s, once; in runs long enough for it
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
-  uint32_t ring_change_every_ms = 0;  // nodes join, leave, are removed or replaced
-  uint32_t spare_nodes = 0;           // that may join
+  uint32_t ring_change_every_ms = 0;    // nodes join, leave, are removed or replaced
+  uint32_t copies_change_every_ms = 0;  // keyspaces get an n of their own, or lose it
+  uint32_t spare_nodes = 0;             // that may join
 
   static constexpr uint64_t kHangUs = 40'000'000;
   static constexpr uint32_t kSecondsToHang = 60;
@@ -120,7 +121,10 @@ struct Plan {
            load_failure_chance == 0 && disk_trouble_every_ms == 0;
   }
   /// Nothing makes two nodes coordinate read-modify-writes of a key at once.
-  bool is_calm() const { return is_peaceful() && flush_every_ms == 0 && ring_change_every_ms == 0; }
+  bool is_calm() const {
+    return is_peaceful() && flush_every_ms == 0 && ring_change_every_ms == 0 &&
+           copies_change_every_ms == 0;
+  }
   /// What fails in time fails for no reason: no frame is lost, or late by more than a request
   /// waits.
   bool must_serve() const {

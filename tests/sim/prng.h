@@ -31,7 +31,7 @@ class Prng {
 
 /// What chance is drawn for. Each has a stream of its own, so that a new kind of fault leaves the
 /// draws of the others alone.
-enum class Chance : uint8_t { kWorld, kNetwork, kEngine, kThreads, kFaults, kOperator };
+enum class Chance : uint8_t { kWorld, kNetwork, kEngine, kThreads, kFaults, kOperator, kKeyspaces };
 
 /// All streams of one seed. Clients have their own.
 class Streams {
@@ -45,7 +45,7 @@ class Streams {
   Prng& of(Chance purpose) { return streams_[static_cast<size_t>(purpose)]; }
 
  private:
-  std::array<Prng, static_cast<size_t>(Chance::kOperator) + 1> streams_;
+  std::array<Prng, static_cast<size_t>(Chance::kKeyspaces) + 1> streams_;
 };
 
 }  // namespace kindred::sim

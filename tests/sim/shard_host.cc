@@ -79,7 +79,11 @@ uint32_t ShardHost::place_of(const KeyRef& key) const {
 }
 
 KeyRef ShardHost::key_at(uint32_t place) const {
-  return node_.key_at(place);
+  KeyRef key = node_.key_at(place);
+  if (key.hint_for != kRoundMarks) {
+    key.partition = static_cast<uint16_t>(partitions_.of(key.key, key.slot));
+  }
+  return key;
 }
 
 /// The engine refused what loads showed until now.
@@ -113,6 +117,7 @@ void ShardHost::set_cluster(const std::shared_ptr<const ClusterDocument>& docume
   begin(Step{});
   shard_.set_cluster(document, fresh, node_.now());
   document_epoch_ = document->epoch;
+  partitions_ = document->partitions();
   end();
 }
 
@@ -412,7 +417,7 @@ void ShardHost::read_range(const FetchRange& range, StoreToken token) {
 }
 
 void ShardHost::range_read(const FetchRange& range, StoreToken token) {
-  const StoredKeyRange bounds = fetch_range(range, cluster_.plan().partitions);
+  const StoredKeyRange bounds = fetch_range(range, partitions_);
   std::vector<std::pair<std::string, uint32_t>> found;
   std::string stored;
   for (uint32_t i = 0; i < node_.disk().size(); ++i) {
@@ -420,7 +425,11 @@ void ShardHost::range_read(const FetchRange& range, StoreToken token) {
     if (node_.disk().is_mark(i)) {
       continue;
     }
-    encode_stored_key(key_at(i), &stored);
+    const KeyRef key = key_at(i);
+    encode_stored_key(key, &stored);
+    if (range.hint_for == 0 && key.partition != range.partition) {
+      continue;
+    }
     if (stored < bounds.begin || stored >= bounds.end) {
       continue;
     }

@@ -42,6 +42,10 @@ class ShardHost final : public ShardPorts {
   void stored(StoreToken token, bool ok);
   void range_read(const FetchRange& range, StoreToken token);
   void set_alive(NodeId peer, bool is_up);
+  /// As the shard's document has them.
+  const KeyPartitions& partitions() const { return partitions_; }
+  /// What lies at a place of the disk.
+  KeyRef key_at(uint32_t place) const;
   void set_storage(StorageTrouble trouble);
   void tick();
   /// Begins a cycle of anti-entropy.
@@ -102,7 +106,6 @@ class ShardHost final : public ShardPorts {
   Knowledge shown(uint32_t key, bool by_hints) const;
   void gather(uint32_t key, const Knowledge& met);
   uint32_t place_of(const KeyRef& key) const;
-  KeyRef key_at(uint32_t place) const;
   Knowledge read_by_step(uint32_t key) const;
   Knowledge answer_met(uint32_t key) const;
   Ghost ghost_of(NodeId to, const Message& message);
@@ -120,6 +123,7 @@ class ShardHost final : public ShardPorts {
   bool tick_due_ = false;
   uint32_t filling_copies_ = 0;
   uint64_t document_epoch_ = 0;
+  KeyPartitions partitions_;
   std::unordered_map<uint64_t, Reading> reading_;  // by op
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                 // by token

@@ -55,7 +55,7 @@ TEST(ConfigText, KeyspacesAreReadAndShownInTheSameWords) {
                               &config),
             "");
   ASSERT_EQ(config.keyspaces.size(), 2U);
-  EXPECT_EQ(config.keyspaces[0], (Keyspace{"cart:*", 0, 0, false, "union", 0}));
+  EXPECT_EQ(config.keyspaces[0], (Keyspace{"cart:*", 0, 0, 0, false, "union", 0}));
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   EXPECT_EQ(matching_directives(config, {"keyspace"}),
             (Pairs{{"keyspace", "cart:* registers off resolver union, session:* r 1 ttl 60000"}}));

@@ -1,4 +1,5 @@
 #include "replication/keyspace/keyspace.h"
+#include "replication/keyspace/key_partitions.h"
 
 #include <gtest/gtest.h>
 
@@ -137,16 +138,62 @@ TEST(KeyspaceWordsTest, WhatIsWrongIsSaid) {
   EXPECT_EQ(refusal({}), "needs a pattern");
   EXPECT_EQ(refusal({"a*b"}), "the pattern has a '*' that is not its last character");
   EXPECT_EQ(refusal({"a", "r", "4"}), "r must be a number from 1 to N=3, not '4'");
-  EXPECT_EQ(refusal({"a", "w", "0"}), "w must be a number from 1 to N=3, not '0'");
+  EXPECT_EQ(refusal({"a", "w", "0"}), "w must be a number from 1 to 64, not '0'");
+  EXPECT_EQ(refusal({"a", "n", "65"}), "n must be a number from 1 to 64, not '65'");
+  EXPECT_EQ(refusal({"a", "w", "2", "n", "1"}), "w must be a number from 1 to N=1, not '2'");
   EXPECT_EQ(refusal({"a", "w", "1", "W", "1"}), "'w' is given twice");
   EXPECT_EQ(refusal({"a", "registers", "maybe"}), "registers must be on or off, not 'maybe'");
   EXPECT_EQ(refusal({"a", "resolver", "a b"}), "resolver must be a resolver's name, not 'a b'");
   EXPECT_EQ(refusal({"a", "ttl", "0"}),
             "ttl must be a number of milliseconds, at least 1, not '0'");
   EXPECT_EQ(refusal({"a", "ttl"}), "'ttl' needs a value");
-  EXPECT_EQ(refusal({"a", "n", "2"}),
-            "a keyspace has no n of its own: every key has the cluster's N copies");
-  EXPECT_EQ(refusal({"a", "color", "red"}), "'color' is none of r, w, registers, resolver, ttl");
+  EXPECT_EQ(refusal({"a", "color", "red"}), "'color' is none of n, r, w, registers, resolver, ttl");
+}
+
+TEST(KeyspaceWordsTest, ANumberOfCopiesBoundsTheQuorums) {
+  Keyspace keyspace;
+  EXPECT_EQ(parse_keyspace(std::vector<std::string_view>{"a*", "R", "4", "N", "5"}, 3, &keyspace),
+            "");
+  EXPECT_EQ(keyspace.copies, 5);
+  EXPECT_EQ(keyspace_text(keyspace), "a* n 5 r 4");
+}
+
+Keyspace with_copies(std::string pattern, uint8_t copies) {
+  Keyspace keyspace;
+  keyspace.pattern = std::move(pattern);
+  keyspace.copies = copies;
+  return keyspace;
+}
+
+TEST(KeyspaceTable, AnNHoldsForNarrowerPatternsThatHaveNone) {
+  const Keyspaces table = {with_copies("a*", 2), with_copies("ab", 5), with_copies("ab*", 0)};
+  EXPECT_EQ(copies_wanted(table, "ab", 3), 5U);
+  EXPECT_EQ(copies_wanted(table, "ab*", 3), 2U);
+  EXPECT_EQ(copies_wanted(table, "abc", 3), 2U);
+  EXPECT_EQ(copies_wanted(table, "b*", 3), 3U);
+  EXPECT_EQ(copies_wanted(table, "*", 3), 3U) << "not all of its keys begin with a";
+}
+
+TEST(KeyPartitions, AKeyIsOfTheClosestLayer) {
+  const std::vector<std::string> layers = {"a*", "ab*", "abc"};
+  const KeyPartitions partitions(16, layers);
+  EXPECT_EQ(partitions.count(), 64U);
+  EXPECT_EQ(partitions.of("b", 8192), 8U);
+  EXPECT_EQ(partitions.of("a1", 8192), 16U + 8);
+  EXPECT_EQ(partitions.of("ab", 8192), 32U + 8);
+  EXPECT_EQ(partitions.of("abc", 8192), 48U + 8);
+  EXPECT_EQ(partitions.of("abcd", 8192), 32U + 8);
+  EXPECT_EQ(partitions.first_layer(48 + 8), 8U);
+  EXPECT_EQ(partitions.slots_of(48 + 8), slot_range(8, 16));
+  EXPECT_EQ(KeyPartitions(16).of("abc", 8192), 8U);
+}
+
+TEST(KeyPartitions, WhatIsAroundAPatternHoldsAllItsKeys) {
+  const std::vector<std::string> layers = {"a*", "abc*", "ab"};
+  EXPECT_EQ(layer_around(layers, "b*"), 0U);
+  EXPECT_EQ(layer_around(layers, "ab*"), 1U) << "neither the narrower one nor one key's";
+  EXPECT_EQ(layer_around(layers, "abcd"), 2U);
+  EXPECT_EQ(layer_around(layers, "*"), 0U);
 }
 
 }  // namespace

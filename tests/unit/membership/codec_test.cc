@@ -45,10 +45,10 @@ TEST(MembershipCodec, EveryMessageComesBackAsItWas) {
 /// The bytes are read by nodes of other releases: a hash that changes here is a new version there.
 TEST(MembershipCodec, GoldenBytes) {
   const std::vector<uint64_t> golden = {
-      0xc447bb59dcc1b89au, 0x1a728acf5e59271cu, 0xc69c54711af212ddu, 0x63e0aafc1a4e707du,
+      0xc447bb59dcc1b89au, 0x4c6e5254d5d0f941u, 0xc69c54711af212ddu, 0x63e0aafc1a4e707du,
       0x0b5cdd17892f8a31u, 0xef99a5090e10caf3u, 0xfa7fe2f1dda9c12au, 0xc2ce09260f696749u,
       0xd9420ea0b1ced747u, 0x89cf66d4a789cf42u, 0x94e2602be4569232u, 0x69f86d1af8336e21u,
-      0xb24ce849c6a140eau, 0x2a4e8ee3dcaf64b5u, 0xb06ae733294efd80u, 0xe976fe263a449efbu,
+      0x3893af28ed73ab62u, 0x9e69abe2e9c28c5bu, 0xb06ae733294efd80u, 0xe976fe263a449efbu,
       0x2a8de86081e4f079u, 0x0c15ae943449c39eu, 0x19b9ea2f186f3bb4u,
   };
   const std::vector<MembershipMessage> messages = sample_messages();
@@ -57,7 +57,7 @@ TEST(MembershipCodec, GoldenBytes) {
     EXPECT_EQ(hash64(bytes_of(messages[i])), golden[i])
         << "sample " << i << ", kind " << messages[i].index() + 1;
   }
-  EXPECT_EQ(hash64(bytes_of(sample_record())), 0x82e6d0a3fd328368u);
+  EXPECT_EQ(hash64(bytes_of(sample_record())), 0x44b288831af8f67au);
 }
 
 TEST(MembershipCodec, GossipLiesInTheBytesAsWritten) {

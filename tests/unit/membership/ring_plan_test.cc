@@ -106,6 +106,115 @@ TEST(RingPlan, JoinTakesThreeEpochsAndEndsBalanced) {
   EXPECT_FALSE(take_steps(all_done(done), 2, &done));
 }
 
+Keyspace with_copies(std::string pattern, uint8_t copies) {
+  Keyspace row;
+  row.pattern = std::move(pattern);
+  row.copies = copies;
+  return row;
+}
+
+/// The document after a row was put there, or without it where `copies` is 0.
+ClusterDocument with_row(const ClusterDocument& document, std::string pattern, uint8_t copies) {
+  ClusterDocument next = next_document(document);
+  EXPECT_TRUE(put_keyspace(next.keyspaces, with_copies(std::move(pattern), copies)));
+  EXPECT_EQ(add_layers(&next), "");
+  start_moves(&next);
+  EXPECT_TRUE(is_valid(next));
+  EXPECT_TRUE(may_follow(document, next));
+  return next;
+}
+
+TEST(RingPlan, AnNOfItsOwnSplitsAPatternOffWithTheOwnersThatItHad) {
+  const ClusterDocument start = founded(5, 16, 3);
+  const ClusterDocument split = with_row(start, "a*", 2);
+  ASSERT_EQ(split.ring.partition_count(), 32u);
+  for (PartitionIndex p = 0; p < 16; ++p) {
+    EXPECT_TRUE(std::ranges::equal(split.ring.owners(16 + p), start.ring.owners(p)));
+    EXPECT_EQ(split.step(p), split.epoch) << "requests of before don't go on";
+    EXPECT_EQ(split.step(16 + p), split.epoch);
+    const Move* move = split.find_move(16 + p);
+    ASSERT_NE(move, nullptr);
+    EXPECT_TRUE(std::ranges::equal(move->new_owners, start.ring.owners(p).first(2)));
+    EXPECT_EQ(split.find_move(p), nullptr);
+  }
+  const ClusterDocument end = settled(split);
+  for (PartitionIndex p = 0; p < 16; ++p) {
+    EXPECT_TRUE(std::ranges::equal(end.ring.owners(16 + p), start.ring.owners(p).first(2)));
+    EXPECT_TRUE(std::ranges::equal(end.ring.owners(p), start.ring.owners(p)));
+  }
+}
+
+TEST(RingPlan, MoreCopiesAreOnNodesThatWouldStandIn) {
+  const ClusterDocument end = settled(with_row(founded(6, 16, 3), "a*", 5));
+  for (PartitionIndex p = 16; p < 32; ++p) {
+    EXPECT_EQ(end.ring.owners(p).size(), 5u);
+    EXPECT_TRUE(std::ranges::equal(end.ring.owners(p).first(3), end.ring.owners(p - 16)));
+  }
+  const ClusterDocument few = settled(with_row(founded(4, 16, 3), "a*", 5));
+  EXPECT_EQ(few.ring.owners(16).size(), 4u) << "no more than there are members";
+  EXPECT_EQ(settled(after(few, join_of(5))).ring.owners(16).size(), 5u);
+}
+
+TEST(RingPlan, WithoutItsNAPatternHasTheOwnersOfTheKeysAroundIt) {
+  const ClusterDocument one = settled(with_row(founded(5, 16, 3), "a*", 1));
+  EXPECT_EQ(one.ring.owners(16).size(), 1u);
+  ClusterDocument next = next_document(one);
+  ASSERT_TRUE(remove_keyspace(next.keyspaces, "a*"));
+  ASSERT_EQ(add_layers(&next), "");
+  start_moves(&next);
+  const ClusterDocument end = settled(next);
+  ASSERT_EQ(end.layers.size(), 1u) << "it may have an n again, and moves then";
+  for (PartitionIndex p = 0; p < 16; ++p) {
+    EXPECT_TRUE(std::ranges::equal(end.ring.owners(16 + p), end.ring.owners(p)));
+  }
+  EXPECT_EQ(settled(with_row(end, "a*", 2)).ring.owners(16).size(), 2u);
+}
+
+TEST(RingPlan, ANarrowerPatternIsSplitOffTheWiderOne) {
+  const ClusterDocument wide = settled(with_row(founded(5, 16, 3), "a*", 2));
+  const ClusterDocument split = with_row(wide, "ab*", 3);
+  ASSERT_EQ(split.ring.partition_count(), 48u);
+  EXPECT_TRUE(std::ranges::equal(split.ring.owners(32), wide.ring.owners(16)));
+  EXPECT_EQ(split.step(16), split.epoch);
+  EXPECT_LT(split.step(0), split.epoch) << "its keys stay where they are";
+  EXPECT_EQ(settled(split).ring.owners(32).size(), 3u);
+}
+
+TEST(RingPlan, ALayerThatIsSplitOffWhileItsKeysMoveMovesOn) {
+  const ClusterDocument moving = after(founded(3, 16, 3), join_of(4));
+  const ClusterDocument split = with_row(moving, "a*", 2);
+  for (const Move& move : moving.moves) {
+    const Move* other = split.find_move(16 + move.partition);
+    ASSERT_NE(other, nullptr);
+    EXPECT_EQ(other->new_owners, move.new_owners);
+  }
+  const ClusterDocument end = settled(split);
+  EXPECT_TRUE(std::ranges::equal(end.ring.owners(16), end.ring.owners(0).first(2)));
+}
+
+TEST(RingPlan, AtMostThreePatternsCanHaveAnN) {
+  ClusterDocument document = founded(3, 16, 3);
+  for (const char* pattern : {"a*", "b*", "c*"}) {
+    document = settled(with_row(document, pattern, 2));
+  }
+  EXPECT_EQ(settled(with_row(document, "a*", 1)).ring.owners(16).size(), 1u);
+  ClusterDocument next = next_document(document);
+  ASSERT_TRUE(put_keyspace(next.keyspaces, with_copies("d*", 2)));
+  const ClusterDocument before = next;
+  EXPECT_THAT(add_layers(&next),
+              StartsWith("ERR at most 3 patterns can have had an n of their own: "
+                         "a* b* c* "));
+  EXPECT_EQ(next, before);
+  next = next_document(document);
+  ASSERT_TRUE(put_keyspace(next.keyspaces, with_copies("d*", 3)));
+  EXPECT_EQ(add_layers(&next), "") << "the cluster's own N needs none";
+}
+
+TEST(RingPlan, TheOnlyCopyOfAPatternsKeysIsNotRemoved) {
+  const ClusterDocument end = settled(with_row(founded(3, 16, 3), "a*", 1));
+  EXPECT_THAT(refusal(end, remove_of(end.ring.owners(16)[0])), HasSubstr("holds the only copy of"));
+}
+
 TEST(RingPlan, NoStepBeforeMajoritiesStoredTheLastAndNewCopiesAreWhole) {
   const ClusterDocument joined = after(founded(3, 16, 3), join_of(4));
   const PartitionIndex partition = joined.moves[0].partition;
@@ -318,7 +427,9 @@ class RandomChanges {
   void act() {
     ClusterDocument next = next_document(document_);
     bool changes = false;
-    if (below(3) == 0) {
+    if (below(12) == 0) {
+      changes = change_copies(&next);
+    } else if (below(3) == 0) {
       changes = apply_change(random_change(), below(4) == 0, &next).empty();
     } else if (below(4) == 0) {
       changes = stage_change(random_change(), &next).empty();
@@ -355,6 +466,18 @@ class RandomChanges {
 
  private:
   uint64_t below(uint64_t bound) { return prng_() % bound; }
+
+  bool change_copies(ClusterDocument* next) {
+    constexpr const char* kPatterns[] = {"a*", "ab*", "abc", "b*"};
+    const Keyspaces before = next->keyspaces;
+    EXPECT_TRUE(put_keyspace(next->keyspaces,
+                             with_copies(kPatterns[below(4)], static_cast<uint8_t>(below(6)))));
+    if (!add_layers(next).empty()) {
+      next->keyspaces = before;
+      return false;
+    }
+    return next->keyspaces != before;
+  }
 
   NodeId random_member() { return document_.members[below(document_.members.size())].id; }
 
@@ -399,7 +522,8 @@ class RandomChanges {
   void install(ClusterDocument next) {
     start_moves(&next);
     ASSERT_TRUE(may_follow(document_, next));
-    for (PartitionIndex p = 0; p < next.ring.partition_count(); ++p) {
+    check_layers_added(next);
+    for (PartitionIndex p = 0; p < document_.ring.partition_count(); ++p) {
       ASSERT_FALSE(next.ring.owners(p).empty());
       ASSERT_FALSE(next.serving_owners(p).empty());
       const bool is_touched = !std::ranges::equal(next.ring.owners(p), document_.ring.owners(p)) ||
@@ -408,6 +532,24 @@ class RandomChanges {
       check_quorum_kept(next, p);
     }
     document_ = std::move(next);
+  }
+
+  /// A layer begins with the lists of the keys around it, at a step of both.
+  void check_layers_added(const ClusterDocument& next) {
+    const uint32_t count = next.ring.slot_partitions();
+    std::vector<std::string> patterns;
+    for (const Layer& layer : next.layers) {
+      patterns.push_back(layer.pattern);
+    }
+    for (PartitionIndex p = document_.ring.partition_count(); p < next.ring.partition_count();
+         ++p) {
+      const std::size_t added = p / count - 1;
+      const uint32_t around = layer_around(std::span(patterns).first(added), patterns[added]);
+      const PartitionIndex from = around * count + p % count;
+      ASSERT_EQ(next.step(p), next.epoch);
+      ASSERT_EQ(next.step(from), next.epoch);
+      ASSERT_TRUE(std::ranges::is_permutation(next.ring.owners(p), next.ring.owners(from)));
+    }
   }
 
   static bool is_same_move(const Move* a, const Move* b) {
@@ -448,8 +590,21 @@ TEST(RingPlanRandom, ChangesAndStepsAlwaysEndAtTheClaimWithNoMoves) {
       ASSERT_FALSE(member.is_leaving);
       claims.push_back({member.id, member.weight, member.zone});
     }
-    ASSERT_EQ(end.ring,
-              BalancedClaim().place(&end.ring, claims, {end.ring.partition_count(), end.replicas}));
+    const auto able = static_cast<std::size_t>(
+        std::ranges::count_if(claims, [](const ClaimMember& one) { return one.weight != 0; }));
+    const uint32_t count = end.ring.slot_partitions();
+    const auto flat = end.ring.flat_owners().first(std::size_t{count} * end.ring.copies());
+    const Ring first =
+        *Ring::make(count, end.ring.replicas(), end.ring.copies(), {flat.begin(), flat.end()});
+    const Ring wanted = BalancedClaim().place(&first, claims, {count, end.replicas});
+    for (PartitionIndex p = 0; p < end.ring.partition_count(); ++p) {
+      const auto owners = end.ring.owners(p);
+      const auto around = wanted.owners(p % count);
+      const std::size_t length = std::min<std::size_t>(end.replicas_of(p), able);
+      ASSERT_EQ(owners.size(), length);
+      const std::size_t shared = std::min(length, around.size());
+      ASSERT_TRUE(std::ranges::equal(owners.first(shared), around.first(shared)));
+    }
   }
 }
 

@@ -27,7 +27,7 @@ void Peer::load(const KeyRef& key, StoreToken token) {
   world_.later([this, stored, token] {
     --world_.loads_under_way;
     KeyRef loaded;
-    ASSERT_TRUE(decode_stored_key(stored, kPartitions, &loaded));
+    ASSERT_TRUE(decode_stored_key(stored, partitions, &loaded));
     const std::string record = engine_[stored];
     State state;
     ASSERT_TRUE(decode_record(loaded, record, &state));
@@ -45,7 +45,7 @@ void World::restart(NodeId id) {
   for (const auto& [stored, record] : peer(id).engine()) {
     KeyRef key;
     State state;
-    ASSERT_TRUE(decode_stored_key(stored, kPartitions, &key));
+    ASSERT_TRUE(decode_stored_key(stored, peer(id).partitions, &key));
     ASSERT_TRUE(decode_record(key, record, &state));
     ASSERT_TRUE(peer(id).shard().count_existing(key, state, now));
   }
@@ -62,16 +62,17 @@ uint64_t Peer::random() {
 }
 
 void Peer::read_range(const FetchRange& range, StoreToken token) {
-  const StoredKeyRange bounds = fetch_range(range, kPartitions);
-  world_.later([this, bounds, token, entries_max = range.entries_max] {
+  const StoredKeyRange bounds = fetch_range(range, partitions);
+  world_.later([this, bounds, token, partition = range.partition, is_hints = range.hint_for != 0,
+                entries_max = range.entries_max] {
     std::vector<RangeEntry> entries;
     auto place = engine_.lower_bound(bounds.begin);
     for (; place != engine_.end() && place->first < bounds.end && entries.size() < entries_max;
          ++place) {
       RangeEntry entry;
-      ASSERT_TRUE(decode_stored_key(place->first, kPartitions, &entry.key));
+      ASSERT_TRUE(decode_stored_key(place->first, partitions, &entry.key));
       entry.record = place->second;
-      if (!entry.record.empty()) {
+      if (!entry.record.empty() && (is_hints || entry.key.partition == partition)) {
         entries.push_back(entry);
       }
     }
@@ -115,7 +116,7 @@ void Peer::send(NodeId to, const Message& message) {
     Frame read;
     ASSERT_EQ(read_frame_header(frame, kFramePayloadBytesMax, &read.header), FrameError::kNone);
     read.payload = std::string_view(frame).substr(kFrameHeaderBytes);
-    MessageReader reader(kPartitions);
+    MessageReader reader(world_.peer(to).partitions);
     reader.start(read);
     while (const Message* received = reader.next()) {
       world_.peer(to).shard().receive(id_, *received, world_.now);

@@ -83,6 +83,7 @@ class Peer final : public ShardPorts {
 
   std::map<RepairToken, RepairReport> reports;
   std::map<ClientToken, Outcome> outcomes;
+  KeyPartitions partitions{kPartitions};  // as the document installed last has them
   bool refuses_stores = false;
   uint64_t stores = 0;
 
@@ -141,6 +142,7 @@ class World {
   }
   /// As the document is now.
   void install_document(Peer& one) {
+    one.partitions = document.partitions();
     one.shard().set_cluster(std::make_shared<ClusterDocument>(document), CopyState::kWhole, now);
   }
   /// The process ends and starts again on what its engine holds, which is taken for all it had.

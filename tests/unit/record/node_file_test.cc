@@ -45,7 +45,8 @@ ClusterDocument small_cluster() {
   cluster.staged.push_back({ChangeKind::kReplace, 7, cluster.members.back()});
   cluster.staged.back().joining.is_leaving = false;
   cluster.ancestors = {{1, 2}};
-  cluster.keyspaces = {{"cart:*", 1, 3, false, "union", 60'000}, {"one", 0, 0, true, "lww", 0}};
+  cluster.keyspaces = {{"cart:*", 5, 1, 3, false, "union", 60'000},
+                       {"one", 0, 0, 0, true, "lww", 0}};
   cluster.users = {{"alice", "on ~* +@all"}, {"bob", ""}};
   return cluster;
 }
@@ -82,7 +83,7 @@ TEST(NodeFileTest, AClusterWrittenBeforeThereWereMovesIsRead) {
   cluster.keyspaces.clear();
   cluster.users.clear();
   std::string bytes = encode(cluster);
-  constexpr size_t kAddedBytes = 2 + 6;  // two members' flags, six empty lists
+  constexpr size_t kAddedBytes = 2 + 7;  // two members' flags, seven empty lists
   bytes.erase(bytes.size() - 8 - kAddedBytes, kAddedBytes);
   bytes[8] = 1;
   ClusterDocument decoded;
@@ -95,21 +96,46 @@ TEST(NodeFileTest, AClusterWrittenBeforeThereWereKeyspacesIsRead) {
   cluster.keyspaces.clear();
   cluster.users.clear();
   std::string bytes = encode(cluster);
-  bytes.erase(bytes.size() - 8 - 2, 2);
+  bytes.erase(bytes.size() - 8 - 3, 3);
   bytes[8] = 2;
   ClusterDocument decoded;
   ASSERT_EQ(decode_cluster(summed(bytes), &decoded), ClusterBytes::kValid);
   EXPECT_EQ(decoded, cluster);
 }
 
+TEST(NodeFileTest, AClusterWrittenBeforeThereWereLayersIsRead) {
+  ClusterDocument cluster = small_cluster();
+  cluster.keyspaces.clear();
+  std::string bytes = encode(cluster);
+  bytes.erase(bytes.size() - 8 - 1, 1);
+  bytes[8] = 3;
+  ClusterDocument decoded;
+  ASSERT_EQ(decode_cluster(summed(bytes), &decoded), ClusterBytes::kValid);
+  EXPECT_EQ(decoded, cluster);
+}
+
+TEST(NodeFileTest, LayersOfTheRingComeBack) {
+  ClusterDocument cluster = small_cluster();
+  cluster.layers = {{"a*", 5}};
+  cluster.ring =
+      *Ring::make(cluster.ring.partition_count(), cluster.ring.replicas(), cluster.ring.copies(),
+                  {cluster.ring.flat_owners().begin(), cluster.ring.flat_owners().end()},
+                  /*layers=*/2);
+  ClusterDocument decoded;
+  ASSERT_EQ(decode_cluster(encode(cluster), &decoded), ClusterBytes::kValid);
+  EXPECT_EQ(decoded, cluster);
+  cluster.layers.assign(4, {"a*", 5});
+  EXPECT_EQ(decode_cluster(encode(cluster), &decoded), ClusterBytes::kDamaged);
+}
+
 TEST(NodeFileTest, GoldenBytes) {
   const std::string bytes = encode(small_cluster());
-  EXPECT_EQ(bytes.size(), 666U);
+  EXPECT_EQ(bytes.size(), 669U);
   EXPECT_EQ(testing_record::hex(bytes.substr(0, 84)),
-            "4b494e44524544430300c10000000000000002000000030000000000000002000000040000000000"
+            "4b494e44524544430400c10000000000000002000000030000000000000002000000040000000000"
             "00000207000000000000004600000000000000066e6f64652d37093132372e302e302e31591b0931"
             "32372e30");
-  EXPECT_EQ(testing_record::hex(bytes.substr(bytes.size() - 8)), "583b420e0ec90338");
+  EXPECT_EQ(testing_record::hex(bytes.substr(bytes.size() - 8)), "972f31fea738551c");
 }
 
 TEST(NodeFileTest, EveryFlippedBitAndEveryCutIsRefused) {
@@ -131,7 +157,7 @@ TEST(NodeFileTest, WellSummedNonsenseIsRefused) {
   ClusterDocument decoded;
   EXPECT_EQ(decode_cluster(summed(bytes + "12345678"), &decoded), ClusterBytes::kDamaged);
   std::string newer = bytes;
-  newer[8] = 4;
+  newer[8] = 5;
   EXPECT_EQ(decode_cluster(summed(newer), &decoded), ClusterBytes::kVersionNewer);
   uint64_t valid = 0;
   for (size_t bit = 80; bit < (bytes.size() - 8) * 8; ++bit) {

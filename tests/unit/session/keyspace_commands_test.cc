@@ -20,7 +20,7 @@ TEST_F(KeyspaceCommandsTest, SetAsksForARowAndAnswersOk) {
   receive(session_, line("KEYSPACE SET cart:* r 1 RESOLVER Union REGISTERS off TTL 60000"));
   ASSERT_EQ(requests().size(), 1U);
   EXPECT_EQ(requests()[0].second.kind, KeyspaceRequest::kSet);
-  EXPECT_EQ(requests()[0].second.keyspace, (Keyspace{"cart:*", 1, 0, false, "union", 60'000}));
+  EXPECT_EQ(requests()[0].second.keyspace, (Keyspace{"cart:*", 0, 1, 0, false, "union", 60'000}));
   worker_.service().client().number_done(requests()[0].first, 1);
   EXPECT_EQ(sent(session_), "+OK\r\n");
 }
@@ -45,8 +45,8 @@ TEST_F(KeyspaceCommandsTest, MistakesAreToldBeforeAnybodyIsAsked) {
             "-ERR the pattern has a '*' that is not its last character\r\n");
   EXPECT_EQ(say(session_, "KEYSPACE SET a* W 2"),
             "-ERR w must be a number from 1 to N=1, not '2'\r\n");
-  EXPECT_EQ(say(session_, "KEYSPACE SET a* N 1"),
-            "-ERR a keyspace has no n of its own: every key has the cluster's N copies\r\n");
+  EXPECT_EQ(say(session_, "KEYSPACE SET a* N 65"),
+            "-ERR n must be a number from 1 to 64, not '65'\r\n");
   EXPECT_EQ(say(session_, "KEYSPACE SET"),
             "-ERR wrong number of arguments for 'keyspace|set' command\r\n");
   EXPECT_EQ(say(session_, "KEYSPACE NOSUCH"),

@@ -18,7 +18,7 @@ class DirectStoreTest : public testing::Test {
     plugins::OpenedEngine opened = plugins::memory::open_memory_engine({});
     engine_ = std::make_unique<plugins::FaultEngine>(std::move(opened.engine), plan_);
     store_ = std::make_unique<DirectStore>(*engine_);
-    store_->set_partition_count(kTestPartitions);
+    store_->set_partitions(kTestPartitions);
   }
 
   std::string load(std::string_view name) {

@@ -45,8 +45,7 @@ TEST_F(SalvageTest, RecordsHintsAndRoundMarksAreKept) {
   const KeyRef record = make_key("key", kPartitions);
   KeyRef hint = record;
   hint.hint_for = 7;
-  const KeyRef mark =
-      KeyRef::round_mark(record.partition, slot_range(record.partition, kPartitions).first);
+  const KeyRef mark = KeyRef::round_mark(record.partition, kPartitions);
   const std::vector<std::string> names = {stored_name(record), stored_name(hint),
                                           stored_name(mark)};
   {

@@ -74,7 +74,7 @@ class ThreadedStoreTest : public testing::Test {
     slow_ = slow.get();
     engine_ = std::make_unique<plugins::FaultEngine>(std::move(slow), plan_);
     store_ = std::make_unique<ThreadedStore>(*engine_, 1, [this] { wakes_.wake(); });
-    store_->set_partition_count(kTestPartitions);
+    store_->set_partitions(kTestPartitions);
   }
   ~ThreadedStoreTest() override {
     plan_->clear();
