@@ -56,7 +56,7 @@ class MessageReader {
   KeyRef key_of(std::string_view key) const;
   /// The sender may know of more layers than this node.
   bool is_partition(uint16_t partition) const {
-    return partition < partitions_.slot_partitions() * kLayersMax;
+    return partition < partitions_.slot_partitions() * layers_max(partitions_.slot_partitions());
   }
 
   KeyPartitions partitions_;

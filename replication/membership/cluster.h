@@ -107,7 +107,7 @@ struct ClusterDocument {
   std::vector<TagKey> tag_keys;     // the first one signs, all are accepted
   std::vector<Ancestor> ancestors;  // oldest first; where generations were forced
   Keyspaces keyspaces;
-  /// Of the ring behind its first layer, no pattern twice, at most kLayersMax - 1. One stays when
+  /// Of the ring behind its first layer, no pattern twice, at most layers_max() - 1. One stays when
   /// its keyspace goes: its lists become those of the keys around it (docs/design/keyspaces.md).
   std::vector<Layer> layers;
   std::vector<CommittedUser> users;  // by name, none twice

@@ -393,8 +393,9 @@ std::string add_layers(ClusterDocument* given) {
     if (row->copies == 0 || is_layer || row->copies == document->replicas_of_layer(around)) {
       continue;
     }
-    if (document->layers.size() + 1 >= kLayersMax) {
-      std::string error = "ERR at most " + std::to_string(kLayersMax - 1) +
+    const uint32_t most_layers = layers_max(document->ring.slot_partitions());
+    if (document->layers.size() + 1 >= most_layers) {
+      std::string error = "ERR at most " + std::to_string(most_layers - 1) +
                           " patterns can have had an n of their own:";
       for (const std::string& pattern : patterns) {
         error += " " + pattern;

@@ -33,9 +33,10 @@ bool has_duplicate(std::span<const NodeId> list) {
 std::optional<Ring> Ring::make(std::uint32_t partition_count, std::uint32_t replicas,
                                std::uint32_t copies, std::vector<NodeId> flat_owners,
                                std::uint32_t layers) {
-  if (layers == 0 || layers > kLayersMax || partition_count == 0 || partition_count % layers != 0 ||
-      partition_count / layers > kSlotCount || replicas == 0 || replicas > UINT8_MAX ||
-      copies > replicas || flat_owners.size() != std::uint64_t{partition_count} * copies) {
+  if (layers == 0 || partition_count == 0 || partition_count % layers != 0 ||
+      partition_count / layers > kSlotCount || layers > layers_max(partition_count / layers) ||
+      replicas == 0 || replicas > UINT8_MAX || copies > replicas ||
+      flat_owners.size() != std::uint64_t{partition_count} * copies) {
     return std::nullopt;
   }
   Ring ring;

@@ -21,8 +21,14 @@ struct ClaimMember {
 
 inline constexpr std::uint32_t kWeightMax = 1'000'000;
 
-/// A ring has at most so many layers, so that a partition's number is 16 bits wide.
-inline constexpr std::uint32_t kLayersMax = 4;
+/// A ring has at most so many layers, whatever its size.
+inline constexpr std::uint32_t kLayersMax = 16;
+
+/// A ring of so many slot partitions has at most so many layers: a partition's number is 16 bits
+/// wide.
+constexpr std::uint32_t layers_max(std::uint32_t slot_partitions) {
+  return std::min(kLayersMax, 65'536 / slot_partitions);
+}
 
 /// Who holds what: for each partition its preference list. Lists are of one length but while a
 /// cluster of fewer than N nodes grows or shrinks. A value that never changes once made, so any
@@ -35,7 +41,7 @@ class Ring {
   /// `replicas` (fewer where fewer nodes can hold data); a shorter list ends in zeros. nullopt
   /// where the sizes disagree, a count is out of range, a list names a node twice or has a gap, so
   /// it may be fed from decoded bytes.
-  /// The partitions are `layers` (1..kLayersMax) times as many as the slots are cut into, layer
+  /// The partitions are `layers` (1..layers_max()) times as many as the slots are cut into, layer
   /// after layer.
   static std::optional<Ring> make(std::uint32_t partition_count, std::uint32_t replicas,
                                   std::uint32_t copies, std::vector<NodeId> flat_owners,

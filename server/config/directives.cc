@@ -399,9 +399,11 @@ TooLarge quorum_above_replicas(const Config& config) {
   }
   const auto own =
       std::ranges::count_if(config.keyspaces, [](const Keyspace& one) { return one.copies != 0; });
-  if (own >= static_cast<std::ptrdiff_t>(kLayersMax)) {
-    return {"keyspace",
-            "gives more than " + std::to_string(kLayersMax - 1) + " patterns an n of their own"};
+  const uint32_t most_layers = layers_max(config.ring_partitions);
+  if (own >= static_cast<std::ptrdiff_t>(most_layers)) {
+    return {"keyspace", "gives more than " + std::to_string(most_layers - 1) +
+                            " patterns an n of their own, with ring-partitions " +
+                            std::to_string(config.ring_partitions)};
   }
   return {};
 }

@@ -445,7 +445,7 @@ TEST_F(MessageTest, UnknownKindsAreSkipped) {
 
 TEST_F(MessageTest, PartitionsOutsideTheRingAreRefused) {
   std::string again;
-  MessageReader small_ring(64);
+  MessageReader small_ring(4);
   EXPECT_FALSE(read_all(small_ring, bytes_of(messages_[8]), 1, &again));
   EXPECT_TRUE(read_all(small_ring, bytes_of(messages_[9]), 1, &again));
 }
