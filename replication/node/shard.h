@@ -79,7 +79,8 @@ class Shard {
   /// A page of keys in a partition of this shard, answered through ShardPorts::reply_scan.
   void submit_scan(ClientToken token, const ScanRequest& request, Now now);
   /// Lets go what is old enough of deleted and expired keys, where all owners agree; the driver
-  /// calls it as often as start_anti_entropy(). While a cycle is under way, a call changes nothing.
+  /// calls it as often as start_anti_entropy(), and every few seconds where that is off. While a
+  /// cycle is under way, a call changes nothing.
   void start_reaping(Now now) { reaper_.start_cycle(now); }
   /// Compares this shard's copies with the other owners', and brings together what differs; the
   /// driver calls it every anti-entropy-interval-ms. While a cycle is under way, a call changes

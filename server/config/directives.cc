@@ -283,11 +283,12 @@ constexpr Directive kDirectives[] = {
      set_number<&Config::request_timeout_ms, 1, 3'600'000>, print_number<&Config::request_timeout_ms>},
     {"tombstone-grace-ms", "MILLISECONDS", "86400000", kRuntime, kOnce,
      "Age from which tombstones are let go, once all owners agree; expired keys a minute after their "
-     "time at the latest. Looked at every anti-entropy-interval-ms. Safe at any value: it only spares work.",
+     "time at the latest. Looked at every anti-entropy-interval-ms, or every 10 s where that is 0. Safe at any value: "
+     "it only spares work.",
      set_number<&Config::tombstone_grace_ms, 0, 31'536'000'000>, print_number<&Config::tombstone_grace_ms>},
     {"anti-entropy-interval-ms", "MILLISECONDS", "10000", kRuntime, kOnce,
      "Time between two comparisons of each copy with the other owners', by their Merkle trees; what "
-     "differs is brought together. 0: never.",
+     "differs is brought together. 0: never, and tombstones wait for owners that differ.",
      set_number<&Config::anti_entropy_interval_ms, 0, 86'400'000>, print_number<&Config::anti_entropy_interval_ms>},
     {"max-siblings", "NUMBER", "100", kRuntime, kOnce,
      "Siblings of a key above which DPUT is refused.",

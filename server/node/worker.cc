@@ -62,6 +62,15 @@ Durability durability_of(const Config& config, const plugins::Capabilities& engi
   return Durability::kMemory;
 }
 
+/// Reaping goes on without anti-entropy.
+uint64_t cycle_interval_ms(const Config& config) {
+  constexpr uint64_t kLeastMs = 1'000;
+  constexpr uint64_t kMostMs = 10'000;
+  return config.anti_entropy_interval_ms != 0
+             ? config.anti_entropy_interval_ms
+             : std::clamp<uint64_t>(config.tombstone_grace_ms, kLeastMs, kMostMs);
+}
+
 }  // namespace
 
 Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
@@ -101,11 +110,13 @@ Worker::Worker(const Setup& setup, plugins::Engine& engine, NodeShared& shared,
                     const uint64_t timeout_ms = uint64_t{config_->timeout_s} * 1000;
                     clients_.close_idle(refresh_now().cluster_ms - timeout_ms);
                   }),
-      exchange_time_(loop_,
-                     [this] {
-                       driver_->shard().start_anti_entropy(refresh_now());
-                       driver_->shard().start_reaping(refresh_now());
-                     }),
+      cycle_time_(loop_,
+                  [this] {
+                    if (config_->anti_entropy_interval_ms != 0) {
+                      driver_->shard().start_anti_entropy(refresh_now());
+                    }
+                    driver_->shard().start_reaping(refresh_now());
+                  }),
       pause_end_(loop_, [this] { hub_.end_pause(); }),
       turn_end_(loop_, [this] { end_turn(); }) {
   refresh_now();
@@ -123,17 +134,14 @@ void Worker::watch_idle_clients() {
   }
 }
 
-/// Cycles of anti-entropy begin once there are copies.
-void Worker::await_exchanges() {
-  const uint32_t interval_ms = driver_ ? config_->anti_entropy_interval_ms : 0;
-  if (interval_ms == exchange_interval_ms_) {
+/// Cycles of anti-entropy and of reaping begin once there are copies.
+void Worker::await_cycles() {
+  const uint64_t interval_ms = driver_ ? cycle_interval_ms(*config_) : 0;
+  if (interval_ms == cycle_interval_ms_) {
     return;
   }
-  exchange_interval_ms_ = interval_ms;
-  exchange_time_.stop();
-  if (interval_ms > 0) {
-    exchange_time_.start(interval_ms, interval_ms);
-  }
+  cycle_interval_ms_ = interval_ms;
+  cycle_time_.start(interval_ms, interval_ms);
 }
 
 Worker::~Worker() {
@@ -182,7 +190,7 @@ void Worker::set_config(std::shared_ptr<const Config> config) {
   if (driver_) {
     driver_->shard().set_config(shard_config());
   }
-  await_exchanges();
+  await_cycles();
 }
 
 ShardConfig Worker::shard_config() const {
@@ -218,7 +226,7 @@ void Worker::set_cluster(std::shared_ptr<const ClusterView> view, CopyState fres
   driver_->set_cluster(view_->document, fresh_copies);
   note_filling_copies();
   tell_progress();
-  await_exchanges();
+  await_cycles();
 }
 
 Inventory Worker::take_inventory(const std::optional<SaveMark>& save,

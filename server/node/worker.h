@@ -139,7 +139,7 @@ class Worker final : public ShardOutlet {
   void note_mended_copies();
   void tell_progress();
   void watch_idle_clients();
-  void await_exchanges();
+  void await_cycles();
   SessionSettings session_settings() const;
   ShardConfig shard_config() const;
 
@@ -182,9 +182,9 @@ class Worker final : public ShardOutlet {
   std::optional<ShardDriver> driver_;
   Timer tick_;
   Timer idle_check_;
-  Timer exchange_time_;
+  Timer cycle_time_;
   Timer pause_end_;
-  uint32_t exchange_interval_ms_ = 0;  // that the timer goes by
+  uint64_t cycle_interval_ms_ = 0;  // that the timer goes by
   std::optional<Timer> drain_check_;
   TurnEnd turn_end_;
   std::thread thread_;

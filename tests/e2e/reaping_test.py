@@ -63,6 +63,14 @@ class ReapingTest(unittest.TestCase):
         self.assertEqual(self.count("tombstones"), [0] * NODES)
         self.assertEqual(self.client.dbsize(), 1)
 
+    def test_rounds_go_on_without_anti_entropy(self):
+        for node in self.cluster.nodes:
+            redis_cli(node.port, "CONFIG", "SET", "anti-entropy-interval-ms", "0")
+        self.in_one_go([("SET", f"key:{n}", "v") for n in range(KEYS)])
+        self.in_one_go([("DEL", f"key:{n}") for n in range(KEYS)])
+        wait_until(lambda: self.count("reaped_keys") == [KEYS] * NODES, 30,
+                   "every node let all of them go")
+
     def test_a_node_that_is_away_holds_rounds_up_and_brings_nothing_back(self):
         self.in_one_go([("SET", f"key:{n}", "v") for n in range(KEYS)])
         *others, absent = self.cluster.nodes
