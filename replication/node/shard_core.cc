@@ -15,9 +15,6 @@ namespace {
 /// first generation, so that steps stay short on the wire.
 constexpr unsigned kGenerationShift = 48;
 
-/// Of all trees of a node.
-constexpr size_t kTreeBytesMax = 64U << 20;
-
 }  // namespace
 
 void ShardCore::set_cluster(std::shared_ptr<const ClusterDocument> document) {
@@ -86,7 +83,7 @@ void ShardCore::refresh_tree_level() {
     held += cluster_->holds(partition, self) ? 1 : 0;
   }
   // Each shard may be building one more.
-  const uint8_t level = MerkleTree::level_max_for(held + config.shard_count, kTreeBytesMax);
+  const uint8_t level = MerkleTree::level_max_for(held + config.shard_count, config.tree_bytes_max);
   has_unfit_tree = has_unfit_tree || level != tree_level_max_;
   tree_level_max_ = level;
 }

@@ -42,6 +42,7 @@ struct ShardConfig {
   uint64_t background_p99_target_us = 0;          // see BudgetLimits
   uint64_t hint_ttl_ms = 10'800'000;              // older ones need not wait for their target
   uint64_t tombstone_grace_ms = 86'400'000;       // younger ones are not worth a round yet
+  size_t tree_bytes_max = 64U << 20;              // of the Merkle trees of all shards together
 };
 
 /// Counters of one shard; sums over shards make INFO's sections.

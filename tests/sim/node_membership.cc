@@ -223,6 +223,7 @@ void SimNode::install_in_shard(uint8_t shard,
     config.engine_can_sync = plan.durability == Durability::kSynced;
     config.request_timeout_ms = plan.request_timeout_ms;
     config.siblings_max = 40;
+    config.tree_bytes_max = plan.tree_bytes_max;
     shards_[shard] = std::make_unique<ShardHost>(*this, config);
   }
   shards_[shard]->set_cluster(document, fresh);

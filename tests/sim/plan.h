@@ -89,6 +89,7 @@ struct Plan {
   bool hangs = false;           // a node stands still for 40 s, once; in runs long enough for it
   uint32_t doubt_every_ms = 0;  // a link that breaks without cause
   uint32_t flush_every_ms = 0;
+  size_t tree_bytes_max = 0;            // of a node
   uint32_t ring_change_every_ms = 0;    // nodes join, leave, are removed or replaced
   uint32_t copies_change_every_ms = 0;  // keyspaces get an n of their own, or lose it
   uint32_t spare_nodes = 0;             // that may join
