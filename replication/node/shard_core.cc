@@ -368,6 +368,7 @@ constexpr ActorId kMarkOfClean = 2;
 constexpr ActorId kMarkOfBar = 3;
 constexpr ActorId kMarkOfBegins = 4;
 constexpr ActorId kIsMarked = 5;  // of layers behind the first: else it has that of those around it
+constexpr ActorId kMarkIsUnsynced = 6;  // nothing was, when the marks were stored; of all layers
 constexpr ActorId kPerLayer = 8;
 
 void write_mark(const RoundMark& mark, uint32_t layer, State* state) {
@@ -418,23 +419,28 @@ StoreStatus ShardCore::put_mark(uint16_t partition, StoreToken token) {
   for (uint32_t layer = 0; layer < partitions_.layers(); ++layer) {
     write_mark(copies.at(partitions_.in_layer(partition, layer)).saved_mark, layer, &state);
   }
+  if (config.durability == Durability::kMemory && !KINDRED_BUG(unsynced_mark_believed)) {
+    state.context.raise(kMarkIsUnsynced, 1);
+  }
   const KeyRef key = KeyRef::round_mark(partition, partitions_);
   return ports.store(key, ports.encode(key, state), config.durability, token);
 }
 
 void ShardCore::restore_mark(uint16_t partition, const State& state) {
+  // Whatever durability is configured now.
+  const bool is_unsynced = state.context.stamp_of(kMarkIsUnsynced) != 0;
   RoundMark marks[kLayersMax];
   for (uint32_t layer = 0; layer < partitions_.layers(); ++layer) {
     marks[layer] =
         has_mark(state, layer) ? read_mark(state, layer) : marks[partitions_.around(layer)];
-    take_mark(partitions_.in_layer(partition, layer), marks[layer]);
+    take_mark(partitions_.in_layer(partition, layer), marks[layer], is_unsynced);
   }
 }
 
-void ShardCore::take_mark(uint16_t partition, const RoundMark& mark) {
+void ShardCore::take_mark(uint16_t partition, const RoundMark& mark, bool is_unsynced) {
   Copy& copy = copies.at(partition);
   copy.mark = mark;
-  if (config.durability == Durability::kMemory && copy.state == CopyState::kFilling) {
+  if (is_unsynced && copy.state == CopyState::kFilling) {
     // Nothing says that the engine kept a tombstone that was written before the mark.
     copy.mark.round = 0;
     copy.mark.clean = 0;

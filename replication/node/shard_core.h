@@ -298,7 +298,7 @@ class ShardCore {
   void refresh_quorum();
   void refresh_tree_level();
   [[nodiscard]] StoreStatus put_mark(uint16_t partition, StoreToken token);
-  void take_mark(uint16_t partition, const RoundMark& mark);
+  void take_mark(uint16_t partition, const RoundMark& mark, bool is_unsynced);
   void fall_behind(uint16_t partition, Round agreed);
   void refresh_moving(Reach& reach, const Move& move) const;
   uint8_t count_up(std::span<const NodeId> nodes) const;

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "replication/causal/write.h"
-#include "replication/ring/slot.h"
 #include "tests/scenarios/reaping.h"
 
 namespace kindred {
@@ -32,7 +31,7 @@ State tombstone(World& world) {
   return state;
 }
 KeyRef mark_key() {
-  return KeyRef::round_mark(kPartition, slot_range(kPartition, kPartitions).first);
+  return KeyRef::round_mark(kPartition, kPartitions);
 }
 const Copy& copy(World& world, NodeId id) {
   return world.peer(id).shard().copies().at(kPartition);
@@ -76,6 +75,34 @@ TEST(ReapMarks, ACopyThatFillsVouchesForNoVoteOfItsLifeBefore) {
   exchange(world);
   ASSERT_EQ(copy(world, 3).state, CopyState::kWhole);
   EXPECT_EQ(copy(world, 3).mark.round, voted);
+  for (NodeId id = 1; id <= 3; ++id) {
+    EXPECT_TRUE(held(world.peer(id), key).siblings.empty()) << "back at node " << id;
+  }
+}
+
+// Nothing was synced while node 3 voted and heard of the round: the mark came to the disk, and the
+// tombstone did not. Since then the node has been told to sync.
+TEST(ReapMarks, AMarkStoredUnsyncedIsNotBelievedWhateverIsConfiguredAfterwards) {
+  World world(35, 3);
+  ShardConfig unsynced;
+  unsynced.durability = Durability::kMemory;
+  world.peer(3).shard().set_config(unsynced);
+  const KeyRef key = world.key(1);
+  hold_everywhere(world, key, tombstone(world));
+  reap(world);
+  ASSERT_NE(copy(world, 3).mark.round, 0U);
+  const State kept = held(world.peer(3), mark_key());
+
+  Peer& back = begin_anew(world, 3, CopyState::kFilling);
+  back.hold(mark_key(), kept, world.now);
+  back.hold(key, old_value(world), world.now);
+  EXPECT_EQ(copy(world, 3).mark.round, 0U);
+  EXPECT_EQ(copy(world, 3).mark.clean, 0U);
+  see_all(world, back);
+  world.pass_ms(5000);
+  exchange(world);
+  ASSERT_EQ(copy(world, 3).state, CopyState::kWhole);
+  EXPECT_EQ(copy(world, 3).mark.round, copy(world, 1).mark.round);
   for (NodeId id = 1; id <= 3; ++id) {
     EXPECT_TRUE(held(world.peer(id), key).siblings.empty()) << "back at node " << id;
   }
