@@ -1,8 +1,8 @@
 """Faults under load, with real processes: tests/chaos/run.py [--minutes 5] [--picture FILE.svg].
 
 Five nodes, 40 clients at a steady rate; nodes are killed, hung, cut off (both ways and one way),
-joined, taken away and replaced meanwhile. Closes with what was promised and whether it held. Needs
-root for the packet filter; ends what it started.
+joined, taken away and replaced meanwhile, and some keys get another N. Closes with what was
+promised and whether it held. Needs root for the packet filter; ends what it started.
 """
 
 import argparse
@@ -65,9 +65,11 @@ class Plan:
         self.phase("node-5 can't send", lambda: self._cut(5, both_ways=False), 0.61,
                    gone=node[5])
         self.phase("it can again", self._firewall.heal, 0.66)
-        self.phase("two join", self._join, 0.76)
+        self.phase("carts get 5 copies", lambda: self._keyspace("N", 5, "R", 3, "W", 3), 0.71)
+        self.phase("two join", self._join, 0.79)
         self.phase("two leave", self._leave, 0.87)
-        self.phase("one is replaced", self._replace, 1.0)
+        self.phase("one is replaced", self._replace, 0.95)
+        self.phase("carts get 2 copies", lambda: self._keyspace("N", 2), 1.0)
 
     def _cut(self, number, both_ways):
         cut = self._nodes.all[number]
@@ -77,6 +79,9 @@ class Plan:
             self._firewall.drop(cut.host, other.host)
             if both_ways:
                 self._firewall.drop(other.host, cut.host)
+
+    def _keyspace(self, *options):
+        self._nodes.all[1].client(30).execute_command("KEYSPACE", "SET", "cart-*", *options)
 
     def _join(self):
         for number in (6, 7):
