@@ -43,7 +43,7 @@ class Client {
   void took(const Asked& asked, Reply&& reply);
   void take_read(const ReadCheck& check, Number node, const Reply& reply);
   void check_copies(const Asked& asked, const Reply& reply);
-  void check_served(const Reply& reply, const QuorumSpec& quorum, uint64_t asked_us,
+  void check_served(uint32_t key, const Reply& reply, const QuorumSpec& quorum, uint64_t asked_us,
                     uint32_t timeout_ms);
   QuorumSpec choose_quorum(const Operation& operation);
   std::string forge(uint32_t key, const std::string& text);

@@ -27,18 +27,18 @@ void Client::read(uint32_t key, bool is_get) {
   const uint64_t turn = turn_;
   const Number node = any_node();
   const QuorumSpec quorum = operation.quorum;
-  cluster_.ask(node, std::move(request),
-               [this, check, quorum, asked_us, turn, node](Reply&& reply) {
-                 check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
-                 check_served(reply, quorum, asked_us, cluster_.plan().request_timeout_ms);
-                 if (turn != turn_) {
-                   return;
-                 }
-                 if (!reply.is_lost && reply.outcome.code == OutcomeCode::kOk) {
-                   take_read(check, node, reply);
-                 }
-                 think();
-               });
+  cluster_.ask(
+      node, std::move(request), [this, check, quorum, asked_us, turn, node](Reply&& reply) {
+        check_time(reply, asked_us, cluster_.plan().request_timeout_ms);
+        check_served(check.key, reply, quorum, asked_us, cluster_.plan().request_timeout_ms);
+        if (turn != turn_) {
+          return;
+        }
+        if (!reply.is_lost && reply.outcome.code == OutcomeCode::kOk) {
+          take_read(check, node, reply);
+        }
+        think();
+      });
 }
 
 void Client::take_read(const ReadCheck& check, Number node, const Reply& reply) {

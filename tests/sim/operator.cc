@@ -96,6 +96,19 @@ bool Operator::is_member(Number number) {
   return document != nullptr && document->find_peer_address(SimNode::address_of(number)) != nullptr;
 }
 
+bool Operator::spares_an_owner(uint32_t key) {
+  const auto document = newest();
+  if (document == nullptr) {
+    return true;
+  }
+  const KeyRef& ref = cluster_.keys()[key];
+  const PartitionIndex partition = document->partitions().of(ref.key, ref.slot);
+  const Move* move = document->find_move(partition);
+  const size_t least = std::min(document->ring.owners(partition).size(),
+                                move == nullptr ? SIZE_MAX : move->new_owners.size());
+  return least > cluster_.plan().write_quorum(key);
+}
+
 std::vector<Number> Operator::of_role(Role role) const {
   std::vector<Number> numbers;
   for (Number number = 1; number < roles_.size(); ++number) {

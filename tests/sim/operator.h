@@ -35,6 +35,9 @@ class Operator {
   }
   /// Whether the newest document lists the node.
   bool is_member(Number number);
+  /// Whether W copies of the key are there while one of its owners, now or of where it moves, is
+  /// not: it may have to begin as a copy anew.
+  bool spares_an_owner(uint32_t key);
   /// The node is no member any more, and its process has ended.
   void has_left(SimNode& node, bool starts_anew);
 
