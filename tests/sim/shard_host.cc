@@ -11,6 +11,7 @@ namespace kindred::sim {
 
 namespace {
 
+/// How long what a read has met may matter: to what is repaired after it, by who stood still too.
 constexpr uint64_t kReadingKeptUs = 5'000'000;
 
 }  // namespace
@@ -218,9 +219,10 @@ void ShardHost::set_storage(StorageTrouble trouble) {
 void ShardHost::tick() {
   tick_due_ = false;
   const uint64_t now_us = cluster_.queue().now_us();
+  const uint64_t kept_us = kReadingKeptUs + (cluster_.plan().hangs ? Plan::kHangUs : 0);
   while (!reading_order_.empty()) {
     auto place = reading_.find(reading_order_.front());
-    if (place != reading_.end() && place->second.began_us + kReadingKeptUs > now_us) {
+    if (place != reading_.end() && place->second.began_us + kept_us > now_us) {
       break;
     }
     reading_.erase(reading_order_.front());
