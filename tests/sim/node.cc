@@ -291,6 +291,9 @@ void SimNode::revert(uint32_t place) {
   const KeyRef key = key_at(place);
   const std::string lost_bytes = kept.visible.bytes;
   const std::string shown_bytes = kept.logged.bytes;
+  if (disk_.target_of(place) == 0 && !disk_.is_mark(place)) {
+    shard_of_partition(key.partition).note_reverted(disk_.key_of(place), kept.visible.met);
+  }
   kept.visible = kept.logged;
   State lost;
   State shown;

@@ -94,6 +94,12 @@ void ShardHost::lost(uint32_t place, const State& lost, const State& shown) {
   end();
 }
 
+/// Requests under way may have loaded what the engine then refused.
+void ShardHost::note_reverted(uint32_t key, const Knowledge& met) {
+  Reading& reverted = reverted_[key];
+  reverted = Reading{key, join(reverted.met, met), cluster_.queue().now_us()};
+}
+
 /// A SET is stamped again as the first round left it; a read-modify-write is computed again
 /// instead, on all that its copy holds.
 uint32_t ShardHost::restamped_dot(uint32_t write) const {
@@ -329,6 +335,11 @@ StoreStatus ShardHost::store(const KeyRef& key, std::string_view record, Durabil
   }
   cause.restamped_dot = restamped_dot(write);
   cause.met = join(join(held(index), step_.brought), read_by_step(index));
+  if (const auto reverted = reverted_.find(index);
+      write != kNone && reverted != reverted_.end() &&
+      cluster_.oracle().write(write).invoked_us <= reverted->second.began_us) {
+    cause.met = join(cause.met, reverted->second.met);
+  }
   if (is_hint && TableId::kind_of(token) == IdKind::kReplica) {
     cause.met = join(cause.met, sent_of_key_[index]);  // such a record, kept here in the end
   }

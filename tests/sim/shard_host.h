@@ -39,6 +39,7 @@ class ShardHost final : public ShardPorts {
   void receive(NodeId from, const Message& message, const Ghost& ghost);
   void loaded(StoreToken token, uint32_t place);
   void lost(uint32_t place, const State& lost, const State& shown);
+  void note_reverted(uint32_t key, const Knowledge& met);
   void stored(StoreToken token, bool ok);
   void range_read(const FetchRange& range, StoreToken token);
   void set_alive(NodeId peer, bool is_up);
@@ -98,7 +99,7 @@ class ShardHost final : public ShardPorts {
   struct Reading {
     uint32_t key = 0;
     Knowledge met;
-    uint64_t began_us = 0;
+    uint64_t began_us = 0;  // of what was reverted: when
   };
   void begin(Step step);
   void end();
@@ -128,6 +129,7 @@ class ShardHost final : public ShardPorts {
   std::deque<uint64_t> reading_order_;
   std::unordered_map<uint64_t, Step> loading_;                 // by token
   std::unordered_map<uint64_t, Knowledge> sent_met_;           // by op: what came with its record
+  std::unordered_map<uint32_t, Reading> reverted_;             // by key: what loads had shown
   std::unordered_map<uint32_t, Knowledge> sent_of_key_;        // all of that, by key
   std::unordered_map<ClientToken, uint32_t> asked_;            // by client's request: the write
   std::map<std::pair<NodeId, uint64_t>, PassedIn> passed_in_;  // by asker and its op
