@@ -107,6 +107,7 @@ void write_layers(ByteWriter& writer, const std::vector<Layer>& layers) {
   for (const Layer& layer : layers) {
     writer.sized(layer.pattern);
     writer.u8(layer.copies_most);
+    writer.u8(layer.falls_to);
   }
 }
 
@@ -262,10 +263,11 @@ Keyspaces read_keyspaces(ByteReader& reader, uint16_t version) {
 }
 
 std::vector<Layer> read_layers(ByteReader& reader) {
-  std::vector<Layer> layers(reader.count(2, kLayersMax - 1));
+  std::vector<Layer> layers(reader.count(3, kLayersMax - 1));
   for (Layer& layer : layers) {
     layer.pattern = read_text(reader);
     layer.copies_most = reader.u8();
+    layer.falls_to = reader.u8();
   }
   return layers;
 }

@@ -80,6 +80,7 @@
   X(newcomer_is_down, "a node that was just taken in counts as down until it has answered")       \
   X(arriving_copy_falls_behind, "a round that a copy hears of as it arrives makes it filling")    \
   X(unsynced_mark_believed, "a mark that was stored unsynced is believed after a crash")          \
+  X(n_falls_at_once, "an n that falls is reckoned with before all owners have caught up")         \
   X(layer_split_without_a_step, "keys get partitions of their own, and requests go on as before") \
   X(split_copy_is_whole, "a copy split off a filling one is taken for whole")                     \
   X(layer_counted_with_the_first, "a layer's key shows in the tree of the keys around it")        \

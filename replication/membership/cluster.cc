@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/ring/claim.h"
 
 namespace kindred {
@@ -54,7 +55,8 @@ bool are_valid(const std::vector<Layer>& layers, const Ring& ring) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto first = std::ranges::find(layers, layers[i].pattern, &Layer::pattern);
     if (!pattern_flaw(layers[i].pattern).empty() || layers[i].copies_most == 0 ||
-        layers[i].copies_most > kReplicasMax || &*first != &layers[i]) {
+        layers[i].copies_most > kReplicasMax || layers[i].falls_to > layers[i].copies_most ||
+        &*first != &layers[i]) {
       return false;
     }
   }
@@ -96,12 +98,21 @@ uint32_t ClusterDocument::replicas_of_layer(uint32_t layer) const {
   return layer == 0 ? replicas : copies_wanted(keyspaces, layers[layer - 1].pattern, replicas);
 }
 
-uint32_t ClusterDocument::replicas_met(PartitionIndex partition, std::size_t copies) const {
-  if (layers.empty()) {
+uint32_t ClusterDocument::replicas_met(PartitionIndex partition) const {
+  const uint32_t layer = layers.empty() ? 0 : partition / ring.slot_partitions();
+  if (layer == 0) {
     return replicas;
   }
-  const uint32_t wanted = replicas_of(partition);
-  return copies > wanted ? replicas_most(partition) : wanted;
+  const uint32_t wanted = replicas_of_layer(layer);
+  const auto& [pattern, most, falls_to] = layers[layer - 1];
+  if (KINDRED_BUG(n_falls_at_once)) {
+    return wanted;
+  }
+  if (falls_to != wanted) {
+    return most;
+  }
+  const Move* move = find_move(partition);
+  return move != nullptr && move->phase == MovePhase::kReadOld ? most : wanted;
 }
 
 uint32_t ClusterDocument::replicas_most(PartitionIndex partition) const {

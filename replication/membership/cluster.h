@@ -87,7 +87,12 @@ struct CommittedUser {
 /// The keys of a pattern, which have partitions of their own behind those of the others' keys.
 struct Layer {
   std::string pattern;
-  uint8_t copies_most = 0;  // the largest N that its lists ever went by
+  /// The largest N that its lists went by since they all caught up last: as wanted, but where that
+  /// fell.
+  uint8_t copies_most = 0;
+  /// The N that was wanted when the moves under way began, by which every owner catches up with
+  /// what the others hold; 0: none such are under way.
+  uint8_t falls_to = 0;
   friend bool operator==(const Layer&, const Layer&) = default;
 };
 
@@ -128,9 +133,10 @@ struct ClusterDocument {
   uint32_t replicas_of(PartitionIndex partition) const {
     return layers.empty() ? replicas : replicas_of_layer(partition / ring.slot_partitions());
   }
-  /// The N that writes to a list of the partition may have gone by that not all of its owners have
-  /// met. `copies`: the list's length.
-  uint32_t replicas_met(PartitionIndex partition, std::size_t copies) const;
+  /// The N that quorums of a partition are reckoned with. Where N fell, it is the one before until
+  /// the owners that are read have caught up: W of a list that was longer, or of which a member was
+  /// removed, may be fewer of the one there is.
+  uint32_t replicas_met(PartitionIndex partition) const;
   /// The most N that a copy of the partition may have missed writes of.
   uint32_t replicas_most(PartitionIndex partition) const;
   /// The preference list that reads go to and that coordinates.

@@ -245,6 +245,10 @@ std::string remove_member(const StagedChange& change, bool may_lose, ClusterDocu
     strike(change.node, partition, &lists);
   }
   give_away_orphans(&next, &lists);
+  for (Layer& layer : next.layers) {
+    layer.falls_to =
+        0;  // moves were rolled back, and a copy is gone: all owners catch up once more
+  }
   if (change.kind == ChangeKind::kReplace) {
     hand_places_on(*document, change.node, change.joining.id, &lists);
   }
@@ -405,7 +409,7 @@ std::string add_layers(ClusterDocument* given) {
     Lists lists(document);
     const uint32_t most =
         around == 0 ? document->replicas : document->layers[around - 1].copies_most;
-    document->layers.push_back({row->pattern, static_cast<uint8_t>(most)});
+    document->layers.push_back({row->pattern, static_cast<uint8_t>(most), 0});
     lists.add_layer(around);
     lists.put_together();
   }
@@ -417,19 +421,40 @@ std::string add_layers(ClusterDocument* given) {
   return {};
 }
 
+namespace {
+
+/// No partition moves: where the moves that are over were those by which all owners catch up, their
+/// N is the one wanted. Where another one is wanted, such moves begin now.
+void look_at_falls(ClusterDocument* document) {
+  for (uint32_t i = 0; i < document->layers.size(); ++i) {
+    Layer& layer = document->layers[i];
+    const auto wanted = static_cast<uint8_t>(document->replicas_of_layer(i + 1));
+    if (layer.falls_to == wanted) {
+      layer.copies_most = wanted;
+    }
+    layer.falls_to = layer.copies_most > wanted ? wanted : 0;
+  }
+}
+
+}  // namespace
+
 void start_moves(ClusterDocument* document) {
   if (!document->moves.empty()) {
     return;
   }
+  look_at_falls(document);
   const Ring target = target_ring(document->ring, *document);
   Lists lists(document);
   for (PartitionIndex partition = 0; partition < lists.count(); ++partition) {
     const auto wanted = target.owners(partition);
     Owners owners(wanted.begin(), wanted.end());
-    if (is_same(owners, lists.owners(partition))) {
+    const uint32_t layer = partition / document->ring.slot_partitions();
+    const bool all_catch_up = layer != 0 && document->layers[layer - 1].falls_to != 0;
+    if (is_same(owners, lists.owners(partition)) && !all_catch_up) {
       continue;
     }
-    if (lists.owners(partition).empty() || has_same_nodes(owners, lists.owners(partition))) {
+    const bool is_order = has_same_nodes(owners, lists.owners(partition)) && !all_catch_up;
+    if (lists.owners(partition).empty() || is_order) {
       lists.set_owners(partition, std::move(owners));  // another order: no copy moves
     } else {
       lists.set_move(partition, Move{partition, MovePhase::kReadOld, std::move(owners)});

@@ -38,9 +38,17 @@ const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, const KeyRe
   const bool is_usual = spec.as_configured() && copies == core_.usual_copies() &&
                         keyspace == nullptr && partition < core_.partitions().slot_partitions();
   const auto resolve = [&](const QuorumSpec& asked, size_t length) {
-    return resolve_quorum(asked, core_.quorum_of(keyspace),
-                          static_cast<uint8_t>(core_.cluster().replicas_met(partition, length)),
-                          static_cast<uint8_t>(length));
+    const QuorumDefaults configured = core_.quorum_of(keyspace);
+    const auto replicas = static_cast<uint8_t>(core_.cluster().replicas_met(partition));
+    ResolvedQuorum resolved =
+        resolve_quorum(asked, configured, replicas, static_cast<uint8_t>(length));
+    // Where N fell, R of what it fell to need not meet W among the copies that there still are.
+    const uint32_t wanted = core_.cluster().replicas_of(partition);
+    if (replicas > wanted && configured.read + configured.write > wanted &&
+        asked.r == QuorumSpec::kAsConfigured) {
+      resolved.read.needed = std::max(resolved.read.needed, resolved.modify_read);
+    }
+    return resolved;
   };
   if (core_.is_moving(partition)) {
     QuorumSpec writing = spec;

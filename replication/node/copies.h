@@ -104,7 +104,8 @@ struct RoundMark {
 
 struct Copy {
   CopyState state = CopyState::kNone;
-  /// Whole for the old, longer list of a move, and on its way to be so for the new, shorter one.
+  /// Whole for the old list of a move, and on its way to be so for the new one, of which fewer have
+  /// to be read.
   bool catches_up = false;
   ActorId actor = 0;
   LiveCount count;

@@ -43,8 +43,7 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
 }
 
 void Scanner::begin(Scan& scan, Now now) {
-  const auto replicas = static_cast<uint8_t>(
-      core_.cluster().replicas_met(scan.partition, core_.copies_of(scan.partition)));
+  const auto replicas = static_cast<uint8_t>(core_.cluster().replicas_met(scan.partition));
   const ResolvedQuorum quorum = resolve_quorum(QuorumSpec{}, core_.quorum_of_any(), replicas,
                                                core_.copies_of(scan.partition));
   scan.step = core_.step(scan.partition);

@@ -11,16 +11,18 @@ namespace kindred {
 
 namespace {
 
-/// Whether the node stays while its partition's list gets shorter: then the new list may be met by
-/// fewer copies of a write than the old one was.
-bool gets_shorter(const ClusterDocument& cluster, uint16_t partition, NodeId self) {
+/// Whether the node stays while its partition's list gets shorter, or quorums are reckoned with
+/// fewer copies from then on: then the new list may be met by fewer copies of a write than the old
+/// one was.
+bool has_to_catch_up(const ClusterDocument& cluster, uint16_t partition, NodeId self) {
   const Move* move = cluster.find_move(partition);
   if (move == nullptr || move->phase != MovePhase::kReadOld) {
     return false;
   }
   const auto& list = move->new_owners;
-  return list.size() < cluster.ring.owners(partition).size() &&
-         cluster.ring.owns(partition, self) &&
+  const bool gets_shorter = list.size() < cluster.ring.owners(partition).size();
+  const bool falls = cluster.replicas_most(partition) > cluster.replicas_of(partition);
+  return (gets_shorter || falls) && cluster.ring.owns(partition, self) &&
          std::find(list.begin(), list.end(), self) != list.end();
 }
 
@@ -140,7 +142,7 @@ bool Shard::place_copy(uint16_t partition, bool is_first, Step step_before,
   core_.has_unfit_tree = core_.has_unfit_tree || copy.state != before;
   const bool did_catch_up = copy.catches_up;
   copy.catches_up = copy.state == CopyState::kWhole &&
-                    (is_new_step ? gets_shorter(cluster, partition, core_.self) : did_catch_up);
+                    (is_new_step ? has_to_catch_up(cluster, partition, core_.self) : did_catch_up);
   return copy.state != before || copy.catches_up != did_catch_up;
 }
 

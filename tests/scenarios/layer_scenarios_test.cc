@@ -57,11 +57,13 @@ std::string get(World& world, NodeId node, const KeyRef& key) {
 }
 
 /// The document in which keys that begin with k have so many copies; 0: as all others.
-void want_copies(World& world, uint8_t copies) {
+void want_copies(World& world, uint8_t copies, uint8_t quorum = 0) {
   ++world.document.epoch;
   Keyspace row;
   row.pattern = "k*";
   row.copies = copies;
+  row.read = quorum;
+  row.write = quorum;
   ASSERT_TRUE(put_keyspace(world.document.keyspaces, row));
   ASSERT_EQ(add_layers(&world.document), "");
   start_moves(&world.document);
@@ -318,6 +320,91 @@ TEST(LayerScenarios, ALayersRoundMarkIsTheOneItWasSplitOffWithUntilItHasItsOwn) 
   world.restart(holding[0]);
   EXPECT_EQ(mark_of(holding[0], kLayer).round, later);
   EXPECT_EQ(mark_of(holding[0], kPartition).round, agreed);
+}
+
+// While a list is longer than n, R by the new numbers are fewer than meet W by the old ones, and
+// fewer than meet W of the new list among all that are read still.
+TEST(LayerScenarios, AReadMeetsEachWriteWhileCopiesBecomeFewer) {
+  World world(37, 5, 3);
+  const KeyRef key = world.key(1);
+  want_copies(world, 5, 3);
+  install_everywhere(world);
+  move_on(world, [](int) {});
+  world.is_cut = [](NodeId from, NodeId to) { return (from <= 3) != (to <= 3); };
+  set(world, 1, key, "v");
+  want_copies(world, 3, 2);
+  install_everywhere(world);
+  EXPECT_EQ(world.document.find_move(kLayer)->phase, MovePhase::kReadOld);
+  const ClientToken token = submit(world, 5, operation_on(key, OpKind::kRead));
+  world.pass_ms(3'000);
+  ASSERT_TRUE(world.peer(5).outcomes.contains(token));
+  EXPECT_EQ(world.peer(5).outcomes.at(token).code, OutcomeCode::kNoQuorumRead)
+      << "nodes 4 and 5 have nothing";
+  world.is_cut = nullptr;
+  world.pass_ms(6'000);
+  move_on(world, [](int) {});
+  EXPECT_EQ(get(world, 5, key), "v");
+}
+
+void gone(World& world, NodeId node) {
+  world.is_cut = [node](NodeId from, NodeId to) { return from == node || to == node; };
+  for (NodeId id = 1; id <= world.peers.size(); ++id) {
+    world.peer(id).shard().set_alive(node, false, world.now);
+  }
+}
+
+// Of W that have a write one is removed; then n falls to how many are left. Among as many as the
+// new n wants to be read there need be none of the others.
+TEST(LayerScenarios, ARemovedCopyIsMissedOnceByAnNThatFalls) {
+  World world(38, 5, 3);
+  const KeyRef key = world.key(1);
+  want_copies(world, 5);
+  install_everywhere(world);
+  move_on(world, [](int) {});
+  const State held = world.state(5, kLongAgoMs, "10");
+  for (const NodeId id : {4, 5}) {
+    Replicate write;
+    write.id = 1;
+    write.key = key;
+    write.key.partition = kLayer;
+    write.step = world.document.steps[kLayer];
+    std::string record;
+    encode_record(key, held, &record);
+    write.record = record;
+    world.peer(id).shard().receive(id, write, world.now);
+  }
+  gone(world, 5);
+  ++world.document.epoch;
+  StagedChange removal;
+  removal.kind = ChangeKind::kRemove;
+  removal.node = 5;
+  ASSERT_EQ(apply_change(removal, false, &world.document), "");
+  start_moves(&world.document);
+  install_everywhere(world);
+  gone(world, 5);
+  move_on(world, [](int) {});
+  want_copies(world, 4);
+  install_everywhere(world);
+  gone(world, 5);
+  // Node 4 alone has it, and is silent: no read that passes it by may be taken for one of all.
+  world.is_cut = [](NodeId from, NodeId to) { return from >= 4 || to >= 4; };
+  Operation increment = operation_on(key, OpKind::kModify);
+  increment.modification = Modification::kIncrement;
+  increment.integer = 1;
+  const ClientToken alone = submit(world, 1, increment);
+  world.pass_ms(3'000);
+  ASSERT_TRUE(world.peer(1).outcomes.contains(alone));
+  EXPECT_NE(world.peer(1).outcomes.at(alone).code, OutcomeCode::kOk);
+  gone(world, 5);
+  world.pass_ms(6'000);
+  move_on(world, [](int) {});
+  // Once all owners have met what the others had, as many as n wants are enough.
+  world.is_cut = [](NodeId from, NodeId to) { return from >= 4 || to >= 4; };
+  const ClientToken token = submit(world, 1, increment);
+  world.pass_ms(3'000);
+  ASSERT_TRUE(world.peer(1).outcomes.contains(token));
+  EXPECT_EQ(world.peer(1).outcomes.at(token).code, OutcomeCode::kOk);
+  EXPECT_EQ(world.peer(1).outcomes.at(token).integer, 11);
 }
 
 }  // namespace

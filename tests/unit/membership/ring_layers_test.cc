@@ -82,6 +82,29 @@ TEST(RingPlan, ALayerThatIsSplitOffWhileItsKeysMoveMovesOn) {
   EXPECT_TRUE(std::ranges::equal(end.ring.owners(16), end.ring.owners(0).first(2)));
 }
 
+// Also owners of lists that stay as they are: a list may be short, and of what W of the longer one
+// have it may hold less than the new N reckons with.
+TEST(RingPlan, AnNThatFallsHoldsOnceAllOwnersHaveCaughtUp) {
+  const ClusterDocument few = settled(with_row(founded(3, 16, 3), "a*", 5));
+  EXPECT_EQ(few.replicas_met(16), 5u);
+  ClusterDocument falls = with_row(few, "a*", 3);
+  ASSERT_EQ(falls.moves.size(), 16u);
+  EXPECT_EQ(falls.replicas_met(16), 5u);
+  EXPECT_EQ(falls.layers[0].falls_to, 3);
+  const ClusterDocument end = settled(falls);
+  EXPECT_EQ(end.replicas_met(16), 3u);
+  EXPECT_EQ(end.replicas_most(16), 3u);
+  EXPECT_EQ(end.layers[0].falls_to, 0);
+  // Who is removed meanwhile takes along what others had yet to catch up with.
+  ClusterDocument removed = after(falls, remove_of(3));
+  EXPECT_EQ(removed.replicas_met(16), 5u);
+  EXPECT_EQ(settled(removed).replicas_met(16), 3u);
+  // One that falls further, or no more, begins anew, or ends.
+  EXPECT_EQ(with_row(falls, "a*", 2).replicas_met(16), 5u);
+  EXPECT_EQ(settled(with_row(falls, "a*", 2)).replicas_met(16), 2u);
+  EXPECT_EQ(settled(with_row(falls, "a*", 5)).replicas_met(16), 5u);
+}
+
 TEST(RingPlan, APartitionsNumberHas16Bits) {
   ClusterDocument document = founded(3, kSlotCount, 3);
   for (const char* pattern : {"a*", "b*", "c*"}) {

@@ -186,6 +186,9 @@ TEST(RingPlanRandom, ChangesAndStepsAlwaysEndAtTheClaimWithNoMoves) {
     world.settle();
     const ClusterDocument& end = world.document();
     ASSERT_TRUE(end.moves.empty());
+    for (PartitionIndex p = 0; p < end.ring.partition_count(); ++p) {
+      ASSERT_EQ(end.replicas_most(p), end.replicas_of(p)) << "all have caught up";
+    }
     std::vector<ClaimMember> claims;
     for (const Member& member : end.members) {
       ASSERT_FALSE(member.is_leaving);

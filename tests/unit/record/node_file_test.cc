@@ -116,7 +116,7 @@ TEST(NodeFileTest, AClusterWrittenBeforeThereWereLayersIsRead) {
 
 TEST(NodeFileTest, LayersOfTheRingComeBack) {
   ClusterDocument cluster = small_cluster();
-  cluster.layers = {{"a*", 5}};
+  cluster.layers = {{"a*", 5, 2}};
   cluster.ring =
       *Ring::make(cluster.ring.partition_count(), cluster.ring.replicas(), cluster.ring.copies(),
                   {cluster.ring.flat_owners().begin(), cluster.ring.flat_owners().end()},
@@ -124,7 +124,7 @@ TEST(NodeFileTest, LayersOfTheRingComeBack) {
   ClusterDocument decoded;
   ASSERT_EQ(decode_cluster(encode(cluster), &decoded), ClusterBytes::kValid);
   EXPECT_EQ(decoded, cluster);
-  cluster.layers.assign(4, {"a*", 5});
+  cluster.layers.assign(4, {"a*", 5, 2});
   EXPECT_EQ(decode_cluster(encode(cluster), &decoded), ClusterBytes::kDamaged);
 }
 
