@@ -234,6 +234,10 @@ TEST(LayerScenarios, ACopySplitOffAFillingOneIsFilling) {
 TEST(LayerScenarios, ACopyIsNotFilledFromPagesWithoutTheLayersKeys) {
   World world(36, 3);
   const KeyRef key = world.key(1);
+  ++world.document.epoch;
+  start_moves(&world.document);
+  ASSERT_TRUE(world.document.moves.empty()) << "the lists' order is the claim's: they stay";
+  install_everywhere(world);
   set(world, 1, key, "v");
   want_copies(world, 4);
   world.peer(3).shard().found_corrupt(key);
