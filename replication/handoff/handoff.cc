@@ -216,6 +216,7 @@ void Handoff::deliver(Target& target, const RangeEntry& entry, Now now) {
   const Way way =
       core_.has_layers() ? way_of(entry.key.hint_for, entry.key.partition, now) : target.way;
   if (way == Way::kNone || (way == Way::kExpiring && !is_old(mark.since_ms, now))) {
+    target.has_skipped = true;
     return;
   }
   const Digest raw = digest(state);
@@ -403,13 +404,14 @@ void Handoff::page_over(Target& target, Now now) {
     target.backoff_us = 0;
     target.next_us = 0;
   }
-  if ((target.way == Way::kExpiring || core_.has_layers()) && target.page_is_last) {
+  if ((target.way == Way::kExpiring || target.has_skipped) && target.page_is_last) {
     target.next_us = std::max(target.next_us, now.mono_us + kLookAgainUs);
   }
   if (target.page_is_last) {
     ++target.partition;  // 16 bits wide: around is as good as any beginning
     target.is_at_begin = true;
     target.page_is_last = false;
+    target.has_skipped = false;
   }
 }
 

@@ -411,5 +411,30 @@ TEST(LayerScenarios, ARemovedCopyIsMissedOnceByAnNThatFalls) {
   EXPECT_EQ(world.peer(1).outcomes.at(token).integer, 11);
 }
 
+// Layers that may have hints which can't go anywhere don't hold up those that can.
+TEST(LayerScenarios, HintsOfAllPartitionsAreDeliveredAtOnce) {
+  World world(39, 3);
+  want_copies(world, 2);
+  install_everywhere(world);
+  move_on(world, [](int) {});
+  gone(world, 3);
+  std::vector<std::string> names;
+  for (int i = 0; i < 40; ++i) {
+    names.push_back("other" + std::to_string(i));
+    set(world, 1, make_key(names.back(), kPartitions), "v");
+  }
+  world.pass_ms(2'000);
+  const auto hints = [&world] {
+    return world.peer(1).shard().hints().pending_count() +
+           world.peer(2).shard().hints().pending_count();
+  };
+  ASSERT_EQ(hints(), 40U);
+  world.is_cut = nullptr;
+  world.peer(1).shard().set_alive(3, true, world.now);
+  world.peer(2).shard().set_alive(3, true, world.now);
+  world.pass_ms(500);
+  EXPECT_EQ(hints(), 0U);
+}
+
 }  // namespace
 }  // namespace kindred
