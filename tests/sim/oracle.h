@@ -188,6 +188,7 @@ class Oracle {
   void check_tokens(const std::string& value);
   bool must_be_live(uint32_t key) const;
   bool may_delete_since(uint32_t key, uint64_t since_us) const;
+  bool may_be_gone_beside(const Write& newest, uint32_t top) const;
   void check_not_expired(const State& state, uint64_t now_us);
   bool may_have_expired(const Write& write, uint64_t now_us) const;
   /// How wrong a node's cluster clock may be.

@@ -52,20 +52,32 @@ void Oracle::check_read(const ReadCheck& check, const State& state, uint64_t now
       !writes_[dot.write].is_strict) {
     return;
   }
-  if (dot.is_put) {
-    // A DDEL or DPUT may have covered the register and not this version: then it shows again.
-    const bool uncovered =
-        std::any_of(history.dots.begin(), history.dots.end(), [&](const DotRecord& other) {
-          return other.is_put && std::any_of(newest.dots.begin(), newest.dots.end(),
-                                             [&](uint32_t one) { return knows(other.past, one); });
-        });
-    if (uncovered) {
-      return;
-    }
+  if (dot.is_put && may_be_gone_beside(newest, top)) {
+    return;
   }
   fail("stale read: shows " + name(writes_[dot.write]) + ", acknowledged at " +
        std::to_string(writes_[dot.write].acked_us / 1000) + " ms, over the later " + name(newest) +
        ", acknowledged at " + std::to_string(newest.acked_us / 1000) + " ms");
+}
+
+/// Whether the register may have gone and left the DPUT's version `top` to be shown again.
+bool Oracle::may_be_gone_beside(const Write& newest, uint32_t top) const {
+  const std::vector<DotRecord>& dots = keys_[newest.key].dots;
+  return std::any_of(dots.begin(), dots.end(), [&](const DotRecord& other) {
+    const bool covers = std::any_of(newest.dots.begin(), newest.dots.end(),
+                                    [&](uint32_t one) { return knows(other.past, one); });
+    if (other.is_put) {
+      return covers;  // a DDEL or DPUT may have covered the register and not this version
+    }
+    if (other.modify == kNone || !writes_[other.modify].may_delete() || knows(other.past, top)) {
+      return false;
+    }
+    // A DEL at the same time that had not met the version.
+    const Write& erasing = writes_[other.modify];
+    const bool is_above = std::all_of(newest.dots.begin(), newest.dots.end(),
+                                      [&](uint32_t one) { return dots[one].dot < other.dot; });
+    return (covers || is_above) && (erasing.acked_us >= newest.invoked_us || !erasing.is_strict);
+  });
 }
 
 /// The values are no numbers, so "max" and "min" go by their bytes; other rules tell none.
