@@ -224,8 +224,10 @@ void Operator::begin_change() {
     }
     return add(out[prng.below(out.size())], !prng.one_in(3));
   }
-  if (in.size() <= kMembersMin) {
-    return;
+  const auto members =
+      std::count_if(in.begin(), in.end(), [this](Number number) { return is_member(number); });
+  if (static_cast<size_t>(members) <= kMembersMin) {
+    return;  // others wait to be members
   }
   const Number chosen = in[prng.below(in.size())];
   if (!is_member(chosen)) {
