@@ -212,7 +212,12 @@ void SimCluster::collect_probes(Shard& shard) {
 }
 
 void SimCluster::note_loss(SimNode& node) {
-  node.has_lost_data = true;
+  node.losses.note_all();
+  lost_us_ = queue_.now_us();
+}
+
+void SimCluster::note_loss_of(SimNode& node, uint16_t partition) {
+  node.losses.note(partition);
   lost_us_ = queue_.now_us();
 }
 

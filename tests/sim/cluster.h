@@ -63,6 +63,8 @@ class SimCluster {
   void count_copies(uint32_t key, uint32_t dot, uint64_t since_us, CopiesSeen* copies);
   /// What the node acknowledged may be gone from there.
   void note_loss(SimNode& node);
+  /// The same of one partition's copy alone.
+  void note_loss_of(SimNode& node, uint16_t partition);
   bool has_lost() const { return lost_us_ != 0; }
   /// How long nodes stood still since then, in sum.
   uint64_t paused_since(uint64_t since_us) const;

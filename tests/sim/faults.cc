@@ -193,7 +193,7 @@ void Faults::refresh_loss() {
     SimNode& node = cluster_.node(number);
     if (node.is_lossy && !node.is_stopping() && node.all_whole() && node.has_vote()) {
       node.is_lossy = false;
-      node.has_lost_data = false;
+      node.losses.clear();
       for (uint32_t i = 0; i < cluster_.plan().keys.size(); ++i) {
         node.is_lossy = node.is_lossy || node.disk().at(i).is_damaged;
       }
@@ -301,14 +301,17 @@ void Faults::damage_record(SimNode& node) {
   }
   cluster_.probes().add("record_damaged");
   kept.is_damaged = true;
-  cluster_.note_loss(node);
+  const auto host_of_key = [this, &node, key]() -> ShardHost& {
+    return node.shard_of_partition(cluster_.keys()[key].partition);
+  };
+  cluster_.note_loss_of(node, host_of_key().key_at(key).partition);
   node.is_lossy = true;
   // Found by a read, or at the latest by a check of the whole engine.
-  node.later(2'000'000, [this, &node, key] {
+  node.later(2'000'000, [&node, key, host_of_key] {
     if (node.disk().at(key).is_damaged) {
-      const KeyRef& damaged = cluster_.keys()[key];
-      node.shard_of_partition(damaged.partition).shard().found_corrupt(damaged);
-      node.shard_of_partition(damaged.partition).wake();
+      ShardHost& host = host_of_key();
+      host.shard().found_corrupt(host.key_at(key));
+      host.wake();
     }
   });
 }

@@ -86,7 +86,7 @@ bool MembershipJudge::may_hold(const ClusterDocument& document, uint16_t partiti
             node.shard_of_partition(partition).shard().copies().at(partition).state;
         // Starts after a disk refused writes, or while copies were not whole, fill all copies,
         // though nothing acknowledged is gone: several nodes may do so at once.
-        const bool lacks_nothing = !node.has_lost_data && state == CopyState::kFilling;
+        const bool lacks_nothing = !node.losses.concern(partition) && state == CopyState::kFilling;
         return state == CopyState::kWhole || lacks_nothing;
       }
     }

@@ -359,7 +359,7 @@ void SimNode::note_emptying(const Copies& copies) {
   for (uint32_t p = 0; p < copies.size(); ++p) {
     if (copies.at(static_cast<uint16_t>(p)).empties_to != 0) {
       is_lossy = true;
-      cluster_.note_loss(*this);
+      cluster_.note_loss_of(*this, static_cast<uint16_t>(p));
     }
   }
 }

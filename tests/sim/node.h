@@ -12,6 +12,7 @@
 #include "protocol/peer/message_reader.h"
 #include "replication/membership/membership.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/losses.h"
 #include "tests/sim/network.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/shard_host.h"
@@ -108,7 +109,7 @@ class SimNode final : public MembershipPorts {
   int64_t skew_ms = 0;
   bool joins_by_itself = true;
   bool is_lossy = false;           // has lost what it acknowledged, and is not whole again
-  bool has_lost_data = false;      // so, and its copies held it: not only one that was filling
+  Losses losses;                   // so, and its copies held it: not only one that was filling
   uint64_t directory_lost_us = 0;  // when it was wiped, or an older one put back
   bool count_is_exact = true;      // no record was damaged, no store failed since the start
 

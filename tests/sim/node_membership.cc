@@ -194,6 +194,7 @@ void SimNode::installed(std::shared_ptr<const ClusterDocument> document, NodeId 
   }
   note("installs " + std::to_string(document_->generation) + "/" +
        std::to_string(document_->epoch) + ", flush " + text(Dot{document_->flush_stamp, 0}));
+  losses.split(document_->partitions());
   cluster_.membership_judge().installed(number_, *document_);
   cluster_.oracle().flush_installed(document_->flush_stamp);
   const CopyState fresh = copies_filling ? CopyState::kFilling : CopyState::kWhole;

@@ -258,7 +258,7 @@ void Operator::add(Number number, bool joins_by_itself) {
   roles_[number] = NodeRole{Role::kIn, joins_by_itself, 0, false, roles_[number].came_back};
   node.disk().wipe();
   node.is_lossy = false;
-  node.has_lost_data = false;
+  node.losses.clear();
   node.joins_by_itself = joins_by_itself;
   node.start();
 }
