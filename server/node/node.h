@@ -241,6 +241,9 @@ class Node final : public NodeControl,
   void take_early();
   void frame_rejected(const std::string& from, std::string_view why) override;
   void route_data(NodeId from, const Frame& frame);
+  uint8_t worker_of(uint16_t partition) const {
+    return Worker::worker_of(partition, document_->ring, worker_count_);
+  }
 
   const std::string version_;
   const plugins::Registry& registry_;

@@ -17,19 +17,20 @@ constexpr uint64_t kQuestionCheckMs = 50;
 
 /// The worker a message is for: replies carry the index of the shard that asked, the rest belongs
 /// to its partition.
-uint8_t receiver_of(const Message& message, uint32_t slot_partitions, uint8_t worker_count) {
+template <typename WorkerOf>
+uint8_t receiver_of(const Message& message, const WorkerOf& worker_of) {
   return std::visit(
-      [slot_partitions, worker_count](const auto& content) -> uint8_t {
+      [&worker_of](const auto& content) -> uint8_t {
         using Content = std::decay_t<decltype(content)>;
         if constexpr (std::is_same_v<Content, Replicate> || std::is_same_v<Content, Fetch>) {
-          return static_cast<uint8_t>(content.key.partition % worker_count);
+          return worker_of(content.key.partition);
         } else if constexpr (std::is_same_v<Content, PassOn>) {
-          return static_cast<uint8_t>(content.operation->key.partition % worker_count);
+          return worker_of(content.operation->key.partition);
         } else if constexpr (std::is_same_v<Content, FetchRange> ||
                              std::is_same_v<Content, TreeFetch> ||
                              std::is_same_v<Content, KeyDigestsFetch> ||
                              std::is_same_v<Content, RoundCall>) {
-          return static_cast<uint8_t>(content.partition % slot_partitions % worker_count);
+          return worker_of(content.partition);
         } else {
           return static_cast<uint8_t>(content.id >> 56);
         }
@@ -64,9 +65,9 @@ void Node::route_data(NodeId from, const Frame& frame) {
   }
   router_->start(frame);
   workers_.front()->refresh_now();
+  const auto worker_of = [this](uint16_t partition) { return this->worker_of(partition); };
   while (const Message* message = router_->next()) {
-    const uint8_t receiver =
-        receiver_of(*message, document_->ring.slot_partitions(), worker_count_);
+    const uint8_t receiver = receiver_of(*message, worker_of);
     if (receiver == 0 && own != nullptr) {
       own->receive(from, *message);
     } else if (receiver != 0 && receiver < worker_count_ && !routed_[receiver].append(*message)) {

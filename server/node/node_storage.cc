@@ -92,10 +92,9 @@ void Node::save_copies() {
     return;
   }
   const SaveMark mark{random(), document_->ring.partition_count(), document_->flush_stamp};
-  const plugins::Status status =
-      kindred::save_copies(*engines_.front(), mark, [this](uint16_t partition) {
-        return workers_[partition % workers_.size()]->saved_copy(partition);
-      });
+  const plugins::Status status = kindred::save_copies(
+      *engines_.front(), mark,
+      [this](uint16_t partition) { return workers_[worker_of(partition)]->saved_copy(partition); });
   if (!status.ok()) {
     log_.warning("Can't save trees, so the next start reads all records: " + status.text());
   }

@@ -116,11 +116,15 @@ class Worker final : public ShardOutlet {
   NodeShared& shared() { return shared_; }
   Worker& other(uint8_t index) { return *workers_[index]; }
   uint8_t worker_of(uint16_t partition) const {
-    const bool has_layers = view_->document != nullptr &&
-                            view_->document->ring.layers() > 1;  // all of a slot's go along
-    const uint32_t slots =
-        has_layers ? partition % view_->document->ring.slot_partitions() : partition;
-    return static_cast<uint8_t>(slots % setup_.worker_count);
+    return view_->document == nullptr
+               ? static_cast<uint8_t>(partition % setup_.worker_count)
+               : worker_of(partition, view_->document->ring, setup_.worker_count);
+  }
+  /// A slot's partitions of all layers are one worker's.
+  static uint8_t worker_of(uint16_t partition, const Ring& ring, uint8_t worker_count) {
+    const uint32_t slots = ring.slot_partitions();
+    const uint32_t first = partition < slots ? partition : partition % slots;
+    return static_cast<uint8_t>(first % worker_count);
   }
 
  private:

@@ -171,6 +171,31 @@ class CopiesTest(unittest.TestCase):
                     self.assertEqual(nodes[number % 4].get(key), str(number))
                     self.assertEqual(copies_of(nodes[2], key), 3)
 
+    def test_layers_belong_to_the_workers_of_their_slots(self):
+        """Three workers: a number that no partition count is a multiple of."""
+        few = {"workers": 3, "ring-partitions": 16, "durability": "async"}
+        with Cluster(3, few) as cluster:
+            nodes = [client(node) for node in cluster.nodes]
+            nodes[0].execute_command("KEYSPACE", "SET", "two:*", "N", 2)
+            for number in range(200):
+                nodes[number % 3].set(f"two:{number}", number)
+                nodes[number % 3].set(f"usual:{number}", number)
+            self.wait_settled(cluster, nodes[0], "two:1", 2)
+            for _ in range(2):
+                for number in range(200):
+                    self.assertEqual(nodes[number % 3].get(f"two:{number}"), str(number))
+                self.assertEqual(nodes[1].dbsize(), 400)
+                for node in nodes:
+                    node.execute_command("RING", "REPAIR")  # for which it needs its trees
+                cluster.stop()
+                cluster.start()
+                nodes = [client(node) for node in cluster.nodes]
+                owners = list(map(fields, nodes[0].execute_command("RING", "OWNERS")))
+                for node, name in zip(nodes, (node.name for node in cluster.nodes)):
+                    held = sum(name in row["nodes"] for row in owners)
+                    self.assertEqual(node.info("antientropy")["copies_restored"], held,
+                                     "a clean stop saves the trees of all layers")
+
 
 class UsersOfTheClusterTest(unittest.TestCase):
     def test_what_acl_says_holds_at_all_nodes_and_over_restarts(self):
