@@ -261,6 +261,8 @@ void ShardDriver::after_writes(std::function<void()> done) {
   const StoreToken token = kListingTokens | ++last_listing_;
   barriers_.emplace(token, std::move(done));
   FetchRange range;
+  range.last_slot = 0;  // next to nothing
+  range.last_hash = 0;
   range.entries_max = 1;
   range.bytes_max = 1;
   range.values_wanted = false;

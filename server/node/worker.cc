@@ -44,7 +44,7 @@ std::unique_ptr<StateStore> make_store(plugins::Engine& engine, const Config& co
                                        std::function<void()> wake) {
   const plugins::Capabilities capabilities = engine.capabilities();
   if (capabilities.nonblocking) {
-    return std::make_unique<DirectStore>(engine);
+    return std::make_unique<DirectStore>(engine, std::move(wake));
   }
   return std::make_unique<ThreadedStore>(engine, kReadersPerWorker, std::move(wake),
                                          syncs_all(config, capabilities));

@@ -43,7 +43,7 @@ StoreStatus DirectStore::store(const KeyRef& key, std::string_view record, Durab
 }
 
 void DirectStore::read_range(const FetchRange& range, StoreToken token) {
-  ranges_.emplace_back(token, OwnedRange(range));
+  ranges_.emplace_back(token, RangeRead(range));
 }
 
 void DirectStore::quarantine(const KeyRef& key) {
@@ -70,9 +70,7 @@ void DirectStore::prefetch(std::span<const KeyRef> keys) {
 }
 
 bool DirectStore::deliver(StoreClient& client) {
-  if (loads_.empty() && ranges_.empty()) {
-    return false;
-  }
+  bool has_delivered = !loads_.empty();
   std::vector<Load> loads = std::move(loads_);
   loads_.clear();
   for (Load& load : loads) {
@@ -89,14 +87,24 @@ bool DirectStore::deliver(StoreClient& client) {
     }
     client.loaded(load.token, result, state);
   }
-  const auto ranges = std::move(ranges_);
+  auto ranges = std::move(ranges_);
   ranges_.clear();
-  for (const auto& [token, range] : ranges) {
-    const RangeContent content = read_engine_range(engine_, range.view(), partitions_);
+  bool pauses = false;
+  for (auto& [token, range] : ranges) {
+    if (!range.go_on(engine_, partitions_)) {
+      ranges_.emplace_back(token, std::move(range));
+      pauses = true;
+      continue;
+    }
+    const RangeContent content = range.take_content();
     content.entries(partitions_, &entries_);
     client.range_read(token, content.status.ok(), entries_, content.done);
+    has_delivered = true;
   }
-  return true;
+  if (pauses) {
+    wake_();
+  }
+  return has_delivered;
 }
 
 }  // namespace kindred

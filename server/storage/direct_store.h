@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,8 +16,10 @@ namespace kindred {
 /// For an engine that never blocks: every call goes straight to it.
 class DirectStore final : public StateStore {
  public:
-  /// `engine` outlives the store.
-  explicit DirectStore(plugins::Engine& engine) : engine_(engine) {}
+  /// `engine` outlives the store. `wake` is called where deliver() has left some of a long range to
+  /// its next call, which should not be in the same turn.
+  DirectStore(plugins::Engine& engine, std::function<void()> wake)
+      : engine_(engine), wake_(std::move(wake)) {}
 
   [[nodiscard]] LoadStatus try_load(const KeyRef& key, State* state) override;
   void load(const KeyRef& key, StoreToken token) override;
@@ -37,10 +40,11 @@ class DirectStore final : public StateStore {
   };
 
   plugins::Engine& engine_;
+  const std::function<void()> wake_;
   plugins::PinnedValue pinned_;
   plugins::WriteBatch batch_;
   std::string stored_key_;
-  std::vector<std::pair<StoreToken, OwnedRange>> ranges_;  // asked within a step, read after it
+  std::vector<std::pair<StoreToken, RangeRead>> ranges_;  // asked within a step, read after it
   std::vector<Load> loads_;
   std::vector<RangeEntry> entries_;
   std::vector<std::string> prefetch_bytes_;

@@ -52,45 +52,50 @@ bool RangeContent::entries(const KeyPartitions& partitions, std::vector<RangeEnt
   return all_sound;
 }
 
-RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
-                               const KeyPartitions& partitions) {
-  RangeContent content;
-  content.partition = range.partition;
-  content.is_of_all_layers = range.hint_for != 0;
-  const bool has_others = partitions.layers() > 1 && !content.is_of_all_layers;
+bool RangeRead::go_on(plugins::Engine& engine, const KeyPartitions& partitions) {
+  FetchRange range = range_;
+  range.after_key = after_key_;
+  content_.partition = range.partition;
+  content_.is_of_all_layers = range.hint_for != 0;
+  const bool has_others = partitions.layers() > 1 && !content_.is_of_all_layers;
   const StoredKeyRange bounds = fetch_range(range, partitions);
-  if (bounds.begin >= bounds.end) {
-    content.done = true;
-    return content;
+  const std::string& begin = next_.empty() ? bounds.begin : next_;
+  if (begin >= bounds.end) {
+    content_.done = true;
+    return true;
   }
-  bool stopped = false;
-  content.status = engine.scan(
-      bounds.begin, bounds.end, [&](std::string_view stored_key, std::string_view record) {
-        std::string bare;
-        KeyRef key;
-        const bool is_readable =
-            (has_others || !range.values_wanted) && decode_stored_key(stored_key, partitions, &key);
-        if (has_others && is_readable && key.partition != range.partition) {
-          return true;
-        }
-        const bool full =
-            !content.pieces.empty() &&
-            (content.pieces.size() >= range.entries_max ||
-             content.bytes.size() + stored_key.size() + record.size() > range.bytes_max);
-        if (full) {
-          stopped = true;
-          return false;
-        }
-        if (!range.values_wanted && is_readable) {
-          bare = without_values(key, record);
-          record = bare;
-        }
-        content.bytes.append(stored_key).append(record);
-        content.pieces.push_back({stored_key.size(), record.size()});
-        return true;
-      });
-  content.done = content.status.ok() && !stopped;
-  return content;
+  size_t others = 0;
+  bool is_full = false;
+  bool pauses = false;
+  const auto look = [&](std::string_view stored_key, std::string_view record) {
+    std::string bare;
+    KeyRef key;
+    const bool is_readable =
+        (has_others || !range.values_wanted) && decode_stored_key(stored_key, partitions, &key);
+    if (has_others && is_readable && key.partition != range.partition) {
+      pauses = ++others > kOthersAtOnceMax;
+      if (pauses) {
+        next_.assign(stored_key);
+      }
+      return !pauses;
+    }
+    is_full = !content_.pieces.empty() &&
+              (content_.pieces.size() >= range.entries_max ||
+               content_.bytes.size() + stored_key.size() + record.size() > range.bytes_max);
+    if (is_full) {
+      return false;
+    }
+    if (!range.values_wanted && is_readable) {
+      bare = without_values(key, record);
+      record = bare;
+    }
+    content_.bytes.append(stored_key).append(record);
+    content_.pieces.push_back({stored_key.size(), record.size()});
+    return true;
+  };
+  content_.status = engine.scan(begin, bounds.end, look);
+  content_.done = content_.status.ok() && !is_full && !pauses;
+  return !pauses || !content_.status.ok();
 }
 
 Inventory take_inventory(plugins::Engine& engine, const KeyPartitions& partitions,

@@ -3,25 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plugins/api/engine.h"
 #include "replication/node/messages.h"
 
 namespace kindred {
-
-/// A FetchRange that owns its key.
-struct OwnedRange {
-  FetchRange range;
-  std::string after_key;
-
-  explicit OwnedRange(const FetchRange& asked) : range(asked), after_key(asked.after_key) {}
-  FetchRange view() const {
-    FetchRange view = range;
-    view.after_key = after_key;
-    return view;
-  }
-};
 
 /// Part of a partition, owned.
 struct RangeContent {
@@ -41,9 +29,27 @@ struct RangeContent {
   bool entries(const KeyPartitions& partitions, std::vector<RangeEntry>* out) const;
 };
 
-/// Reads from an engine; on whatever thread the engine allows.
-RangeContent read_engine_range(plugins::Engine& engine, const FetchRange& range,
-                               const KeyPartitions& partitions);
+/// A part of a partition being read. The keys of other layers between its own cost time too: it
+/// pauses where there are many, so that whoever waits for the same thread gets its turn. What is
+/// read after a pause is as it is then.
+class RangeRead {
+ public:
+  /// Keys of other layers that are looked at between two pauses.
+  static constexpr size_t kOthersAtOnceMax = 4096;
+
+  explicit RangeRead(const FetchRange& asked) : range_(asked), after_key_(asked.after_key) {}
+
+  /// Reads on, on whatever thread the engine allows; false where it pauses.
+  [[nodiscard]] bool go_on(plugins::Engine& engine, const KeyPartitions& partitions);
+  /// Once there is no more to read; the read is over.
+  RangeContent take_content() { return std::move(content_); }
+
+ private:
+  FetchRange range_;       // its after_key is
+  std::string after_key_;  // this
+  std::string next_;       // the stored key to go on at after a pause
+  RangeContent content_;
+};
 
 /// What is found at start.
 struct Inventory {

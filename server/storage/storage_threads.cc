@@ -276,25 +276,33 @@ void StorageThreads::read_loop() {
       reads_.pop_front();
     }
     results.clear();
-    results.push_back(read(job));
-    publish(&results);
+    if (std::optional<StorageResult> result = read(job); result) {
+      results.push_back(std::move(*result));
+      publish(&results);
+    } else {
+      const std::lock_guard lock(read_mutex_);
+      reads_.push_back(std::move(job));
+    }
   }
 }
 
-StorageResult StorageThreads::read(const StorageJob& job) {
+std::optional<StorageResult> StorageThreads::read(StorageJob& job) {
   if (job.kind == StorageJob::Kind::kRange) {
     KeyPartitions partitions;
     {
       const std::lock_guard lock(read_mutex_);
       partitions = partitions_;
     }
-    StorageResult result = result_of(StorageJob(job), true);
-    result.content = read_engine_range(engine_, job.range.front().view(), partitions);
+    if (!job.range.front().go_on(engine_, partitions)) {
+      return std::nullopt;
+    }
+    StorageResult result = result_of(std::move(job), true);
+    result.content = job.range.front().take_content();
     result.ok = result.content.status.ok();
     result.status = result.content.status;
     return result;
   }
-  StorageResult result = result_of(StorageJob(job), true);
+  StorageResult result = result_of(std::move(job), true);
   result.status = engine_.get(result.stored_key, &result.record);
   result.found = result.status.ok();
   result.ok = result.found || result.status.not_found();

@@ -25,10 +25,10 @@ struct StorageJob {
   Durability durability = Durability::kMemory;
   bool wants_answer = false;
   StoreToken token = 0;
-  uint64_t sequence = 0;          // kPut, kQuarantine: names the pending entry
-  std::string stored_key;         // all but kRange
-  Value record;                   // kPut; owned; empty: the key is erased
-  std::vector<OwnedRange> range;  // kRange: one
+  uint64_t sequence = 0;         // kPut, kQuarantine: names the pending entry
+  std::string stored_key;        // all but kRange
+  Value record;                  // kPut; owned; empty: the key is erased
+  std::vector<RangeRead> range;  // kRange: one
 };
 
 /// What came of a job.
@@ -79,7 +79,8 @@ class StorageThreads {
   void probe();
   void look_up(StorageResult* failed);
   void publish(std::vector<StorageResult>* results);
-  StorageResult read(const StorageJob& job);
+  /// Nothing where a range is to be read on later.
+  std::optional<StorageResult> read(StorageJob& job);
 
   plugins::Engine& engine_;
   const std::function<void()> wake_;

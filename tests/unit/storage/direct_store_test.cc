@@ -17,7 +17,7 @@ class DirectStoreTest : public testing::Test {
   DirectStoreTest() {
     plugins::OpenedEngine opened = plugins::memory::open_memory_engine({});
     engine_ = std::make_unique<plugins::FaultEngine>(std::move(opened.engine), plan_);
-    store_ = std::make_unique<DirectStore>(*engine_);
+    store_ = std::make_unique<DirectStore>(*engine_, [this] { ++wakes_; });
     store_->set_partitions(kTestPartitions);
   }
 
@@ -34,6 +34,7 @@ class DirectStoreTest : public testing::Test {
   std::shared_ptr<plugins::FaultPlan> plan_ = std::make_shared<plugins::FaultPlan>();
   std::unique_ptr<plugins::Engine> engine_;
   std::unique_ptr<DirectStore> store_;
+  int wakes_ = 0;
 };
 
 TEST_F(DirectStoreTest, LoadsWhatWasStored) {
@@ -103,6 +104,39 @@ TEST_F(DirectStoreTest, ReadsAPartitionPageByPage) {
   EXPECT_EQ(keys.size(), 20U);
   EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), 20U);
   EXPECT_FALSE(store_->deliver(client));
+}
+
+TEST_F(DirectStoreTest, ASparseLayerIsReadInSeveralTurns) {
+  const std::vector<std::string> layers = {"few:*"};
+  const KeyPartitions partitions(kTestPartitions, layers);
+  store_->set_partitions(partitions);
+  constexpr size_t kOthers = 2 * RangeRead::kOthersAtOnceMax + 100;
+  for (size_t i = 0; i < kOthers; ++i) {
+    ASSERT_EQ(store("{t}" + std::to_string(i), "v", 1), StoreStatus::kDone);
+  }
+  std::set<std::string> few;
+  for (int i = 0; i < 10; ++i) {
+    few.insert("few:{t}" + std::to_string(i));
+    ASSERT_EQ(store(*few.rbegin(), "v", 1), StoreStatus::kDone);
+  }
+  FetchRange range;
+  range.partition = make_key("few:{t}", partitions).partition;
+  EXPECT_GE(range.partition, kTestPartitions);
+  range.entries_max = 100;
+  range.bytes_max = 1 << 20;
+  RecordingClient client;
+  store_->read_range(range, 1);
+  for (int turn = 0; turn < 2; ++turn) {
+    EXPECT_FALSE(store_->deliver(client)) << "what else the turn has to do comes first";
+    EXPECT_EQ(wakes_, turn + 1);
+  }
+  EXPECT_TRUE(store_->deliver(client));
+  EXPECT_EQ(wakes_, 2);
+  ASSERT_EQ(client.ranges.size(), 1U);
+  const RecordingClient::Range& page = client.ranges.front();
+  EXPECT_TRUE(page.ok && page.done);
+  EXPECT_EQ(std::set<std::string>(page.keys.begin(), page.keys.end()), few);
+  EXPECT_EQ(page.keys.size(), few.size());
 }
 
 TEST_F(DirectStoreTest, LeavesValuesOutWhereAsked) {

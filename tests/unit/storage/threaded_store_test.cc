@@ -304,6 +304,25 @@ TEST_F(ThreadedStoreTest, ARangeSeesTheWritesBeforeIt) {
   EXPECT_EQ(client_.ranges[0].keys.size(), 5U);
 }
 
+TEST_F(ThreadedStoreTest, ASparseLayerIsReadToItsEnd) {
+  const std::vector<std::string> layers = {"few:*"};
+  const KeyPartitions partitions(kTestPartitions, layers);
+  store_->set_partitions(partitions);
+  constexpr size_t kOthers = 2 * RangeRead::kOthersAtOnceMax + 100;
+  for (size_t i = 0; i < kOthers; ++i) {
+    EXPECT_EQ(store("{t}" + std::to_string(i), "v", Durability::kMemory, 1), StoreStatus::kDone);
+  }
+  EXPECT_EQ(store("few:{t}", "v", Durability::kMemory, 1), StoreStatus::kDone);
+  FetchRange range;
+  range.partition = make_key("few:{t}", partitions).partition;
+  range.entries_max = 100;
+  range.bytes_max = 1 << 20;
+  store_->read_range(range, 8);
+  wakes_.deliver_until(*store_, client_, [&] { return !client_.ranges.empty(); });
+  EXPECT_TRUE(client_.ranges[0].ok && client_.ranges[0].done);
+  EXPECT_EQ(client_.ranges[0].keys, std::vector<std::string>{"few:{t}"});
+}
+
 TEST_F(ThreadedStoreTest, QuarantineTakesTheRecordAway) {
   const KeyRef damaged = key("k");
   EXPECT_EQ(store_->store(damaged, "nonsense", Durability::kSynced, 1), StoreStatus::kPending);
