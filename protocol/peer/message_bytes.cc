@@ -208,6 +208,8 @@ char* store_body(char* to, const FetchRange& message) {
   to = store_le(to, message.partition);
   to = store_le(to, message.from_slot);
   to = store_le(to, message.from_hash);
+  to = store_le(to, message.last_slot);
+  to = store_le(to, message.last_hash);
   to = store_le(to, message.entries_max);
   to = store_le(to, message.bytes_max);
   to = store_bool(to, message.values_wanted);

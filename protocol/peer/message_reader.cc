@@ -270,11 +270,14 @@ bool MessageReader::read_fetch_range(ByteReader& body) {
   message.partition = body.u16();
   message.from_slot = body.u16();
   message.from_hash = body.u64();
+  message.last_slot = body.u16();
+  message.last_hash = body.u64();
   message.entries_max = body.u32();
   message.bytes_max = body.u32();
   message.values_wanted = body.boolean();
   message.after_key = body.rest();
-  return body.complete() && is_partition(message.partition) && message.from_slot < kSlotCount;
+  return body.complete() && is_partition(message.partition) && message.from_slot < kSlotCount &&
+         message.last_slot < kSlotCount;
 }
 
 bool MessageReader::read_fetch_range_reply(ByteReader& body) {

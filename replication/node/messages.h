@@ -132,7 +132,7 @@ struct FetchRange {
   uint32_t bytes_max = 0;
   bool values_wanted = true;            // false: siblings come with empty values (SCAN)
   NodeId hint_for = 0;                  // hints kept for that node, not the copy; never sent
-  uint16_t last_slot = kSlotCount - 1;  // no key behind this slot and hash; never sent
+  uint16_t last_slot = kSlotCount - 1;  // no key behind this slot and hash
   uint64_t last_hash = ~uint64_t{0};
 };
 

@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kCountMax = 10'000;
 constexpr uint32_t kScanPageBytesMax = 4U << 20;
+constexpr uint64_t kBelowPosition = (uint64_t{1} << (64 - ScanRequest::kHashBits)) - 1;
 constexpr uint64_t kRetryUs = 10'000;  // until replicas that go by another step are asked again
 
 uint64_t position_of(const KeyRef& key) {
@@ -38,8 +39,38 @@ void Scanner::submit(ClientToken token, const ScanRequest& request, Now now) {
       request.timeout_ms != 0 ? request.timeout_ms : core_.config.request_timeout_ms;
   scan.deadline_us = now.mono_us + uint64_t{timeout_ms} * 1000;
   scan.partition = static_cast<uint16_t>(core_.cluster().ring.partition_of(slot_of(scan.cursor)));
+  scan.first_layer = densest_layer(scan.partition, now);
+  scan.partition = core_.partitions().in_layer(scan.partition, scan.first_layer);
   scan.horizon = UINT64_MAX;
   begin(scan, now);
+}
+
+/// A page of the layer with most keys ends soonest, and what lies behind its end need not be looked
+/// at in the others: a page of few of their keys may go over all keys of the slots.
+uint16_t Scanner::densest_layer(uint16_t partition, Now now) {
+  uint16_t densest = 0;
+  uint64_t most = 0;
+  for (uint32_t layer = 0; core_.has_layers() && layer < core_.partitions().layers(); ++layer) {
+    Copy& copy = core_.copies.at(core_.partitions().in_layer(partition, layer));
+    if (const uint64_t keys = copy.count.live(now.cluster_ms); keys > most) {
+      most = keys;
+      densest = static_cast<uint16_t>(layer);
+    }
+  }
+  return densest;
+}
+
+/// From the densest to the first, and then on by their numbers.
+bool Scanner::go_to_next_layer(Scan& scan) const {
+  const KeyPartitions& partitions = core_.partitions();
+  const uint32_t layer = partitions.layer_of_partition(scan.partition);
+  uint32_t next = layer == scan.first_layer ? 0 : layer + 1;
+  next += next == scan.first_layer ? 1 : 0;
+  if (next >= partitions.layers()) {
+    return false;
+  }
+  scan.partition = partitions.in_layer(scan.partition, next);
+  return true;
 }
 
 void Scanner::begin(Scan& scan, Now now) {
@@ -89,6 +120,10 @@ bool Scanner::ask_next(Scan& scan) {
     range.partition = scan.partition;
     range.from_slot = slot_of(scan.cursor);
     range.from_hash = hash_of(scan.cursor);
+    if (scan.horizon != UINT64_MAX) {
+      range.last_slot = slot_of(scan.horizon - 1);
+      range.last_hash = hash_of(scan.horizon - 1) | kBelowPosition;
+    }
     range.entries_max = scan.count + 1;
     range.bytes_max = scan.page_bytes;
     range.values_wanted = false;
@@ -205,9 +240,7 @@ void Scanner::complete(Scan& scan, Now now) {
     return judge(scan, now);
   }
   scan.horizon = std::min(scan.horizon, horizon);
-  const uint32_t next = scan.partition + core_.partitions().slot_partitions();
-  if (next < core_.partitions().count()) {
-    scan.partition = static_cast<uint16_t>(next);
+  if (go_to_next_layer(scan)) {
     return again(scan, now);
   }
   give_out(scan, now);

@@ -41,8 +41,9 @@ class Scanner {
   struct Scan {
     uint64_t id = 0;
     ClientToken client = 0;
-    uint16_t partition = 0;  // being read; layer after layer
-    uint64_t horizon = 0;    // all positions before it are told of, in the layers read
+    uint16_t partition = 0;    // being read; layer after layer
+    uint16_t first_layer = 0;  // which is not 0 where another has more keys
+    uint64_t horizon = 0;      // all positions before it are told of, in the layers read
     uint64_t cursor = 0;
     uint32_t count = 0;
     uint32_t page_bytes = 0;
@@ -70,6 +71,8 @@ class Scanner {
   void give_out(Scan& scan, Now now);
   void fail(Scan& scan, bool no_replicas);
   uint64_t end_of_partition(const Scan& scan) const;
+  uint16_t densest_layer(uint16_t partition, Now now);
+  bool go_to_next_layer(Scan& scan) const;
 
   ShardCore& core_;
   OpTable<Scan> table_;

@@ -67,6 +67,12 @@ class Node {
     install(CopyState::kWhole);
   }
 
+  /// The pattern's keys have partitions of their own, with the owners of the others.
+  void add_layer(std::string pattern) {
+    layers_.push_back({std::move(pattern), 3});
+    install(CopyState::kWhole);
+  }
+
   void install(CopyState fresh_copies, Stamp flush_stamp = 0) {
     auto document = std::make_shared<ClusterDocument>();
     document->epoch = ++epoch_;
@@ -74,7 +80,9 @@ class Node {
     document->flush_stamp = flush_stamp;
     document->moves = moves_;
     document->keyspaces = keyspaces_;
-    document->steps.assign(kPartitions, kStep);
+    document->layers = layers_;
+    const auto layers = static_cast<uint32_t>(1 + layers_.size());
+    document->steps.assign(size_t{kPartitions} * layers, kStep);
     document->steps[kPartition] = step_;
     for (NodeId node = 1; node <= 4; ++node) {
       Member member;
@@ -85,12 +93,13 @@ class Node {
     }
     const size_t copies = std::max(owners_.size(), others_.size());
     std::vector<NodeId> flat;
-    for (uint32_t p = 0; p < kPartitions; ++p) {
+    for (uint32_t p = 0; p < kPartitions * layers; ++p) {
       std::vector<NodeId> list = p == kPartition ? owners_ : others_;
       list.resize(copies);
       flat.insert(flat.end(), list.begin(), list.end());
     }
-    document->ring = Ring::make(kPartitions, 3, static_cast<uint32_t>(copies), flat).value();
+    document->ring =
+        Ring::make(kPartitions * layers, 3, static_cast<uint32_t>(copies), flat, layers).value();
     shard_.set_cluster(std::move(document), fresh_copies, now);
     if (tells_rounds) {
       tell_rounds();
@@ -188,6 +197,7 @@ class Node {
   std::vector<NodeId> others_;  // of all others
   std::vector<Move> moves_;
   Keyspaces keyspaces_;
+  std::vector<Layer> layers_;
   Step step_ = kStep;
   bool is_leaving_ = false;
   ShardConfig config_;

@@ -107,6 +107,54 @@ TEST(Scan, GivesTiesInOneReply) {
   EXPECT_EQ(scan_all(node, held, 3, &pages).size(), held.size());
 }
 
+/// The partition that a scan reads now, with `held` in all and only those of the slots' own layer
+/// given; returns what it was asked for.
+FetchRange answer_read(Node& node, const std::vector<Entry>& held) {
+  EXPECT_EQ(node.ports.range_reads.size(), 1U);
+  const RangeRead read = node.ports.range_reads.back();
+  node.ports.range_reads.clear();
+  const Page page(node, read.range, held);
+  node.shard().range_read(read.token, true, page.entries, page.done, node.now);
+  return read.range;
+}
+
+TEST(Scan, LooksInOtherLayersOnlyAsFarAsThePageGoes) {
+  Node node({1});
+  node.add_layer("few:*");
+  const std::vector<Entry> many{{"a", 1, live_state()},
+                                {"b", 4, live_state()},
+                                {"c", 6, live_state()},
+                                {"d", 9, live_state()}};
+  node.shard().submit_scan(1, ScanRequest{start_cursor(), 2, 0}, node.now);
+  EXPECT_EQ(answer_read(node, many).partition, kPartition);
+  const FetchRange rest = answer_read(node, {{"few:a", 2, live_state()}});
+  EXPECT_EQ(rest.partition, kPartition + kPartitions);
+  EXPECT_EQ(rest.last_slot, slot_range(kPartition, kPartitions).first);
+  EXPECT_EQ(rest.last_hash >> kDroppedHashBits, 5U) << "c is in the page that comes next";
+  ASSERT_TRUE(node.ports.scanned(1));
+  EXPECT_EQ(node.ports.page(1).keys.size(), 3U);
+  EXPECT_EQ(node.ports.page(1).cursor, start_cursor() + 6);
+}
+
+TEST(Scan, BeginsWithTheLayerThatHasMostKeys) {
+  Node node({1});
+  node.add_layer("many:*");
+  const std::vector<Entry> many{
+      {"many:a", 1, live_state()}, {"many:b", 4, live_state()}, {"many:c", 6, live_state()}};
+  for (const Entry& one : many) {
+    KeyRef key = ref_of(one);
+    key.partition = kPartition + kPartitions;
+    node.shard().count_existing(key, one.state, node.now);
+  }
+  node.shard().submit_scan(1, ScanRequest{start_cursor(), 1, 0}, node.now);
+  EXPECT_EQ(answer_read(node, many).partition, kPartition + kPartitions);
+  const FetchRange rest = answer_read(node, {});
+  EXPECT_EQ(rest.partition, kPartition);
+  EXPECT_EQ(rest.last_hash >> kDroppedHashBits, 3U);
+  ASSERT_TRUE(node.ports.scanned(1));
+  EXPECT_EQ(node.ports.page(1).keys.size(), 1U);
+}
+
 TEST(Scan, LeavesOutWhatIsNotAlive) {
   Node node({1});
   State deleted;

@@ -100,7 +100,7 @@ class MessageTest : public ::testing::Test {
     messages_.emplace_back(PassOn{6, 8, &operation_, true});
     messages_.emplace_back(PassOnReply{7, PassOnStatus::kDone, &outcome_});
     messages_.emplace_back(PassOnReply{8, PassOnStatus::kRefused, nullptr});
-    messages_.emplace_back(FetchRange{9, 9, 255, 16383, 10, "after", 11, 12, false});
+    messages_.emplace_back(FetchRange{9, 9, 255, 16383, 10, "after", 11, 12, false, 0, 16380, 13});
     messages_.emplace_back(FetchRangeReply{13, {}, FetchStatus::kOk, 3, true, entries_});
     messages_.emplace_back(FetchRangeReply{14, {}, FetchStatus::kOverloaded, 3, false, {}});
     KeyRef hint = make_key("k", kPartitions);
@@ -184,7 +184,8 @@ TEST_F(MessageTest, GoldenBytes) {
       "00320000000000000003000000000000003c0000000000000000010576616c756512393000000000"
       "000076616c7565",
       "0609000000080000000000000001",
-      "0723000000090000000000000009ff00ff3f0a000000000000000b0000000c000000006166746572",
+      "072d000000090000000000000009ff00ff3f0a00000000000000fc3f0d000000000000000b0000000c00"
+      "0000006166746572",
       "08570000000d000000000000000000000300010201613c05b7f28101a202000000000000003200000000"
       "00000003000000000000003c0000000000000000010576616c756512393000000000000076616c75"
       "65000764616d61676564",
@@ -313,6 +314,8 @@ TEST_F(MessageTest, RangesComeBack) {
   EXPECT_EQ(range.entries_max, 11U);
   EXPECT_EQ(range.bytes_max, 12U);
   EXPECT_FALSE(range.values_wanted);
+  EXPECT_EQ(range.last_slot, 16380);
+  EXPECT_EQ(range.last_hash, 13U);
   const auto reply = passed<FetchRangeReply>(9);
   EXPECT_EQ(reply.partition, 3);
   EXPECT_TRUE(reply.done);
