@@ -50,12 +50,20 @@ void write_keyspace(ReplyWriter& reply, const Keyspace& keyspace) {
   write_number_field(reply, "ttl", keyspace.ttl_ms);
 }
 
+/// The N of a pattern's keys where its row names none.
+uint32_t copies_around(const ClusterDocument& cluster, std::string_view pattern) {
+  Keyspaces others = cluster.keyspaces;
+  remove_keyspace(others, pattern);
+  return copies_wanted(others, pattern, cluster.replicas);
+}
+
 }  // namespace
 
 void run_keyspace_set(Call& call) {
   KeyspaceRequest request;
   const std::string wrong =
-      parse_keyspace(call.args().subspan(2), call.service().cluster()->replicas, &request.keyspace);
+      parse_keyspace(call.args().subspan(2), copies_around(*call.service().cluster(), call.arg(2)),
+                     &request.keyspace);
   if (!wrong.empty()) {
     return call.error("ERR " + wrong);
   }

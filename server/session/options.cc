@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "protocol/command/errors.h"
+#include "protocol/record/key.h"
 #include "protocol/resp/number.h"
 
 namespace kindred {
@@ -233,7 +234,11 @@ bool take_quorum(Call& call, size_t index, QuorumSpec* quorum) {
     return false;
   }
   const ClusterDocument* cluster = call.hub().cluster();
-  const int64_t replicas = cluster != nullptr ? cluster->ring.replicas() : 1;
+  constexpr size_t kKey = 1;  // of all commands that take quorums
+  const int64_t replicas =
+      cluster == nullptr
+          ? 1
+          : cluster->replicas_of(make_key(call.arg(kKey), call.hub().partitions()).partition);
   if (*copies > replicas) {
     call.error("ERR " + name + "=" + std::to_string(*copies) +
                " is more than the number of replicas N=" + std::to_string(replicas));

@@ -126,13 +126,14 @@ uint64_t hint_count(const RingFigures& figures) {
 void write_ring_status(ReplyWriter& reply, const RingView& view, const RingStatusFacts& facts) {
   const ClusterDocument& cluster = *view.cluster;
   reply.array(1);
-  reply.map(15);
+  reply.map(16);
   write_text_field(reply, "cluster_id", id_text(cluster.cluster_id));
   write_text_field(reply, "node", view.name_of(view.self));
   write_number_field(reply, "generation", cluster.generation);
   write_number_field(reply, "epoch", cluster.epoch);
   write_text_field(reply, "ring_hash", id_text(ring_hash(cluster.ring)));
-  write_number_field(reply, "partitions", cluster.ring.partition_count());
+  write_number_field(reply, "partitions", cluster.ring.slot_partitions());
+  write_number_field(reply, "layers", cluster.ring.layers());
   write_number_field(reply, "strategy", 3);
   write_number_field(reply, "replicas", cluster.replicas);
   write_number_field(reply, "read_quorum", facts.read_quorum);

@@ -23,8 +23,10 @@ namespace {
 
 constexpr std::string_view kSeveralPartitions =
     "EXECABORT Transaction discarded: after WATCH all its keys, and the watched ones, must be of "
-    "one "
-    "partition; give them a hash tag";
+    "one partition; give them a hash tag";
+constexpr std::string_view kSeveralLayers =
+    "EXECABORT Transaction discarded: after WATCH all its keys, and the watched ones, must be of "
+    "one partition; keys of a keyspace with an n of its own share none with others";
 
 class Watch final : public Steps {
  private:
@@ -161,6 +163,7 @@ struct KeysOfTransaction {
   bool any_queued = false;   // the queue has keys of its own
   bool whole_store = false;  // it changes what has no key
   bool one_partition = true;
+  bool same_slots = true;  // the keys', but perhaps of several keyspaces
 };
 
 KeysOfTransaction keys_of(const Transaction& transaction, const Watches& watches,
@@ -170,7 +173,10 @@ KeysOfTransaction keys_of(const Transaction& transaction, const Watches& watches
   const auto add = [&](std::string_view name) {
     if (names.insert(name).second) {
       found.keys.push_back(make_key(name, partitions));
-      found.one_partition &= found.keys.back().partition == found.keys.front().partition;
+      const PartitionIndex first = found.keys.front().partition;
+      const PartitionIndex last = found.keys.back().partition;
+      found.one_partition &= last == first;
+      found.same_slots &= partitions.first_layer(last) == partitions.first_layer(first);
     }
   };
   for (const auto& [key, seen] : watches.all()) {
@@ -205,7 +211,8 @@ void start_watched_transaction(Call& call) {
   KeysOfTransaction found =
       keys_of(session.transaction(), session.watches(), call.hub().partitions());
   if (found.whole_store || (found.any_queued && !found.one_partition)) {
-    refuse_transaction(call, kSeveralPartitions);
+    refuse_transaction(
+        call, found.whole_store || !found.same_slots ? kSeveralPartitions : kSeveralLayers);
   } else if (!found.any_queued) {
     call.start(std::make_unique<CheckThenRun>());
   } else if (found.keys.size() > TransactionProgram::kKeysMax) {

@@ -171,6 +171,34 @@ class CopiesTest(unittest.TestCase):
                     self.assertEqual(nodes[number % 4].get(key), str(number))
                     self.assertEqual(copies_of(nodes[2], key), 3)
 
+    def test_what_does_not_go_with_n_is_refused_in_clear_words(self):
+        with Cluster(3, {**MEMORY, "ring-partitions": 16}) as cluster:
+            node = client(cluster.nodes[0])
+            for words, error in ((("one:*", "N", 0), "n must be a number from 1 to"),
+                                 (("one:*", "N", "many"), "n must be a number from 1 to"),
+                                 (("one:*", "N", 1, "R", 2), "r must be .* 1 to N=1, not '2'")):
+                with self.assertRaisesRegex(redis.ResponseError, error):
+                    node.execute_command("KEYSPACE", "SET", *words)
+            node.execute_command("KEYSPACE", "SET", "one:*", "N", 1)
+            node.execute_command("KEYSPACE", "SET", "all:*", "N", 5)
+            with self.assertRaisesRegex(redis.ResponseError, "w must be .* 1 to N=1, not '2'"):
+                node.execute_command("KEYSPACE", "SET", "one:a:*", "W", 2)
+            node.execute_command("KEYSPACE", "SET", "one:b:*", "N", 2, "W", 2)
+            node.execute_command("KEYSPACE", "SET", "all:a:*", "R", 4)
+            with self.assertRaisesRegex(redis.ResponseError, "^R=2 is more than .* N=1$"):
+                node.execute_command("DGET", "one:1", "R", 2)
+            with self.assertRaisesRegex(redis.ResponseError, "^PW=4 is more than .* N=3$"):
+                node.execute_command("DPUT", "usual", "", "v", "PW", 4)
+            with node.pipeline() as transaction:
+                transaction.watch("one:{t}")
+                transaction.multi()
+                transaction.set("usual:{t}", "v")
+                with self.assertRaisesRegex(redis.ResponseError, "n of its own"):
+                    transaction.execute()
+            status = fields(node.execute_command("RING", "STATUS")[0])
+            self.assertEqual((status["partitions"], status["layers"]), (16, 4))
+            self.assertEqual(len(node.execute_command("RING", "OWNERS")), 16 * 4)
+
     def test_layers_belong_to_the_workers_of_their_slots(self):
         """Three workers: a number that no partition count is a multiple of."""
         few = {"workers": 3, "ring-partitions": 16, "durability": "async"}
