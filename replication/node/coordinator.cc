@@ -320,6 +320,8 @@ void Coordinator::name_unmet(const Op& op, Outcome* outcome) const {
     outcome->unmet = unmet.part;
     outcome->needed = unmet.needed;
     outcome->seen = unmet.seen;
+  } else if (!none_asked) {
+    outcome->seen = std::min(outcome->seen, unmet.seen);  // not all that answered count
   }
 }
 

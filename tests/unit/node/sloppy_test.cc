@@ -328,7 +328,9 @@ TEST_F(Fallback, CoordinatesWhereNoPrimaryIsInReach) {
 
 TEST_F(Fallback, WithoutAHintKnowsNothingOfAKey) {
   all_down();
-  EXPECT_EQ(node_.outcome(node_.submit(Node::read())).code, OutcomeCode::kNoQuorumRead);
+  const ClientToken token = node_.submit(Node::read());
+  EXPECT_EQ(node_.outcome(token).code, OutcomeCode::kNoQuorumRead);
+  EXPECT_EQ(node_.outcome(token).seen, 0) << "what it has to say doesn't count";
 }
 
 TEST(FallbackOfOneCopy, RunsReadModifyWritesOnItsHints) {
