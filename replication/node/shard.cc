@@ -101,7 +101,9 @@ void Shard::split_copies(uint32_t known_before) {
       Copy& copy = core_.copies.at(partition);
       sweep_.count_anew(partition);
       copy.tree.shape(partitions.slots_of(partition));
-      copy.tree.doubt();
+      if (copy.state != CopyState::kNone) {
+        copy.tree.doubt();  // else it goes on telling that there is nothing
+      }
     }
   }
   core_.has_unfit_tree = true;

@@ -436,5 +436,31 @@ TEST(LayerScenarios, HintsOfAllPartitionsAreDeliveredAtOnce) {
   EXPECT_EQ(hints(), 0U);
 }
 
+// A node that held none of the keys has nothing that could have been reaped: what it acknowledges
+// counts from the beginning.
+TEST(LayerScenarios, ACopyThatArrivesInALayerIsNotEmptiedFirst) {
+  World world(47, 4, 3);
+  const Round agreed = stamp_at_ms(kLongAgoMs);
+  State state;
+  state.context.raise(1, agreed);
+  state.context.raise(2, agreed);
+  for (const NodeId id : world.document.ring.owners(kPartition)) {
+    world.peer(id).hold(KeyRef::round_mark(kPartition, kPartitions), state, world.now);
+  }
+  want_copies(world, 4);
+  const Move* move = world.document.find_move(kLayer);
+  ASSERT_NE(move, nullptr);
+  Shard& arriving = world.peer(move->new_owners.back()).shard();
+  ASSERT_EQ(arriving.copies().at(kPartition).state, CopyState::kNone);
+  install_everywhere(world);
+  world.deliver_all();
+  EXPECT_TRUE(arriving.copies().at(kLayer).knows_round);
+  EXPECT_EQ(arriving.copies().at(kLayer).mark.round, agreed);
+  EXPECT_EQ(arriving.copies().at(kLayer).state, CopyState::kArriving);
+  world.pass_ms(200);
+  EXPECT_EQ(arriving.copies().at(kLayer).state, CopyState::kWhole);
+  EXPECT_EQ(arriving.metrics().emptied_copies, 0U);
+}
+
 }  // namespace
 }  // namespace kindred
