@@ -64,11 +64,8 @@ Durability durability_of(const Config& config, const plugins::Capabilities& engi
 
 /// Reaping goes on without anti-entropy.
 uint64_t cycle_interval_ms(const Config& config) {
-  constexpr uint64_t kLeastMs = 1'000;
-  constexpr uint64_t kMostMs = 10'000;
-  return config.anti_entropy_interval_ms != 0
-             ? config.anti_entropy_interval_ms
-             : std::clamp<uint64_t>(config.tombstone_grace_ms, kLeastMs, kMostMs);
+  const uint32_t asked_ms = config.anti_entropy_interval_ms;
+  return asked_ms != 0 ? asked_ms : std::clamp<uint64_t>(config.tombstone_grace_ms, 1000, 10'000);
 }
 
 }  // namespace
