@@ -296,8 +296,9 @@ std::optional<StorageResult> StorageThreads::read(StorageJob& job) {
     if (!job.range.front().go_on(engine_, partitions)) {
       return std::nullopt;
     }
+    RangeContent content = job.range.front().take_content();
     StorageResult result = result_of(std::move(job), true);
-    result.content = job.range.front().take_content();
+    result.content = std::move(content);
     result.ok = result.content.status.ok();
     result.status = result.content.status;
     return result;
