@@ -440,6 +440,16 @@ void Replica::on_fetch_range(NodeId from, const FetchRange& message) {
   core_.ports.read_range(task.range, task.id);
 }
 
+void Replica::on_new_partitions() {
+  for (const uint64_t id : table_.ids()) {
+    if (Task* task = table_.find(id); task != nullptr) {
+      task->key.place(core_.placed(task->key.ref()).partition);
+      task->replicate.key.partition = task->key.partition();
+      task->fetch.key.partition = task->key.partition();
+    }
+  }
+}
+
 void Replica::on_stored(uint64_t id, bool ok) {
   Task* task = table_.find(id);
   if (task == nullptr) {

@@ -17,6 +17,8 @@ class Replica {
   void on_replicate(NodeId from, const Replicate& message, Now now);
   void on_fetch(NodeId from, const Fetch& message, Now now);
   void on_fetch_range(NodeId from, const FetchRange& message);
+  /// Keys may be of other partitions than before: those of what waits for the engine are, too.
+  void on_new_partitions();
   void on_stored(uint64_t id, bool ok);
   void on_loaded(uint64_t id, LoadStatus status, const State& state, Now now);
   void on_hints_read(uint64_t id, LoadStatus status, const State& state);

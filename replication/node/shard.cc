@@ -81,6 +81,7 @@ void Shard::set_cluster(std::shared_ptr<const ClusterDocument> cluster, CopyStat
   }
   if (has_split) {
     coordinator_.on_new_partitions();
+    replica_.on_new_partitions();
   }
   coordinator_.on_new_cluster(now);
   scanner_.on_new_cluster(now);

@@ -462,5 +462,33 @@ TEST(LayerScenarios, ACopyThatArrivesInALayerIsNotEmptiedFirst) {
   EXPECT_EQ(arriving.metrics().emptied_copies, 0U);
 }
 
+// A hint that waits for the engine while its key gets a layer is barred by that layer's rounds.
+TEST(LayerScenarios, AHintThatWaitedOverTheSplitGoesByItsLayersRounds) {
+  World world(40, 4, 3);
+  const KeyRef key = world.key(1);
+  Replicate hint;
+  hint.id = 1;
+  hint.key = key;
+  hint.key.hint_for = 3;
+  std::string record;
+  encode_record(key, world.state(5, kLongAgoMs, "v"), &record);
+  hint.record = record;
+  world.pending_loads_of_100 = 100;
+  world.peer(4).shard().receive(1, hint, world.now);
+  want_copies(world, 2);
+  install_everywhere(world);
+  RoundCall bar;
+  bar.id = 1;
+  bar.part = RoundPart::kBar;
+  bar.partition = kLayer;
+  bar.document = world.document.epoch;
+  bar.step = world.document.steps[kLayer];
+  bar.round = stamp_at_ms(world.now.cluster_ms);
+  world.peer(4).shard().receive(1, bar, world.now);
+  ASSERT_EQ(world.peer(4).shard().copies().at(kLayer).mark.bar, bar.round);
+  world.deliver_all();
+  EXPECT_EQ(world.peer(4).shard().hints().pending_count(), 0U) << "it has said that it has none";
+}
+
 }  // namespace
 }  // namespace kindred
