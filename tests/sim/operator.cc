@@ -55,6 +55,7 @@ void Operator::change_copies() {
   constexpr uint8_t kCopies[] = {0, 2, 2, 3, 4, 5};
   const uint8_t copies = kCopies[prng.below(std::size(kCopies))];
   const bool is_around = prng.one_in(3);
+  const bool has_fewest_quorums = prng.one_in(2);
   const uint64_t which = prng.next();
   if (ready.empty()) {
     return;
@@ -66,6 +67,10 @@ void Operator::change_copies() {
     row.resolver = kResolverLww;
   }
   row.copies = copies;
+  if (has_fewest_quorums) {
+    const uint8_t n = copies == 0 ? static_cast<uint8_t>(cluster_.plan().replicas) : copies;
+    row.read = row.write = static_cast<uint8_t>(n / 2 + 1);
+  }
   is_changing_copies_ = true;
   cluster_.node(ready[which % ready.size()])
       .ask_edit(
