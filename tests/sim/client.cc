@@ -243,7 +243,12 @@ void Client::ask(Request request, Write event, const KeptContext& given) {
 
 void Client::took(const Asked& asked, Reply&& reply) {
   check_time(reply, asked.at_us, asked.timeout_ms);
-  if (cluster_.oracle().write(asked.write).kind != OpKind::kModify) {
+  const OpKind kind = cluster_.oracle().write(asked.write).kind;
+  const bool may_stop =
+      kind == OpKind::kModify ||
+      (kind == OpKind::kSet && reply.outcome.code == OutcomeCode::kNoQuorumWrite &&
+       cluster_.has_gone(reply.outcome.dot));
+  if (!may_stop) {
     check_served(cluster_.oracle().write(asked.write).key, reply, asked.quorum, asked.at_us,
                  asked.timeout_ms);
   }
@@ -325,8 +330,9 @@ void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_
 
 /// Where nothing fails, nothing that goes by the configured quorums is refused or given up: not
 /// while nodes join and leave either. Read-modify-writes may end unknown as their primary changes,
-/// and what a slow message delays over several epochs as its coordinator does. Where n changes, so
-/// that a node gets a copy again that it has not erased yet, W that are all may take a while.
+/// a SET that is to be stamped again where its copy is to go (took() sees to both), and what a slow
+/// message delays over several epochs as its coordinator does. Where n changes, so that a node gets
+/// a copy again that it has not erased yet, W that are all may take a while.
 void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& quorum,
                           uint64_t asked_us, uint32_t timeout_ms) {
   const OutcomeCode code = reply.outcome.code;

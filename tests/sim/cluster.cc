@@ -211,6 +211,27 @@ void SimCluster::collect_probes(Shard& shard) {
   }
 }
 
+bool SimCluster::has_gone(const Dot& dot) {
+  const auto is_owners = [&dot](const Copy& copy) {
+    return copy.actor == dot.actor && copy.state != CopyState::kNone &&
+           copy.state != CopyState::kDeparting;
+  };
+  if (dot.is_zero()) {
+    return false;
+  }
+  for (auto& node : nodes_) {
+    for (ShardHost* host : node->shards()) {
+      const Copies& copies = host->shard().copies();
+      for (uint32_t p = 0; p < copies.size(); ++p) {
+        if (is_owners(copies.at(static_cast<uint16_t>(p)))) {
+          return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
 void SimCluster::note_loss(SimNode& node) {
   node.losses.note_all();
   lost_us_ = queue_.now_us();

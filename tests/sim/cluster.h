@@ -65,6 +65,8 @@ class SimCluster {
   void note_loss(SimNode& node);
   /// The same of one partition's copy alone.
   void note_loss_of(SimNode& node, uint16_t partition);
+  /// Whether the copy that made the dot is no owner's any more.
+  bool has_gone(const Dot& dot);
   bool has_lost() const { return lost_us_ != 0; }
   /// How long nodes stood still since then, in sum.
   uint64_t paused_since(uint64_t since_us) const;
