@@ -61,8 +61,8 @@ void MembershipJudge::watch_copies() {
     if (document == nullptr || !cluster_.node(number).is_ready()) {
       continue;
     }
-    for (uint16_t partition = 0; partition < document->ring.partition_count(); ++partition) {
-      if (!may_hold(*document, partition)) {
+    for (uint32_t partition = 0; partition < document->ring.partition_count(); ++partition) {
+      if (!may_hold(*document, static_cast<uint16_t>(partition))) {
         return cluster_.oracle().fail("no owner holds partition " + std::to_string(partition) +
                                       " in epoch " + std::to_string(document->epoch));
       }
