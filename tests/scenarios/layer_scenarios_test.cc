@@ -16,11 +16,9 @@ namespace {
 
 using exchange_test::kPartition;
 using exchange_test::kPartitions;
-using exchange_test::Peer;
 using exchange_test::World;
 using reaping_test::exchange;
 using reaping_test::held;
-using reaping_test::hold_everywhere;
 using reaping_test::kLongAgoMs;
 
 constexpr uint16_t kLayer = kPartitions + kPartition;  // the same slots' partition of the layer
