@@ -180,8 +180,8 @@ void Faults::restart_later(SimNode& node) {
 
 /// `forgets`: what it acknowledged may be gone.
 void Faults::end_process(SimNode& node, bool with_machine, bool forgets) {
-  if (forgets) {
-    cluster_.note_loss(node);
+  if (forgets && node.document() != nullptr) {
+    cluster_.note_loss(node);  // else it held nothing, or has lost it before
   }
   // A copy that was not whole is not made whole by a crash.
   node.is_lossy = node.is_lossy || (node.document() != nullptr && (forgets || !node.all_whole()));
