@@ -6,7 +6,16 @@
 
 namespace kindred::sim {
 
-void MembershipJudge::installed(Number number, const ClusterDocument& document) {
+void MembershipJudge::installed(Number number, const ClusterDocument* before,
+                                const ClusterDocument& document) {
+  for (Number other = 1; before != nullptr && other <= cluster_.node_count(); ++other) {
+    const Address address = SimNode::address_of(other);
+    const bool is_new = before->find_peer_address(address) == nullptr &&
+                        document.find_peer_address(address) != nullptr;
+    if (is_new && !cluster_.node(other).is_up()) {
+      ++pairs_[number][other].faults;  // who died as it waited is taken for up at first
+    }
+  }
   for (Number other = 1; other <= cluster_.node_count(); ++other) {
     const auto held = cluster_.node(other).document();
     if (other == number || held == nullptr || held->generation != document.generation ||

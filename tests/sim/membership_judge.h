@@ -19,7 +19,8 @@ class MembershipJudge {
  public:
   explicit MembershipJudge(SimCluster& cluster) : cluster_(cluster) {}
 
-  void installed(Number number, const ClusterDocument& document);
+  /// `before`: what the node went by until now, null where it has just started.
+  void installed(Number number, const ClusterDocument* before, const ClusterDocument& document);
   /// The process is new: it takes all others for down.
   void started(Number number) { believed_up_[number].clear(); }
   void alive_changed(Number observer, Number subject, NodeId id, bool is_up);

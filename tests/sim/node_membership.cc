@@ -1,6 +1,7 @@
 // How a node drives its membership, and what follows from a document: the simulator's twin of
 // server/node.
 #include <algorithm>
+#include <utility>
 
 #include "protocol/membership/message_codec.h"
 #include "protocol/membership/node_record_codec.h"
@@ -187,7 +188,7 @@ void SimNode::installed(std::shared_ptr<const ClusterDocument> document, NodeId 
   if (document_ != nullptr && document->flush_stamp > document_->flush_stamp) {
     count_is_exact = false;  // what is written meanwhile is counted again only by a restart
   }
-  document_ = std::move(document);
+  const auto before = std::exchange(document_, std::move(document));
   codec_.emplace(document_->cluster_id, document_->tag_keys);
   for (const Member& member : document_->members) {
     peers_[member.id] = number_at(member.peer_address);
@@ -195,7 +196,7 @@ void SimNode::installed(std::shared_ptr<const ClusterDocument> document, NodeId 
   note("installs " + std::to_string(document_->generation) + "/" +
        std::to_string(document_->epoch) + ", flush " + text(Dot{document_->flush_stamp, 0}));
   losses.split(document_->partitions());
-  cluster_.membership_judge().installed(number_, *document_);
+  cluster_.membership_judge().installed(number_, before.get(), *document_);
   cluster_.oracle().flush_installed(document_->flush_stamp);
   const CopyState fresh = copies_filling ? CopyState::kFilling : CopyState::kWhole;
   for (uint8_t i = 0; i < shard_count_; ++i) {
