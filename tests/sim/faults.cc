@@ -232,10 +232,16 @@ bool Faults::vote_spared() {
   return members == 0 || 2 * (members - 1) > members;
 }
 
+/// One that waits to be a member may be made one with a directory that it had not stored yet.
+bool Faults::may_crash(const SimNode& node) {
+  return node.is_up() && (cluster_.plan().ring_change_every_ms == 0 ||
+                          cluster_.ring_operator().is_member(node.number()) || vote_spared());
+}
+
 void Faults::crash() {
   SimNode& node = any_node();
   const bool forgets = cluster_.plan().durability == Durability::kMemory;
-  if (!node.is_up() || (forgets && !loss_allowed())) {
+  if (!may_crash(node) || (forgets && !loss_allowed())) {
     return;
   }
   cluster_.probes().add("crash");
@@ -265,7 +271,7 @@ void Faults::crash_machine() {
   SimNode& node = any_node();
   const Durability durability = cluster_.plan().durability;
   const bool may_forget = durability != Durability::kSynced;
-  if (!node.is_up() || (may_forget && !loss_allowed())) {
+  if (!may_crash(node) || (may_forget && !loss_allowed())) {
     return;
   }
   cluster_.probes().add("machine_crash");

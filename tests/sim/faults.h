@@ -23,6 +23,7 @@ class Faults {
  private:
   SimNode& any_node();
   bool vote_spared();
+  bool may_crash(const SimNode& node);
   void every(uint32_t mean_ms, void (Faults::*fault)());
   void start_later(SimNode& node, uint64_t delay_us);
   void restart_later(SimNode& node);
