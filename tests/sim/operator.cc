@@ -67,9 +67,8 @@ void Operator::change_copies() {
     row.resolver = kResolverLww;
   }
   row.copies = copies;
-  if (has_fewest_quorums) {
-    const uint8_t n = copies == 0 ? static_cast<uint8_t>(cluster_.plan().replicas) : copies;
-    row.read = row.write = static_cast<uint8_t>(n / 2 + 1);
+  if (has_fewest_quorums && copies != 0) {  // else they may be fewer than meet by a wider row's n
+    row.read = row.write = static_cast<uint8_t>(copies / 2 + 1);
   }
   is_changing_copies_ = true;
   cluster_.node(ready[which % ready.size()])
