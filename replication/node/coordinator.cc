@@ -29,6 +29,23 @@ void Coordinator::refuse_with(const Origin& origin, OutcomeCode code, uint8_t ne
   answer(origin, std::move(refusal));
 }
 
+/// Where N fell, R and W of what it fell to (`wanted`) need not meet among the copies that there
+/// still are, nor do two W: those that are to meet go by the N before.
+void Coordinator::keep_meeting(const QuorumSpec& asked, const QuorumDefaults& configured,
+                               uint32_t replicas, size_t length, uint32_t wanted,
+                               ResolvedQuorum* resolved) {
+  if (replicas <= wanted) {
+    return;
+  }
+  if (asked.r == QuorumSpec::kAsConfigured && configured.read + configured.write > wanted) {
+    resolved->read.needed = std::max(resolved->read.needed, resolved->modify_read);
+  }
+  if (asked.w == QuorumSpec::kAsConfigured && 2U * configured.write > wanted) {
+    const auto majority = static_cast<uint8_t>(std::min<size_t>(length, replicas / 2 + 1));
+    resolved->write.needed = std::max(resolved->write.needed, majority);
+  }
+}
+
 /// The quorum of a request; the usual one, all as configured on a partition that stays where it is,
 /// is worked out once a cluster.
 const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, const KeyRef& key) {
@@ -42,12 +59,8 @@ const ResolvedQuorum& Coordinator::quorum_of(const QuorumSpec& spec, const KeyRe
     const auto replicas = static_cast<uint8_t>(core_.cluster().replicas_met(partition));
     ResolvedQuorum resolved =
         resolve_quorum(asked, configured, replicas, static_cast<uint8_t>(length));
-    // Where N fell, R of what it fell to need not meet W among the copies that there still are.
-    const uint32_t wanted = core_.cluster().replicas_of(partition);
-    if (replicas > wanted && configured.read + configured.write > wanted &&
-        asked.r == QuorumSpec::kAsConfigured) {
-      resolved.read.needed = std::max(resolved.read.needed, resolved.modify_read);
-    }
+    keep_meeting(asked, configured, replicas, length, core_.cluster().replicas_of(partition),
+                 &resolved);
     return resolved;
   };
   if (core_.is_moving(partition)) {

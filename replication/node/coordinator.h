@@ -90,6 +90,9 @@ class Coordinator {
   void refuse(const Origin& origin);
   void refuse_with(const Origin& origin, OutcomeCode code, uint8_t needed, uint8_t seen);
   const ResolvedQuorum& quorum_of(const QuorumSpec& spec, const KeyRef& key);
+  static void keep_meeting(const QuorumSpec& asked, const QuorumDefaults& configured,
+                           uint32_t replicas, size_t length, uint32_t wanted,
+                           ResolvedQuorum* resolved);
   void finish(Op& op, Outcome&& outcome, Now now);
   void fail(Op& op, OutcomeCode code, size_t needed, size_t seen, Now now);
   void name_unmet(const Op& op, Outcome* outcome) const;

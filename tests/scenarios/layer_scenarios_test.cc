@@ -348,6 +348,31 @@ TEST(LayerScenarios, AReadMeetsEachWriteWhileCopiesBecomeFewer) {
   EXPECT_EQ(get(world, 5, key), "v");
 }
 
+// Other copies are still moving, so those of this key can't begin to yet. W by the new numbers are
+// fewer than meet each other among the five, and of two SETs the later one would be hidden.
+TEST(LayerScenarios, AWriteMeetsEachWriteWhileCopiesAreToBecomeFewer) {
+  World world(39, 5, 3);
+  const KeyRef key = world.key(1);
+  want_copies(world, 5, 3);
+  install_everywhere(world);
+  move_on(world, [](int) {});
+  ++world.document.epoch;
+  Keyspace row;
+  row.pattern = "k*";
+  row.copies = row.read = row.write = 2;
+  ASSERT_TRUE(put_keyspace(world.document.keyspaces, row));
+  ASSERT_EQ(add_layers(&world.document), "");
+  install_everywhere(world);
+  world.is_cut = [](NodeId from, NodeId to) { return (from <= 3) != (to <= 3); };
+  const ClientToken of_three = submit(world, 1, operation_on(key, OpKind::kSet, "v"));
+  const ClientToken of_two = submit(world, 5, operation_on(key, OpKind::kSet, "w"));
+  world.pass_ms(3'000);
+  ASSERT_TRUE(world.peer(1).outcomes.contains(of_three));
+  EXPECT_EQ(world.peer(1).outcomes.at(of_three).code, OutcomeCode::kOk);
+  ASSERT_TRUE(world.peer(5).outcomes.contains(of_two));
+  EXPECT_EQ(world.peer(5).outcomes.at(of_two).code, OutcomeCode::kNoQuorumWrite);
+}
+
 void gone(World& world, NodeId node) {
   world.is_cut = [node](NodeId from, NodeId to) { return from == node || to == node; };
   for (NodeId id = 1; id <= world.peers.size(); ++id) {

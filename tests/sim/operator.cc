@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/record/record.h"
+#include "replication/keyspace/keyspace_words.h"
 #include "tests/sim/cluster.h"
 
 namespace kindred::sim {
@@ -71,6 +72,9 @@ void Operator::change_copies() {
     row.read = row.write = static_cast<uint8_t>(copies / 2 + 1);
   }
   is_changing_copies_ = true;
+  if (cluster_.trace().on()) {
+    cluster_.trace().add(cluster_.queue().now_us(), "the operator wants " + keyspace_text(row));
+  }
   cluster_.node(ready[which % ready.size()])
       .ask_edit(
           [row](ClusterDocument* next) -> std::string {
