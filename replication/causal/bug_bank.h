@@ -57,6 +57,7 @@
   X(lost_record_keeps_the_actor, "a copy that lost a record stamps on under its actor")           \
   X(silent_peer_loses_writes, "a write that a silent peer has goes to the next one too")          \
   X(minority_decides, "half of the voters are taken for a majority")                              \
+  X(accepted_left_open, "what was accepted waits for the next change if its proposer is gone")    \
   X(accepted_document_ignored, "a proposer ignores what voters have accepted before")             \
   X(promise_not_synced, "a voter answers before its vote is stored")                              \
   X(accusation_not_refuted, "a member that hears that it is suspected says nothing")              \

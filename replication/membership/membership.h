@@ -273,7 +273,9 @@ class Membership {
   bool is_listed_directory(const Sender& sender) const;
   bool may_vote(const Address& from, const Sender& sender, DocumentNumber instance, LocalTime now);
   void vote(const Address& to, MembershipMessage answer);
-  void propose(LocalTime now);
+  void finish_later(LocalTime now);
+  /// Proposes what is wanted; where nothing is and it `finishes`, what this node accepted.
+  void propose(LocalTime now, bool finishes = false);
   void send_proposal();
   void give_proposal_up();
   void tick_proposal(LocalTime now);
@@ -351,6 +353,7 @@ class Membership {
   uint64_t resend_pause_us_ = 0;
   uint64_t propose_from_us_ = 0;  // not before
   uint64_t steps_due_us_ = Liveness::kNever;
+  uint64_t finish_us_ = Liveness::kNever;  // an accepted document that is not installed yet
   std::vector<Wish> wishes_;
   std::vector<Lookup> lookups_;
   std::map<NodeId, Newcomer> newcomers_;

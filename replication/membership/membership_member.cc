@@ -257,6 +257,7 @@ void Membership::install(std::shared_ptr<const ClusterDocument> document, LocalT
   attempts_ = 0;
   propose_from_us_ = 0;
   steps_due_us_ = needs_steps() ? now.mono_us + kStepsGatherUs : Liveness::kNever;
+  finish_later(now);
   finish_wishes(*document_);
   for (const AwaitedFlush& awaited : std::exchange(awaited_flushes_, {})) {
     await_flush(awaited);

@@ -13,6 +13,9 @@ constexpr uint64_t kResendUs = 100'000;
 constexpr uint64_t kResendUsMax = 1'000'000;
 constexpr uint64_t kPauseUs = 20'000;
 constexpr uint64_t kPauseUsMax = 2'000'000;
+/// A document that was accepted is proposed again by who accepted it, unless a later one is
+/// installed by then; up to twice that late, so that they don't get into each other's way.
+constexpr uint64_t kFinishUs = 2'000'000;
 
 }  // namespace
 
@@ -89,6 +92,17 @@ void Membership::on(const Address& from, const Accept& accept, LocalTime now) {
     return;
   }
   vote(from, Accepted{sender(), accept.instance, accept.ballot});
+  finish_later(now);
+}
+
+// Its proposer may be gone, also where it was chosen: who leaves proposes its own end.
+void Membership::finish_later(LocalTime now) {
+  const Acceptor& acceptor = record_.acceptor;
+  const bool is_open =
+      acceptor.document != nullptr && acceptor.instance == number_after(*document_);
+  finish_us_ = is_open && !KINDRED_BUG(accepted_left_open)
+                   ? now.mono_us + kFinishUs + ports_.random() % kFinishUs
+                   : Liveness::kNever;
 }
 
 void Membership::on(const Address& /*from*/, const Prepared& prepared, LocalTime /*now*/) {
@@ -146,7 +160,7 @@ void Membership::on(const Address& /*from*/, const Refused& refused, LocalTime n
   }
 }
 
-void Membership::propose(LocalTime now) {
+void Membership::propose(LocalTime now, bool finishes) {
   if (!is_running() || !is_voter() || proposer_ || record_.document != document_ ||
       now.mono_us < propose_from_us_) {
     return;
@@ -154,11 +168,14 @@ void Membership::propose(LocalTime now) {
   if (!is_own_sent_) {
     own_proposal_ = compose(now);
   }
+  const DocumentNumber instance = number_after(*document_);
+  Acceptor& acceptor = record_.acceptor;
+  if (own_proposal_ == nullptr && finishes && acceptor.instance == instance) {
+    own_proposal_ = acceptor.document;
+  }
   if (own_proposal_ == nullptr) {
     return;
   }
-  const DocumentNumber instance = number_after(*document_);
-  Acceptor& acceptor = record_.acceptor;
   if (acceptor.instance == instance) {
     highest_round_ = std::max(highest_round_, acceptor.promised.round);
   }
@@ -211,11 +228,15 @@ void Membership::tick_proposal(LocalTime now) {
     steps_due_us_ = Liveness::kNever;
     propose(now);
   }
+  if (finish_us_ <= now.mono_us) {
+    finish_later(now);
+    propose(now, true);
+  }
 }
 
 uint64_t Membership::next_proposal_us() const {
-  return std::min(
-      {resend_us_, propose_from_us_ != 0 ? propose_from_us_ : Liveness::kNever, steps_due_us_});
+  return std::min({resend_us_, propose_from_us_ != 0 ? propose_from_us_ : Liveness::kNever,
+                   steps_due_us_, finish_us_});
 }
 
 void Membership::spread(const std::shared_ptr<const ClusterDocument>& document) {

@@ -215,7 +215,7 @@ bool Faults::loss_allowed() {
       return false;
     }
   }
-  return cluster_.plan().ring_change_every_ms == 0 || vote_spared();
+  return !cluster_.plan().changes_document() || vote_spared();
 }
 
 /// Who changes the ring needs a majority: all members have their votes, and enough would be left.
@@ -234,7 +234,7 @@ bool Faults::vote_spared() {
 
 /// One that waits to be a member may be made one with a directory that it had not stored yet.
 bool Faults::may_crash(const SimNode& node) {
-  return node.is_up() && (cluster_.plan().ring_change_every_ms == 0 ||
+  return node.is_up() && (!cluster_.plan().changes_document() ||
                           cluster_.ring_operator().is_member(node.number()) || vote_spared());
 }
 

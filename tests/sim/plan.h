@@ -114,6 +114,10 @@ struct Plan {
   bool is_strict(uint32_t key) const {
     return read_quorum(key) + write_quorum(key) > replicas && 2 * write_quorum(key) > replicas;
   }
+  /// Operators ask for changes that a majority of members has to agree on.
+  bool changes_document() const {
+    return ring_change_every_ms != 0 || copies_change_every_ms != 0;
+  }
   /// No node, link or device fails; what members want may change.
   bool is_peaceful() const {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&
