@@ -57,6 +57,8 @@ class BackgroundBudget {
   static constexpr uint64_t kFloorBytesPerS = 1ULL << 20;
   /// Listing a key costs this, its bytes aside.
   static constexpr uint64_t kBytesPerKey = 128;
+  /// Letting a key go does: two loads and two stores of a few bytes, and its part of six marks.
+  static constexpr uint64_t kBytesPerReapedKey = 1024;
 
   explicit BackgroundBudget(const BudgetLimits& limits);
   void set_limits(const BudgetLimits& limits);

@@ -9,7 +9,8 @@ namespace kindred {
 
 namespace {
 
-constexpr size_t kItemsMax = 512;  // of one round
+// Of one round: so few that no request waits long behind them where all are in memory.
+constexpr size_t kItemsMax = 64;
 constexpr uint32_t kPageEntriesMax = 256;
 constexpr uint32_t kPageBytesMax = 1U << 20;
 constexpr uint64_t kAnswerWithinUs = 2'000'000;
@@ -153,7 +154,7 @@ bool Reaper::still_holds() const {
 
 void Reaper::read_page(Now now) {
   FetchRange range = drive_.place.range(drive_.partition, next_id());
-  range.entries_max = kPageEntriesMax;
+  range.entries_max = passes_[drive_.partition].is_dense ? kItemsMax : kPageEntriesMax;
   range.bytes_max = kPageBytesMax;
   range.values_wanted = false;
   drive_.request = range.id;
@@ -177,17 +178,20 @@ void Reaper::take_page(bool ok, std::span<const RangeEntry> entries, bool done, 
     return give_up(core_.self);
   }
   core_.budget.spend(BackgroundWork::kReaping, entries.size() * BackgroundBudget::kBytesPerKey);
-  for (const RangeEntry& entry : entries) {
-    if (std::optional<Item> item = judge(entry, now); item) {
+  size_t taken = 0;
+  while (taken < entries.size() && drive_.items.size() < kItemsMax) {
+    if (std::optional<Item> item = judge(entries[taken], now); item) {
       drive_.items.push_back(std::move(*item));
       drive_.items.back().ref.key = drive_.items.back().key;
     }
+    ++taken;
   }
-  if (!entries.empty()) {
-    drive_.place.go_behind(entries.back().key);
+  if (taken != 0) {
+    drive_.place.go_behind(entries[taken - 1].key);
   }
-  drive_.is_last = done;
-  if (!done && drive_.items.size() < kItemsMax) {
+  passes_[drive_.partition].is_dense = !drive_.items.empty();
+  drive_.is_last = done && taken == entries.size();
+  if (!drive_.is_last && drive_.items.size() < kItemsMax) {
     return;  // the next tick reads on
   }
   if (drive_.items.empty()) {

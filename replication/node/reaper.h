@@ -112,6 +112,7 @@ class Reaper {
   struct Pass {
     KeyPlace place;                     // where the next scan goes on
     bool is_begun = false;              // else at the partition's begin
+    bool is_dense = false;              // of dead keys, where it was read last
     uint64_t next_due_ms = UINT64_MAX;  // of the keys seen, when the first one may go
     uint64_t rests_until_us = 0;        // whatever dies meanwhile
     uint64_t idles_until_us = 0;        // where nothing died

@@ -271,7 +271,8 @@ void RoundVoter::hold_item(Task& call, size_t index, const State& state, Now now
   const LiveMark mark = live_mark(state);
   const uint64_t id = wait_for_key(call, index);
   const std::string_view record = core_.ports.encode(key, state);
-  core_.budget.spend(BackgroundWork::kReaping, BackgroundBudget::kBytesPerKey + record.size());
+  core_.budget.spend(BackgroundWork::kReaping,
+                     BackgroundBudget::kBytesPerReapedKey + record.size());
   const StoreStatus status =
       core_.commit(key, mark, mark, record, core_.config.durability, id, now);
   if (status != StoreStatus::kPending) {
