@@ -12,6 +12,8 @@ constexpr uint64_t kRefillUs = 10'000;
 constexpr uint64_t kRefillMaxUs = 200'000;  // of time that passed while nobody asked
 constexpr uint64_t kSavedUs = 50'000;       // of the rate may be saved up by each kind of work
 constexpr double kLearnt = 0.25;            // of what a window shows
+constexpr double kLearntAtFloor = 0.05;     // where the floor may have had its part in it
+constexpr double kLearntTimesMax = 2;       // what is known: one window may have met a stall
 constexpr double kTargetFactor = 1.5;
 constexpr uint64_t kStartPart = 4;  // of the highest rate, until the foreground has been heard
 
@@ -82,7 +84,9 @@ void BackgroundBudget::judge() {
   if (quiet_p99_us_ == 0 && is_quiet) {
     quiet_p99_us_ = std::max(sample, 1.0);
   } else if (is_quiet || sample < quiet_p99_us_) {
-    quiet_p99_us_ += kLearnt * (sample - quiet_p99_us_);
+    const bool may_be_own = spent_in_window_ > 0 && sample > quiet_p99_us_;
+    const double shown = std::min(sample, kLearntTimesMax * quiet_p99_us_);
+    quiet_p99_us_ += (may_be_own ? kLearntAtFloor : kLearnt) * (shown - quiet_p99_us_);
   }
   figures_.p99_us = p99_us;
   figures_.target_us = limits_.p99_target_us;

@@ -130,6 +130,29 @@ TEST(Budget, LearnsAtItsFloorThatOthersMakeRequestsSlow) {
   EXPECT_GE(run.budget.figures().target_us, 3000U);
 }
 
+// Peers that do the same work make requests slow at the floor too, for a while.
+TEST(Budget, LearnsLittleAtItsFloorInSeconds) {
+  LoadedShard run;
+  run.go(2);
+  run.wanted = {BackgroundWork::kReaping};
+  run.go(1);
+  run.request_us = [] { return uint64_t{3000}; };
+  run.go(8);
+  EXPECT_EQ(run.budget.figures().bytes_per_s, BackgroundBudget::kFloorBytesPerS);
+  EXPECT_LT(run.budget.figures().target_us, 900U);
+}
+
+TEST(Budget, AStallMovesTheTargetByAFewParts) {
+  LoadedShard run;
+  run.go(4);
+  const uint64_t before = run.budget.figures().target_us;
+  run.request_us = [] { return uint64_t{50'000}; };
+  run.budget.tick(run.now_us);
+  run.go(1);
+  EXPECT_GT(run.budget.figures().target_us, before);
+  EXPECT_LT(run.budget.figures().target_us, 2 * before);
+}
+
 TEST(Budget, DoesNotGiveWayWhereNothingIsSpent) {
   LoadedShard run;
   run.go(2);
