@@ -340,6 +340,7 @@ class Membership {
   uint64_t waiting_logged_us_ = 0;
 
   ClusterId cluster_seen_ = 0;  // of a seed, while this node waits to be taken in
+  DocumentNumber newest_seen_;  // of that cluster
   bool may_join_ = false;
   bool is_bound_elsewhere_ = false;
   std::map<uint64_t, SentJoin> sent_joins_;  // by request

@@ -180,6 +180,9 @@ void Membership::offered_while_founding(const Address& from, const DocumentOffer
     return;
   }
   const ClusterDocument& document = *offer.document;
+  if (document.cluster_id == cluster_seen_ && number_of(document) < newest_seen_) {
+    return;  // who held its address in a document of the past is a member no more
+  }
   if (const Member* listed = document.find_peer_address(config_.peer_address)) {
     if (document.tag_keys.empty()) {
       ++metrics_.rejected_messages;
@@ -203,6 +206,8 @@ void Membership::wait_to_join(const Address& from, const DocumentOffer& offer, L
          id_text(document.cluster_id) + "; name members of the one that this node is to join");
     return;
   }
+  newest_seen_ =
+      cluster_seen_ == 0 ? number_of(document) : std::max(newest_seen_, number_of(document));
   cluster_seen_ = document.cluster_id;
   if (phase_ != Phase::kFounding) {
     return;  // another promise is being stored

@@ -330,9 +330,10 @@ void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_
 
 /// Where nothing fails, nothing that goes by the configured quorums is refused or given up: not
 /// while nodes join and leave either. Read-modify-writes may end unknown as their primary changes,
-/// a SET that is to be stamped again where its copy is to go (took() sees to both), and what a slow
-/// message delays over several epochs as its coordinator does. Where n changes, so that a node gets
-/// a copy again that it has not erased yet, W that are all may take a while.
+/// a SET that is to be stamped again where its copy is to go (took() sees to both), and what slow
+/// messages delay: there and back, and in each epoch its document and word of it first. Where n
+/// changes, so that a node gets a copy again that it has not erased yet, W that are all may take a
+/// while.
 void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& quorum,
                           uint64_t asked_us, uint32_t timeout_ms) {
   const OutcomeCode code = reply.outcome.code;
@@ -342,15 +343,18 @@ void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& qu
   const uint64_t took_us = cluster_.queue().now_us() - asked_us;
   const uint64_t timeout_us = timeout_ms * 1000ULL;
   const bool is_hasty = took_us < std::min(kSlowUs, timeout_us);
-  const bool is_hung =
-      took_us >= timeout_us && timeout_us >= 2 * cluster_.plan().slow_us_max + kSlowUs;
+  const Plan& plan = cluster_.plan();
+  const uint64_t late_us = plan.slow_us_max + plan.delay_spread_us + plan.sync_us_max;
+  const uint64_t messages = 2 + 4 * cluster_.membership_judge().epochs_since(asked_us);
+  const bool is_hung = took_us >= timeout_us && timeout_us >= messages * late_us + kSlowUs;
   if (is_failure && quorum.as_configured() && (is_hasty || is_hung) && !reply.is_lost &&
       !reply.is_refused && !reply.is_early && cluster_.plan().must_serve() &&
       (cluster_.plan().copies_change_every_ms == 0 ||
        cluster_.ring_operator().spares_an_owner(key))) {
     cluster_.oracle().fail(
         "an error though nothing failed: code " + std::to_string(static_cast<int>(code)) + ", " +
-        std::to_string(reply.outcome.seen) + " of " + std::to_string(reply.outcome.needed));
+        std::to_string(reply.outcome.seen) + " of " + std::to_string(reply.outcome.needed) +
+        ", key " + std::to_string(key) + ", after " + std::to_string(took_us / 1000) + " ms");
   }
 }
 

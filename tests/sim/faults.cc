@@ -430,7 +430,7 @@ void Faults::flush() {
   const Stamp before = node.document()->flush_stamp;
   const uint64_t began_us = cluster_.queue().now_us();
   const size_t flush = cluster_.oracle().flush_began(began_us);
-  node.ask_flush([this, &node, flush, before](FlushEnd end) {
+  node.ask_flush([this, &node, flush, before, saw_all = node.sees_all_up()](FlushEnd end) {
     is_flushing_ = false;
     if (end == FlushEnd::kRefused) {
       return cluster_.oracle().flush_refused(flush);
@@ -444,7 +444,7 @@ void Faults::flush() {
     if (installed <= before) {
       cluster_.oracle().fail("a flush was acknowledged that its coordinator does not have");
     }
-    cluster_.oracle().flush_done(flush, installed, cluster_.queue().now_us());
+    cluster_.oracle().flush_done(flush, installed, saw_all, cluster_.queue().now_us());
   });
 }
 

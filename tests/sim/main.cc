@@ -67,6 +67,8 @@ bool activate([[maybe_unused]] const std::string& name) {
 
 /// --ring-changes: in each seed, not only in every fourth.
 bool with_ring_changes = false;
+/// --peaceful: no seeds but those in which nothing fails.
+bool is_peaceful_only = false;
 
 Plan plan_of(uint64_t seed, uint32_t seconds) {
   constexpr uint64_t kRingChangesEvery = 4;
@@ -78,7 +80,11 @@ Plan plan_of(uint64_t seed, uint32_t seconds) {
 }
 
 std::string run_seed(uint64_t seed, uint32_t seconds, Trace& trace, Probes& probes) {
-  SimCluster cluster(plan_of(seed, seconds), trace, probes);
+  const Plan plan = plan_of(seed, seconds);
+  if (is_peaceful_only && !plan.must_serve()) {
+    return {};
+  }
+  SimCluster cluster(plan, trace, probes);
   cluster.run();
   return cluster.oracle().verdict();
 }
@@ -398,6 +404,8 @@ int main(int argc, char** argv) {
       options.resume = value();
     } else if (name == "--ring-changes") {
       sim::with_ring_changes = true;
+    } else if (name == "--peaceful") {
+      sim::is_peaceful_only = true;
     } else if (name == "--twice") {
       options.runs_twice = true;
     } else if (name == "--verbose") {

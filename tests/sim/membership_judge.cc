@@ -6,8 +6,17 @@
 
 namespace kindred::sim {
 
+uint64_t MembershipJudge::epochs_since(uint64_t at_us) const {
+  const auto first = std::lower_bound(newer_at_us_.begin(), newer_at_us_.end(), at_us);
+  return static_cast<uint64_t>(newer_at_us_.end() - first);
+}
+
 void MembershipJudge::installed(Number number, const ClusterDocument* before,
                                 const ClusterDocument& document) {
+  if (number_of(document) > newest_) {
+    newest_ = number_of(document);
+    newer_at_us_.push_back(cluster_.queue().now_us());
+  }
   for (Number other = 1; before != nullptr && other <= cluster_.node_count(); ++other) {
     const Address address = SimNode::address_of(other);
     const bool is_new = before->find_peer_address(address) == nullptr &&

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <vector>
 
-#include "replication/membership/cluster.h"
+#include "replication/membership/paxos.h"
 #include "tests/sim/network.h"
 
 namespace kindred::sim {
@@ -21,6 +22,8 @@ class MembershipJudge {
 
   /// `before`: what the node went by until now, null where it has just started.
   void installed(Number number, const ClusterDocument* before, const ClusterDocument& document);
+  /// How many epochs any node was the first to go by since then.
+  uint64_t epochs_since(uint64_t at_us) const;
   /// The process is new: it takes all others for down.
   void started(Number number) { believed_up_[number].clear(); }
   void alive_changed(Number observer, Number subject, NodeId id, bool is_up);
@@ -49,6 +52,8 @@ class MembershipJudge {
   bool may_hold(const ClusterDocument& document, uint16_t partition);
 
   SimCluster& cluster_;
+  DocumentNumber newest_;
+  std::vector<uint64_t> newer_at_us_;
   std::array<Row, kNodesMax + 1> pairs_{};  // [observer][subject]
   std::array<std::set<NodeId>, kNodesMax + 1> believed_up_;
 };

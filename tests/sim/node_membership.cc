@@ -171,7 +171,8 @@ void SimNode::persist(const NodeRecord& record, PersistToken token) {
   encode_node_record(record, &bytes);
   disk_.files.pending.push_back(std::move(bytes));
   Prng& prng = cluster_.prng(Chance::kEngine);
-  const uint64_t slow_us = prng.one_in(20) && !cluster_.is_healing() ? 300'000 : 0;
+  const uint64_t stall_us = cluster_.plan().stall_us_max * 3 / 5;
+  const uint64_t slow_us = prng.one_in(20) && !cluster_.is_healing() ? stall_us : 0;
   const uint64_t now_us = cluster_.queue().now_us();
   record_synced_us_ =
       std::max(record_synced_us_, now_us + prng.between(50, cluster_.plan().sync_us_max + slow_us));

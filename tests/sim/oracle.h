@@ -146,7 +146,7 @@ class Oracle {
   void flush_refused(size_t flush) { flushes_[flush].fate = Fate::kRefused; }
   void flush_unknown(size_t flush) { flushes_[flush].fate = Fate::kUnknown; }
   /// It was acknowledged, when every node had stored `everywhere` as flush stamp.
-  void flush_done(size_t flush, Stamp everywhere, uint64_t now_us);
+  void flush_done(size_t flush, Stamp everywhere, bool asked_all, uint64_t now_us);
   /// Some node goes by this flush stamp from now on.
   void flush_installed(Stamp stamp) { flush_stamps_.try_emplace(stamp, kNever); }
 
@@ -179,6 +179,8 @@ class Oracle {
   struct Flush {
     uint64_t began_us = 0;
     uint64_t done_us = kNever;
+    Stamp stamp = 0;
+    bool asked_all = false;  // no member was taken for down
     Fate fate = Fate::kOpen;
   };
 

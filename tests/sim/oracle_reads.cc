@@ -111,7 +111,9 @@ size_t Oracle::flush_began(uint64_t now_us) {
   return flushes_.size() - 1;
 }
 
-void Oracle::flush_done(size_t flush, Stamp everywhere, uint64_t now_us) {
+void Oracle::flush_done(size_t flush, Stamp everywhere, bool asked_all, uint64_t now_us) {
+  flushes_[flush].stamp = everywhere;
+  flushes_[flush].asked_all = asked_all;
   flushes_[flush].done_us = now_us;
   flushes_[flush].fate = Fate::kAcked;
   for (auto& [stamp, done_us] : flush_stamps_) {

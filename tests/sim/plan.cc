@@ -220,6 +220,11 @@ void add_ring_changes(Plan& plan) {
   for (uint32_t i = 0; i < plan.spare_nodes; ++i) {
     plan.shards.push_back(prng.one_in(3) ? 2 : 1);
   }
+  if (plan.is_peaceful() && prng.one_in(2)) {
+    // Else hardly a timeout is longer than what slow messages and disks may take.
+    plan.slow_us_max = 30'000;
+    plan.stall_us_max = 30'000;
+  }
 }
 
 std::string describe(const Plan& plan) {

@@ -64,6 +64,8 @@ struct Plan {
   uint64_t store_failure_chance = 0;
   uint64_t store_refusal_chance = 0;
   uint64_t sync_us_max = 3'000;
+  uint64_t stall_us_max =
+      500'000;  // of one store in 200; one load or node record in 20 takes most of it
 
   // Clocks, in ms.
   int64_t clock_skew_ms_max = 0;
@@ -115,9 +117,7 @@ struct Plan {
     return read_quorum(key) + write_quorum(key) > replicas && 2 * write_quorum(key) > replicas;
   }
   /// Operators ask for changes that a majority of members has to agree on.
-  bool changes_document() const {
-    return ring_change_every_ms != 0 || copies_change_every_ms != 0;
-  }
+  bool changes_document() const { return ring_change_every_ms != 0 || copies_change_every_ms != 0; }
   /// No node, link or device fails; what members want may change.
   bool is_peaceful() const {
     return cut_every_ms == 0 && crash_every_ms == 0 && stop_every_ms == 0 &&

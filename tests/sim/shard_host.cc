@@ -291,8 +291,9 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
       waiting.brought = join(waiting.brought, met);
     }
   }
+  const uint64_t stall_us = cluster_.plan().stall_us_max * 4 / 5;
   const uint64_t delay_us = cluster_.prng(Chance::kEngine).one_in(20)
-                                ? cluster_.prng(Chance::kEngine).between(10'000, 400'000)
+                                ? cluster_.prng(Chance::kEngine).between(10'000, stall_us)
                                 : cluster_.prng(Chance::kEngine).between(50, 5'000);
   node_.later(delay_us, [this, token, place = place_of(key)] { loaded(token, place); });
 }
@@ -413,7 +414,7 @@ StoreStatus ShardHost::keep(uint32_t disk_place, Durability durability, StoreTok
   }
   uint64_t delay_us = prng.between(50, plan.sync_us_max);
   if (prng.one_in(200) && !cluster_.is_healing()) {
-    delay_us += prng.between(50'000, 500'000);
+    delay_us += prng.between(plan.stall_us_max / 10, plan.stall_us_max);
   }
   return node_.store_later(disk_place, index_, token, delay_us);
 }

@@ -129,6 +129,25 @@ TEST_F(RingChanges, WhoIsTakenInIsUpAtOnceAndDownIfItDiesThen) {
   EXPECT_TRUE(world_.run_until([&] { return !told_up(0) && !told_up(1) && !told_up(2); }, 10'000));
 }
 
+// A member that hung for long may not have heard that the node at this address was removed.
+TEST_F(RingChanges, AWaitingNodeTakesNoPlaceInADocumentOlderThanItHasSeen) {
+  found(4);
+  const auto old = world_.driver(0).installed;
+  world_.crash(3);
+  world_.run_ms(3'000);
+  const auto asked = world_.request_change(0, change(ChangeKind::kRemove, World::text(3)));
+  ASSERT_EQ(world_.change_outcome(0, asked), "ok");
+  ASSERT_TRUE(settles({0, 1, 2}));
+  world_.wipe(3);
+  world_.config(3).auto_join = false;
+  world_.start(3);
+  ASSERT_TRUE(world_.run_until([&] { return world_.has_logged(3, "auto-join is off"); }, 5'000));
+  world_.inject(3, World::address(0), DocumentOffer{world_.sender(0), old});
+  world_.run_ms(1'000);
+  EXPECT_EQ(world_.driver(3).installed, nullptr);
+  EXPECT_FALSE(world_.driver(3).left.has_value());
+}
+
 TEST_F(RingChanges, TwoThatJoinAtOnceGoInTogether) {
   found(1);
   start_newcomer();
