@@ -14,6 +14,8 @@
   X(filling_copy_acks, "a filling copy counts for W")                                             \
   X(filling_copy_coordinates, "a filling copy coordinates")                                       \
   X(fill_from_one, "a filling copy is whole after merging from one other primary")                \
+  X(fill_trusts_unstored, "a fill takes what a write is still to store for stored")               \
+  X(filling_source_vouches, "a copy is whole by sources that are filling themselves")             \
   X(coordinated_twice, "a passed-on write is coordinated at both nodes")                          \
   X(no_restamp, "an acknowledgement with a higher dot is ignored")                                \
   X(restamp_counts_old_acks, "acks of the first round count for the re-stamped write")            \
@@ -42,6 +44,9 @@
   X(hint_dropped_unstored, "a hint goes when it was sent, not when its target stored it")         \
   X(fallback_actor_kept, "a fallback's actor outlives its hint")                                  \
   X(own_hint_counts, "the coordinator's own hint counts for W")                                   \
+  X(late_own_hint_counts, "a fallback's own hint counts beside its target that acked first")      \
+  X(late_load_answers, "a load that fails after its request was answered answers it again")       \
+  X(late_reads_dropped, "a read that moved on ignores what the node before it answers")           \
   X(hints_left_behind, "a member goes while it still holds hints")                                \
   X(leaver_takes_hints, "a member that leaves takes hints in, after it said that it holds none")  \
   X(empty_fallback_counts, "a fallback without a hint counts for R without a primary")            \

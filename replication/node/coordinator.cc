@@ -422,6 +422,22 @@ void Coordinator::on_hints_read(uint64_t id, LoadStatus status, const HintsOfKey
   }
 }
 
+void Coordinator::not_loaded(Op& op, LoadStatus status, Now now) {
+  switch (op.phase) {
+    case Op::Phase::kLoadingRead:
+    case Op::Phase::kLoadingWrite:
+      return leave(op, status, now);
+    case Op::Phase::kWriting:
+      return retry_refused(op, now);  // others may do without them
+    case Op::Phase::kAnswered:
+    case Op::Phase::kSettling:
+      return KINDRED_BUG(late_load_answers) ? fail(op, OutcomeCode::kStorageFailed, 0, 0, now)
+                                            : void();
+    default:
+      return fail(op, OutcomeCode::kStorageFailed, 0, 0, now);
+  }
+}
+
 void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, Now now) {
   Op* op = table_.find(id);
   if (op == nullptr) {
@@ -434,9 +450,7 @@ void Coordinator::on_loaded(uint64_t id, LoadStatus status, const State& state, 
     core_.quarantine(op->key.ref());
   }
   if (status != LoadStatus::kLoaded) {
-    return op->phase == Op::Phase::kLoadingRead || op->phase == Op::Phase::kLoadingWrite
-               ? leave(*op, status, now)
-               : fail(*op, OutcomeCode::kStorageFailed, 0, 0, now);
+    return not_loaded(*op, status, now);
   }
   State current = state;
   core_.filter(current);

@@ -101,6 +101,7 @@ class Coordinator {
   void renew(Op& op);
   [[nodiscard]] LoadStatus load_local(Op& op, State* state);
   void await_local(Op& op);
+  void not_loaded(Op& op, LoadStatus status, Now now);
   void begin_from_hints(const Op& op, State& state) const;
   ActorId actor_of(const Op& op) const;
   ActorId actor_to_write(const Op& op);

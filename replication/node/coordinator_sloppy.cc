@@ -226,14 +226,16 @@ void Coordinator::note_answer(Op& op, NodeId from, const ReplicateAck& ack, Now 
   Op::HintPlace* place = hint_place(op, from);
   const bool is_held = ack.status == AckStatus::kStored ||
                        (ack.status == AckStatus::kFilling && KINDRED_BUG(filling_copy_acks));
+  // This node's hint for its home is no second copy beside the home's own, whichever is first.
+  const bool is_own_hint = from == core_.self && op.home != 0;
   if (is_held && from == op.home) {
-    op.acks.remove(core_.self);  // this node's hint for it is no second copy
+    op.acks.remove(core_.self);
   }
-  if (is_held) {
+  if (is_held &&
+      !(is_own_hint && op.acks.contains(op.home) && !KINDRED_BUG(late_own_hint_counts))) {
     op.acks.add(place != nullptr ? hint_ack(op, from, place->target, ack.durability)
-                : from == core_.self && op.home != 0
-                    ? own_fallback_ack(op, ack.durability, /*is_empty=*/false)
-                    : core_.ack_of(from, op.key.partition(), ack.durability));
+                : is_own_hint    ? own_fallback_ack(op, ack.durability, /*is_empty=*/false)
+                                 : core_.ack_of(from, op.key.partition(), ack.durability));
   }
   const NodeId target = place != nullptr ? place->target : from;
   if (place != nullptr) {

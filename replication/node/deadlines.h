@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -9,7 +10,8 @@ namespace kindred {
 inline constexpr uint64_t kUsPerMs = 1000;
 
 /// Deadlines of requests in buckets of kTickUs: adding and expiring cost a push and a look. Ids
-/// that are over by then are skipped by the caller.
+/// that are over by then are skipped by the caller. What is added as others expire is due at the
+/// next tick at the soonest: next_tick_ is always one whose bucket is yet to be looked at.
 class Deadlines {
  public:
   static constexpr uint64_t kTickUs = 5000;
@@ -31,8 +33,8 @@ class Deadlines {
       skip_to(now_tick, due);
       return;
     }
-    for (; next_tick_ <= now_tick; ++next_tick_) {
-      take(buckets_[next_tick_ % kBuckets], now_tick, due);
+    while (next_tick_ <= now_tick) {
+      take(buckets_[next_tick_++ % kBuckets], now_tick, due);
     }
   }
 
@@ -61,12 +63,12 @@ class Deadlines {
 
   template <typename Due>
   void skip_to(uint64_t now_tick, Due due) {
+    next_tick_ = now_tick + 1;
     if (size_ != 0) {
       for (auto& bucket : buckets_) {
         take(bucket, now_tick, due);
       }
     }
-    next_tick_ = now_tick + 1;
   }
 
   std::array<std::vector<Item>, kBuckets> buckets_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "replication/causal/bug_bank.h"
 #include "replication/node/op_table.h"
 
 namespace kindred {
@@ -13,6 +14,7 @@ constexpr size_t kFillsMax = 8;  // partitions at a time
 constexpr uint32_t kFillPageEntriesMax = 256;
 constexpr uint32_t kFillPageBytesMax = 1U << 20;
 constexpr uint64_t kFillPageTimeoutUs = 5'000'000;
+constexpr uint64_t kFillingAgainUs = 2'000'000;  // a source that is filling may be whole by then
 
 }  // namespace
 
@@ -45,7 +47,7 @@ void Fill::on_new_cluster() {
       continue;
     }
     if (fill->second.step != core_.step(fill->first)) {
-      fill->second.merged.clear();  // it has to do with other owners now
+      forget_merged(fill->second);  // it has to do with other owners now
       fill->second.step = core_.step(fill->first);
       rewind(fill->second);
     }
@@ -81,22 +83,39 @@ std::vector<Fill::List> Fill::lists(uint16_t partition) const {
   return result;
 }
 
+void Fill::forget_merged(PartitionFill& fill) {
+  fill.merged.clear();
+  fill.merged_filling.clear();
+}
+
+/// A source that is filling itself may have lost what it acknowledged: only where all are asked is
+/// there nobody left who could know more.
 bool Fill::is_complete(uint16_t partition, const PartitionFill& fill) const {
   const std::vector<List> wanted = lists(partition);
-  return std::all_of(wanted.begin(), wanted.end(), [&fill](const List& list) {
-    return std::count_if(list.owners.begin(), list.owners.end(), [&fill](NodeId node) {
-             return fill.merged.contains(node);
-           }) >= list.needed;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const List& list) {
+    size_t whole = 0;
+    bool are_all = true;
+    for (const NodeId node : list.owners) {
+      const bool is_merged = fill.merged.contains(node);
+      const bool is_merged_filling = fill.merged_filling.contains(node);
+      whole += is_merged || (is_merged_filling && KINDRED_BUG(filling_source_vouches)) ? 1 : 0;
+      are_all = are_all && (node == core_.self || is_merged || is_merged_filling);
+    }
+    return whole >= list.needed || are_all;
   });
 }
 
-/// The first after the last one asked that is up and has not been merged from, round the lists.
-NodeId Fill::next_source(uint16_t partition, const PartitionFill& fill) const {
+/// The first after the last one asked that is up and has not been merged from, round the lists, or
+/// that was filling then and may be whole `again_us`.
+NodeId Fill::next_source(uint16_t partition, const PartitionFill& fill, uint64_t again_us) const {
   NodeId first = 0;
   bool is_past_last = false;
   for (const List& list : lists(partition)) {
     for (NodeId node : list.owners) {
-      const bool usable = node != core_.self && core_.is_up(node) && !fill.merged.contains(node);
+      const auto filling = fill.merged_filling.find(node);
+      const bool is_told = fill.merged.contains(node) ||
+                           (filling != fill.merged_filling.end() && again_us < filling->second);
+      const bool usable = node != core_.self && core_.is_up(node) && !is_told;
       if (usable && is_past_last) {
         return node;
       }
@@ -168,7 +187,7 @@ void Fill::rewind(PartitionFill& fill) {
 void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   if (fill.actor != core_.copies.at(partition).actor) {
     // The copy lost something meanwhile: what was merged before does not count.
-    fill.merged.clear();
+    forget_merged(fill);
     fill.clean = ~Round{0};
     rewind(fill);
     fill.actor = core_.copies.at(partition).actor;
@@ -176,12 +195,12 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
   // What fallbacks acked in place of others, fewer primaries hold: so all in reach are asked.
   const bool wants_all = core_.config.quorum.is_sloppy &&
                          core_.copies.at(partition).state == CopyState::kFilling &&
-                         next_source(partition, fill) != 0;
+                         next_source(partition, fill, 0) != 0;
   if (is_complete(partition, fill) && !wants_all) {
     Copy& copy = core_.copies.at(partition);
     copy.state = CopyState::kWhole;
     copy.catches_up = false;
-    if (!fill.merged.empty()) {
+    if (!fill.merged.empty() || !fill.merged_filling.empty()) {
       // What its sources vouch for it has too: it holds all that they held.
       copy.mark.clean = std::max(copy.mark.clean, fill.clean);
       if (core_.save_mark(partition, copy.mark, 0) == StoreStatus::kFailed) {
@@ -195,12 +214,13 @@ void Fill::ask(uint16_t partition, PartitionFill& fill, Now now) {
     return;
   }
   if (fill.progress.source == 0) {
-    fill.progress.source = next_source(partition, fill);
+    fill.progress.source = next_source(partition, fill, now.mono_us);
     fill.last_source = fill.progress.source;
     if (fill.progress.source == 0) {
       return;  // nobody to ask now; the next tick looks again
     }
     fill.place.go_to_begin(partition, core_.partitions());
+    fill.is_source_whole = true;
   }
   if (!core_.budget.may_begin(BackgroundWork::kTransfers, now.mono_us)) {
     return;  // the next tick goes on
@@ -234,6 +254,7 @@ void Fill::on_range_reply(NodeId from, const FetchRangeReply& reply, Now now) {
   if (!usable) {
     return rewind(*fill);
   }
+  fill->is_source_whole = fill->is_source_whole && reply.status == FetchStatus::kOk;
   fill->page_clean = reply.rounds.clean;
   fill->clean = std::min(fill->clean, reply.rounds.clean);
   fill->page_is_last = reply.done;
@@ -299,7 +320,10 @@ void Fill::merge_into(uint16_t, PartitionFill& fill, const KeyRef& key, const St
   }
   core_.filter(incoming);
   core_.clock.observe(now.cluster_ms, incoming.highest_stamp());
-  if (includes(held, incoming)) {
+  // What a write under way is to store may yet be refused, when this copy would be whole without
+  // it: it is stored again, which ends behind that.
+  if (includes(held, incoming) &&
+      (!core_.ports.is_storing(key) || KINDRED_BUG(fill_trusts_unstored))) {
     return;
   }
   const State merged = merge(held, incoming);
@@ -369,7 +393,12 @@ void Fill::page_done(uint16_t partition, PartitionFill& fill, Now now) {
     return rewind(fill);  // the next tick asks again
   }
   if (fill.page_is_last && fill.progress.source != 0) {
-    fill.merged.insert(fill.progress.source);
+    if (fill.is_source_whole) {
+      fill.merged.insert(fill.progress.source);
+      fill.merged_filling.erase(fill.progress.source);
+    } else {
+      fill.merged_filling[fill.progress.source] = now.mono_us + kFillingAgainUs;
+    }
     rewind(fill);
   }
   ask(partition, fill, now);

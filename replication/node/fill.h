@@ -13,8 +13,9 @@
 namespace kindred {
 
 /// Makes filling and arriving copies whole: merges every key of the partition from enough other
-/// owners (N-W+1 of a list), page by page, a few partitions at a time. Which lists, says
-/// docs/design/ring-changes.md. Only owners that go by the same step count.
+/// owners, page by page, a few partitions at a time: N-W+1 of a list that are whole, or all others,
+/// whole or not. Which lists, says docs/design/ring-changes.md. Only owners that go by the same
+/// step count.
 class Fill {
  public:
   explicit Fill(ShardCore& core) : core_(core), counter_(core.config.id_seed) {}
@@ -40,8 +41,10 @@ class Fill {
  private:
   /// One page under way from one source.
   struct PartitionFill {
-    boost::container::flat_set<NodeId> merged;  // sources read to their end
+    boost::container::flat_set<NodeId> merged;  // sources read to their end, whole all along
+    std::map<NodeId, uint64_t> merged_filling;  // those that were not: asked again from then
     Step step = 0;                              // under which they were read
+    bool is_source_whole = true;                // said so in each page yet
     Progress progress;                          // its source: being read, 0: none
     NodeId last_source = 0;                     // the others are tried before it is again
     MessageId request = 0;
@@ -68,7 +71,8 @@ class Fill {
   bool wants_filling(uint16_t partition) const;
   std::vector<List> lists(uint16_t partition) const;
   bool is_complete(uint16_t partition, const PartitionFill& fill) const;
-  NodeId next_source(uint16_t partition, const PartitionFill& fill) const;
+  NodeId next_source(uint16_t partition, const PartitionFill& fill, uint64_t again_us) const;
+  static void forget_merged(PartitionFill& fill);
   void find_filling(Now now);
   void start(uint16_t partition, Now now);
   void ask(uint16_t partition, PartitionFill& fill, Now now);

@@ -70,6 +70,8 @@ class ShardPorts {
   /// ok=false, loads show what was there before. Stores of one key are applied in order.
   [[nodiscard]] virtual StoreStatus store(const KeyRef& key, std::string_view record,
                                           Durability durability, StoreToken token) = 0;
+  /// Whether what loads show of the key is still on its way to the engine, which may refuse it.
+  [[nodiscard]] virtual bool is_storing(const KeyRef& /*key*/) { return false; }
   /// Reads records of a partition in order of (slot, hash, key), as the last store() left them;
   /// Shard::range_read() brings them, never within this call.
   virtual void read_range(const FetchRange& range, StoreToken token) = 0;

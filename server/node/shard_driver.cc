@@ -129,6 +129,10 @@ StoreStatus ShardDriver::store(const KeyRef& key, std::string_view record, Durab
   return store_.store(key, record, durability, token);
 }
 
+bool ShardDriver::is_storing(const KeyRef& key) {
+  return store_.is_storing(key);
+}
+
 void ShardDriver::read_range(const FetchRange& range, StoreToken token) {
   store_.read_range(range, token);
 }

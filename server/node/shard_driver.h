@@ -78,6 +78,7 @@ class ShardDriver final : public ShardPorts, private StoreClient {
   void load(const KeyRef& key, StoreToken token) override;
   [[nodiscard]] StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
                                   StoreToken token) override;
+  [[nodiscard]] bool is_storing(const KeyRef& key) override;
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
   void send(NodeId to, const Message& message) override;

@@ -37,7 +37,7 @@ inline LoadStatus failed_load(const plugins::Status& status) {
                                                          : LoadStatus::kFailed;
 }
 
-/// Keys' states over an engine, one store a worker, on the worker's thread. The first five calls
+/// Keys' states over an engine, one store a worker, on the worker's thread. The first six calls
 /// are those of ShardPorts and keep their promises; a store never calls back from within them.
 class StateStore {
  public:
@@ -47,6 +47,7 @@ class StateStore {
   virtual void load(const KeyRef& key, StoreToken token) = 0;
   [[nodiscard]] virtual StoreStatus store(const KeyRef& key, std::string_view record,
                                           Durability durability, StoreToken token) = 0;
+  [[nodiscard]] virtual bool is_storing(const KeyRef& /*key*/) { return false; }
   virtual void read_range(const FetchRange& range, StoreToken token) = 0;
   virtual void quarantine(const KeyRef& key) = 0;
 

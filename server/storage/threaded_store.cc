@@ -53,6 +53,14 @@ LoadStatus ThreadedStore::try_load(const KeyRef& key, State* state) {
   return LoadStatus::kPending;
 }
 
+bool ThreadedStore::is_storing(const KeyRef& key) {
+  if (pending_.empty()) {
+    return false;
+  }
+  encode_stored_key(key, &stored_key_);
+  return pending_.contains(std::string_view(stored_key_));
+}
+
 void ThreadedStore::load(const KeyRef& key, StoreToken token) {
   encode_stored_key(key, &stored_key_);
   Loading& loading = loading_[stored_key_];

@@ -24,6 +24,7 @@ class ThreadedStore final : public StateStore {
   void load(const KeyRef& key, StoreToken token) override;
   [[nodiscard]] StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
                                   StoreToken token) override;
+  [[nodiscard]] bool is_storing(const KeyRef& key) override;
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
   void prefetch(std::span<const KeyRef>) override {}

@@ -419,6 +419,10 @@ StoreStatus ShardHost::keep(uint32_t disk_place, Durability durability, StoreTok
   return node_.store_later(disk_place, index_, token, delay_us);
 }
 
+bool ShardHost::is_storing(const KeyRef& key) {
+  return !node_.disk().at(place_of(key)).pending.empty();
+}
+
 void ShardHost::read_range(const FetchRange& range, StoreToken token) {
   FetchRange kept = range;
   kept.after_key = {};

@@ -63,6 +63,7 @@ class ShardHost final : public ShardPorts {
   void load(const KeyRef& key, StoreToken token) override;
   StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
                     StoreToken token) override;
+  bool is_storing(const KeyRef& key) override;
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
   void send(NodeId to, const Message& message) override;

@@ -250,6 +250,30 @@ TEST(Moves, AWriterReadsItsCopyAgainBeforeItAsksWhoWentByAnotherStep) {
   EXPECT_EQ(node.outcome(token).code, OutcomeCode::kOk);
 }
 
+TEST(Moves, AWriterThatCanNotReadItsCopyForThemIsNeitherFailedNorAnsweredTwice) {
+  for (const bool is_answered : {false, true}) {
+    SCOPED_TRACE(is_answered);
+    Node node;
+    const ClientToken token = node.submit(Node::set("v"));
+    const std::vector<Sent> writes = node.ports.take<Replicate>();
+    node.ack(writes[0], AckStatus::kBehind);
+    node.ports.load_status = LoadStatus::kPending;
+    node.pass_ms(20);
+    ASSERT_EQ(node.ports.loads.size(), 1U);
+    if (is_answered) {
+      node.ack(writes[1]);
+      ASSERT_EQ(node.outcome(token).code, OutcomeCode::kOk);
+    }
+    node.shard().loaded(node.ports.loads[0].token, LoadStatus::kFailed, State{}, node.now);
+    EXPECT_EQ(node.replied(token), is_answered);
+    if (!is_answered) {
+      node.ports.load_status = LoadStatus::kLoaded;
+      node.pass_ms(20);
+      EXPECT_EQ(targets(node.ports.take<Replicate>()), (std::vector<NodeId>{2})) << "later again";
+    }
+  }
+}
+
 TEST(Moves, AWriterAsksAgainUntilItsTimeIsOver) {
   Node node;
   const ClientToken token = node.submit(Node::set("v"));

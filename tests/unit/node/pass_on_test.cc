@@ -198,6 +198,25 @@ TEST_F(SilentPeer, KeepsAWriteAndLosesAReadToTheNext) {
   EXPECT_TRUE(node_.replied(write));
 }
 
+TEST_F(SilentPeer, AnswersAReadThatHasMovedOn) {
+  const Sent read = pass(Node::read());
+  node_.pass_ms(kPatienceMs + 2 * Shard::kTickMs);
+  const std::vector<Sent> moved = node_.ports.take<PassOn>();
+  ASSERT_EQ(moved.size(), 1U);
+  Outcome failed;
+  failed.code = OutcomeCode::kNoQuorumRead;
+  answer_pass_on(node_, read, PassOnStatus::kDone, &failed);
+  answer_pass_on(node_, read, PassOnStatus::kRefused, nullptr);
+  EXPECT_FALSE(node_.replied(token_)) << "the next one may know better";
+  Outcome outcome;
+  outcome.integer = 7;
+  answer_pass_on(node_, read, PassOnStatus::kDone, &outcome);
+  ASSERT_TRUE(node_.replied(token_));
+  EXPECT_EQ(node_.outcome(token_).integer, 7);
+  answer_pass_on(node_, moved[0], PassOnStatus::kDone, &outcome);
+  EXPECT_TRUE(node_.ports.take<PassOn>().empty());
+}
+
 TEST(PassOn, ARefusalThatTookItsTimeSaysNothingAboutTheNext) {
   Node node({2, 3, 4});
   node.submit(Node::set("v"));

@@ -60,6 +60,7 @@ class RecordingPorts : public ShardPorts {
   void load(const KeyRef& key, StoreToken token) override;
   StoreStatus store(const KeyRef& key, std::string_view record, Durability durability,
                     StoreToken token) override;
+  bool is_storing(const KeyRef&) override { return shows_unstored; }
   void read_range(const FetchRange& range, StoreToken token) override;
   void quarantine(const KeyRef& key) override;
   void send(NodeId to, const Message& message) override;
@@ -96,6 +97,7 @@ class RecordingPorts : public ShardPorts {
 
   LoadStatus load_status = LoadStatus::kLoaded;  // kPending: load() is recorded
   StoreStatus store_status = StoreStatus::kDone;
+  bool shows_unstored = false;
   std::set<std::string> damaged;  // keys whose record can't be read until they are quarantined
   std::vector<Loading> loads;
   std::vector<Stored> stores;

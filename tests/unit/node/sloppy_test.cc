@@ -377,6 +377,30 @@ TEST_F(Fallback, RunsARequestThatIsPassedOnToItAsOne) {
   EXPECT_EQ(node_.ports.take<PassOnReply>().at(0).as<PassOnReply>()->status, PassOnStatus::kDone);
 }
 
+/// What it keeps for a primary and that primary's own copy are one once the hint is delivered.
+TEST_F(Fallback, CountsNoHintOfItsOwnThatIsStoredAfterItsTargetAcked) {
+  PassOn pass_on;
+  pass_on.id = 7;
+  pass_on.step = kStep;
+  pass_on.as_fallback = true;
+  Operation put = Node::operation(OpKind::kPut, "v");
+  put.quorum.w = 2;
+  pass_on.operation = &put;
+  node_.ports.store_status = StoreStatus::kPending;
+  node_.shard().receive(4, pass_on, node_.now);
+  const auto writes = node_.ports.take<Replicate>();
+  ASSERT_EQ(writes.size(), 3U);
+  ASSERT_EQ(writes[0].to, 2U) << "the first owner, for which it stands in";
+  node_.ack(writes[0]);
+  ASSERT_EQ(node_.ports.stores.size(), 1U);
+  node_.shard().stored(node_.ports.stores[0].token, true, node_.now);
+  EXPECT_TRUE(node_.ports.take<PassOnReply>().empty());
+  node_.ack(writes[1]);
+  const auto replies = node_.ports.take<PassOnReply>();
+  ASSERT_EQ(replies.size(), 1U);
+  EXPECT_EQ(replies[0].as<PassOnReply>()->status, PassOnStatus::kDone);
+}
+
 /// Its own hint, not stored yet, is nothing that PW may still hope for.
 TEST_F(Fallback, FailsAtOnceWherePrimariesCanNoLongerMeetPW) {
   PassOn pass_on;

@@ -103,7 +103,7 @@ TEST_F(Arrival, IsWholeAfterMergingFromEnoughOldOwners) {
   EXPECT_EQ(node.copy_state(), CopyState::kArriving) << "W=2 of 3: N-W+1 is two";
   EXPECT_EQ(node.shard().transfers()[0].keys, 1U);
   node.ports.copy_changes = 0;
-  fill_from(3, FetchStatus::kFilling);
+  fill_from(3);
   EXPECT_EQ(node.copy_state(), CopyState::kWhole);
   EXPECT_EQ(node.ports.copy_changes, 1);
   EXPECT_TRUE(node.shard().transfers().empty());
@@ -113,6 +113,58 @@ TEST_F(Arrival, IsWholeAfterMergingFromEnoughOldOwners) {
   node.move(move_to({1, 3, 4}, MovePhase::kReadNew), kMoved + 1);
   node.submit(Node::read());
   EXPECT_EQ(node.ports.take<Fetch>().size(), 1U);
+}
+
+// A write shows the state before the engine has taken it, and it may yet refuse it.
+TEST_F(Arrival, IsNotWholeByWhatAWriteIsStillToStore) {
+  const State state = some_state(node);
+  const auto fill = [&] {
+    const std::vector<Sent> asked = range_requests(node);
+    ASSERT_EQ(asked.size(), 1U);
+    answer_range(node, asked[0], {{Node::key("k"), state}}, true);
+  };
+  node.ports.store_status = StoreStatus::kPending;
+  const std::string record = node.ports.records.add(state);
+  node.shard().receive(
+      2, Replicate{55, kMoved, {}, Node::key("k"), record, Durability::kLogged, false}, node.now);
+  ASSERT_EQ(node.ports.stores.size(), 1U);
+  node.ports.shows_unstored = true;
+  node.pass_ms(5);
+  fill();
+  ASSERT_EQ(node.ports.stores.size(), 2U) << "stored again: it ends behind the write's";
+  EXPECT_TRUE(range_requests(node).empty()) << "the page is not done before";
+  node.shard().stored(node.ports.stores[0].token, false, node.now);
+  node.shard().stored(node.ports.stores[1].token, false, node.now);
+  node.ports.shows_unstored = false;
+  node.ports.store_status = StoreStatus::kDone;
+  node.pass_ms(5);
+  for (int source = 0; source < 2; ++source) {
+    EXPECT_EQ(node.copy_state(), CopyState::kArriving) << "what was merged before counts no more";
+    fill();
+  }
+  EXPECT_EQ(node.copy_state(), CopyState::kWhole);
+}
+
+// It may be filling because it lost what it, and the one that is not asked, acknowledged.
+TEST_F(Arrival, CountsNoSourceThatIsFillingUnlessThereIsNoOther) {
+  node.pass_ms(5);
+  fill_from(2);
+  fill_from(3, FetchStatus::kFilling);
+  EXPECT_EQ(node.copy_state(), CopyState::kArriving);
+  fill_from(4, FetchStatus::kFilling);
+  EXPECT_EQ(node.copy_state(), CopyState::kWhole) << "nobody knows more";
+}
+
+TEST_F(Arrival, AsksASourceThatWasFillingAgain) {
+  node.shard().set_alive(4, false, node.now);
+  node.pass_ms(5);
+  fill_from(2);
+  fill_from(3, FetchStatus::kFilling);
+  node.pass_ms(5);
+  EXPECT_TRUE(range_requests(node).empty()) << "not at once";
+  node.pass_ms(2'500);
+  fill_from(3);
+  EXPECT_EQ(node.copy_state(), CopyState::kWhole);
 }
 
 TEST_F(Arrival, AsksTheOthersBeforeOneThatGoesByAnotherStep) {
