@@ -246,8 +246,7 @@ void Client::took(const Asked& asked, Reply&& reply) {
   const OpKind kind = cluster_.oracle().write(asked.write).kind;
   const bool may_stop =
       kind == OpKind::kModify ||
-      (kind == OpKind::kSet && reply.outcome.code == OutcomeCode::kNoQuorumWrite &&
-       cluster_.has_gone(reply.outcome.dot));
+      (reply.outcome.code == OutcomeCode::kNoQuorumWrite && cluster_.has_gone(reply.outcome.dot));
   if (!may_stop) {
     check_served(cluster_.oracle().write(asked.write).key, reply, asked.quorum, asked.at_us,
                  asked.timeout_ms);
@@ -330,7 +329,7 @@ void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_
 
 /// Where nothing fails, nothing that goes by the configured quorums is refused or given up: not
 /// while nodes join and leave either. Read-modify-writes may end unknown as their primary changes,
-/// a SET that is to be stamped again where its copy is to go (took() sees to both), and what slow
+/// a write whose copy goes, and may come again as another (took() sees to both), and what slow
 /// messages delay: there and back, and in each epoch its document and word of it first. Where n
 /// changes, so that a node gets a copy again that it has not erased yet, W that are all may take a
 /// while.
