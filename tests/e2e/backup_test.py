@@ -75,6 +75,37 @@ class BackupTest(unittest.TestCase):
                 before["k0"] = b"since"
                 self.assertEqual(self.cluster.stop(), [0, 0, 0])
 
+    def test_a_node_restored_from_before_a_keyspace_had_its_own_n(self):
+        nodes = self.start(4)
+        expected = {f"{name}:{number}": b"before-%d" % number
+                    for name in ("cart", "k") for number in range(KEYS // 4)}
+        write(client_of(nodes[0]), expected)
+        places = {row["node"]: row["directory"] for row in self.backup(nodes[2], "first")}
+        client_of(nodes[0]).execute_command("KEYSPACE", "SET", "cart:*", "n", 2)
+
+        def wait_until_whole():
+            for node in nodes:
+                wait_until(lambda at=node: redis_cli(at.port, "RING", "TRANSFERS") == "", 60, "whole")
+        wait_until_whole()
+        since = {key: b"since" for key in list(expected)[::3]}
+        gone = list(expected)[1::3]
+        write(client_of(nodes[1]), since)
+        client_of(nodes[1]).delete(*gone)
+        expected.update(since)
+        expected.update({key: None for key in gone})
+        restored = nodes[3]
+        self.assertEqual(restored.stop(), 0)
+        aside = restored.folder / "aside"
+        shutil.copytree(places[restored.name], aside)
+        shutil.rmtree(restored.data)
+        restored.start(extra=["--restore", str(aside)])
+        restored.wait_ready()
+        wait_until_whole()
+        for node in nodes:
+            self.assertEqual(read(client_of(node), list(expected)), expected)
+            wait_until(lambda at=node: client_of(at).dbsize() == len(expected) - len(gone), 30,
+                       "DBSIZE of what is left")
+
     def test_one_save_is_kept_and_can_be_restored(self):
         node = self.start(1)[0]
         client = client_of(node)
