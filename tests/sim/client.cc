@@ -344,8 +344,14 @@ void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& qu
   const bool is_hasty = took_us < std::min(kSlowUs, timeout_us);
   const Plan& plan = cluster_.plan();
   const uint64_t late_us = plan.slow_us_max + plan.delay_spread_us + plan.sync_us_max;
-  const uint64_t messages = 2 + 4 * cluster_.membership_judge().epochs_since(asked_us);
-  const bool is_hung = took_us >= timeout_us && timeout_us >= messages * late_us + kSlowUs;
+  const MembershipJudge& judge = cluster_.membership_judge();
+  const uint64_t messages = 2 + 4 * judge.epochs_since(asked_us);
+  // A newcomer that asks members before they know it asks them again only a while later, and is
+  // waited for meanwhile.
+  constexpr uint64_t kMeetsAllUs = 500'000;
+  const bool may_meet = judge.epochs_since(asked_us - std::min(asked_us, kMeetsAllUs)) != 0;
+  const bool is_hung = took_us >= timeout_us &&
+                       timeout_us >= messages * late_us + kSlowUs + (may_meet ? kMeetsAllUs : 0);
   if (is_failure && quorum.as_configured() && (is_hasty || is_hung) && !reply.is_lost &&
       !reply.is_refused && !reply.is_early && cluster_.plan().must_serve() &&
       (cluster_.plan().copies_change_every_ms == 0 ||
