@@ -228,8 +228,11 @@ void ShardHost::tick() {
   const uint64_t kept_us = kReadingKeptUs + (cluster_.plan().hangs ? Plan::kHangUs : 0);
   while (!reading_order_.empty()) {
     auto place = reading_.find(reading_order_.front());
-    if (place != reading_.end() && place->second.began_us + kept_us > now_us) {
-      break;
+    if (place != reading_.end()) {
+      const uint64_t began_us = place->second.began_us;
+      if (began_us + kept_us + cluster_.paused_since(began_us) > now_us) {
+        break;  // it may go on yet
+      }
     }
     reading_.erase(reading_order_.front());
     reading_order_.pop_front();
