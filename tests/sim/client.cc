@@ -314,6 +314,9 @@ void Client::check_copies(const Asked& asked, const Reply& reply) {
     copies.needed = std::min<uint32_t>(copies.needed, plan.quorum.write);
   }
   copies.durable_needed = configured(asked.quorum.dw, plan.quorum.durable);
+  if (plan.quorum.is_sloppy && (are_born_old || plan.ring_change_every_ms != 0)) {
+    copies.durable_needed = std::min<uint32_t>(copies.durable_needed, plan.quorum.write);
+  }
   cluster_.count_copies(key, dot, asked.at_us, &copies);
   cluster_.oracle().check_copies(asked.write, copies);
 }

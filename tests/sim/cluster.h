@@ -92,7 +92,7 @@ class SimCluster {
   void scan_everywhere(const ClusterDocument& document);
   void check_counts(const ClusterDocument& document);
   void exchange_everywhere();
-  void check_equal(uint32_t key, const ClusterDocument& document);
+  size_t different_key(const ClusterDocument& document);
   void check_trees(const ClusterDocument& document);
   void check_hints();
   void reap_everywhere();
