@@ -333,9 +333,9 @@ void Client::check_time(const Reply& reply, uint64_t asked_us, uint32_t timeout_
 /// Where nothing fails, nothing that goes by the configured quorums is refused or given up: not
 /// while nodes join and leave either. Read-modify-writes may end unknown as their primary changes,
 /// a write whose copy goes, and may come again as another (took() sees to both), and what slow
-/// messages delay: there and back, and in each epoch its document and word of it first. Where n
-/// changes, so that a node gets a copy again that it has not erased yet, W that are all may take a
-/// while.
+/// messages delay: there and back, and in each epoch its document and word of it first. Where a
+/// node gets a copy again that it has not erased yet, and a round has been since, it empties that
+/// first: W that are all may take a while.
 void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& quorum,
                           uint64_t asked_us, uint32_t timeout_ms) {
   const OutcomeCode code = reply.outcome.code;
@@ -355,10 +355,11 @@ void Client::check_served(uint32_t key, const Reply& reply, const QuorumSpec& qu
   const bool may_meet = judge.epochs_since(asked_us - std::min(asked_us, kMeetsAllUs)) != 0;
   const bool is_hung = took_us >= timeout_us &&
                        timeout_us >= messages * late_us + kSlowUs + (may_meet ? kMeetsAllUs : 0);
+  const bool may_come_back = plan.copies_change_every_ms != 0 ||
+                             (plan.ring_change_every_ms != 0 && plan.reap_every_ms != 0);
   if (is_failure && quorum.as_configured() && (is_hasty || is_hung) && !reply.is_lost &&
-      !reply.is_refused && !reply.is_early && cluster_.plan().must_serve() &&
-      (cluster_.plan().copies_change_every_ms == 0 ||
-       cluster_.ring_operator().spares_an_owner(key))) {
+      !reply.is_refused && !reply.is_early && plan.must_serve() &&
+      (!may_come_back || cluster_.ring_operator().spares_an_owner(key))) {
     cluster_.oracle().fail(
         "an error though nothing failed: code " + std::to_string(static_cast<int>(code)) + ", " +
         std::to_string(reply.outcome.seen) + " of " + std::to_string(reply.outcome.needed) +
