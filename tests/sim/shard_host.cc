@@ -294,6 +294,12 @@ void ShardHost::load(const KeyRef& key, StoreToken token) {
       waiting.brought = join(waiting.brought, met);
     }
   }
+  // This node may be handing a hint over to itself, which is gone before the load ends.
+  for (uint32_t place = 0; place < node_.disk().size(); ++place) {
+    if (node_.disk().key_of(place) == index && node_.disk().target_of(place) != 0) {
+      waiting.brought = join(waiting.brought, node_.disk().at(place).visible.met);
+    }
+  }
   const uint64_t stall_us = cluster_.plan().stall_us_max * 4 / 5;
   const uint64_t delay_us = cluster_.prng(Chance::kEngine).one_in(20)
                                 ? cluster_.prng(Chance::kEngine).between(10'000, stall_us)
